@@ -1,0 +1,5 @@
+//! Runs the comparison.
+
+fn main() {
+    benchmarks::instructions::send_if_asked();
+}

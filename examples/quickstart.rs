@@ -1,0 +1,50 @@
+//! The document's own example: a typed session in one line.
+//!
+//! ```sh
+//! cargo run --example quickstart
+//! curl -c jar -b jar localhost:3000/              # {"username":"test_user","age":null}
+//! curl -c jar -b jar -X POST localhost:3000/ada   # "Updated"
+//! curl -c jar -b jar localhost:3000/              # {"username":"ada","age":null}
+//! ```
+
+use axum::extract::{Path, Request};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use session_runtime::{Session, SessionData, SessionError, session};
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Visit {
+    username: String,
+    age: Option<u32>,
+}
+
+impl Default for Visit {
+    fn default() -> Self {
+        Self { username: "test_user".to_owned(), age: None }
+    }
+}
+
+async fn show(session: SessionData<Visit>) -> Json<Visit> {
+    Json(Visit::clone(&session))
+}
+
+async fn rename(
+    session_system: Session<Visit>,
+    Path(username): Path<String>,
+    request: Request,
+) -> Result<Json<&'static str>, SessionError> {
+    let age = session_system.get_data(&request).await?.age;
+    session_system.update_session(&request, Visit { username, age }).await?;
+    Ok(Json("Updated"))
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let app = Router::new().route("/", get(show)).route("/{username}", post(rename)).layer(session!(<Visit>));
+
+    let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await
+}

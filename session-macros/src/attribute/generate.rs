@@ -1,0 +1,196 @@
+//! The code beside the function: it asks the compiler about the types, and registers the function for data types.
+
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{Ident, Path, Token, Type};
+
+use super::Role;
+use super::model::Callback;
+use super::parse::Arguments;
+use super::role::Bound;
+
+/// `sound` is whether the tokens showed nothing wrong; else the types are asked about, and nothing more.
+pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, sound: bool) -> TokenStream {
+    let code = Code { role, runtime: arguments.runtime.as_ref(), data: &arguments.data, callback, sound };
+    if !sound {
+        return code.only_asked();
+    }
+    match &*arguments.data {
+        [] => code.checked(),
+        [first, others @ ..] => code.registered(first, others),
+    }
+}
+
+struct Code<'a> {
+    role: Role,
+    runtime: Option<&'a Path>,
+    data: &'a [Type],
+    callback: &'a Callback,
+    sound: bool,
+}
+
+impl Code<'_> {
+    /// The questions alone, each by itself.
+    fn only_asked(&self) -> TokenStream {
+        let asked = self.callback.asked.iter().map(|(ty, bound)| self.ask(ty, *bound, &quote!(())));
+        self.hidden_function(&quote!(#(#asked;)*))
+    }
+
+    /// Without a data type: the questions, and whether the whole is a callback.
+    fn checked(&self) -> TokenStream {
+        let erased = self.erased();
+        self.hidden_function(&quote!(let _ = #erased;))
+    }
+
+    /// The first data type's impl asks and makes the callback, in which a middleware's `Session<T>` is compared with `Self`; the
+    /// others' call that one.
+    fn registered(&self, first: &Type, others: &[Type]) -> TokenStream {
+        let registered = self.registration(first, &self.erased());
+        let trait_path = self.registered_trait(first.span());
+        let others = others.iter().map(|data| self.registration(data, &quote!(<#first as #trait_path>::register())));
+        quote!(#registered #(#others)*)
+    }
+
+    fn registration(&self, data: &Type, body: &TokenStream) -> TokenStream {
+        let attributes = &self.callback.attributes;
+        let span = at(data.span());
+        let keyword = Token![impl](data.span());
+        let (registered, callback) = (self.registered_trait(data.span()), self.erased_type(span));
+        let of_data = (self.role == Role::Middleware).then(|| quote_spanned!(span=> <Self>));
+        quote_spanned! {span=>
+            #(#attributes)*
+            #keyword #registered for #data {
+                fn register() -> #callback #of_data {
+                    #body
+                }
+            }
+        }
+    }
+
+    fn registered_trait(&self, span: Span) -> TokenStream {
+        let name = match self.role {
+            Role::SessionId => "RegisteredSessionId",
+            Role::Generate => "RegisteredGenerate",
+            Role::Middleware => "RegisteredMiddleware",
+        };
+        self.path(span, span, name)
+    }
+
+    fn erased_type(&self, span: Span) -> TokenStream {
+        let name = match self.role {
+            Role::SessionId => "SessionIdCallback",
+            Role::Generate => "GenerateCallback",
+            Role::Middleware => "Middleware",
+        };
+        self.path(span, span, name)
+    }
+
+    /// A function that nothing calls, beside the user's: an item that may stand wherever that one may.
+    fn hidden_function(&self, body: &TokenStream) -> TokenStream {
+        let attributes = &self.callback.attributes;
+        let name = format_ident!("__{}_{}", self.role.attribute(), self.callback.name.unraw(), span = Span::call_site());
+        quote! {
+            #(#attributes)*
+            fn #name() {
+                #body
+            }
+        }
+    }
+
+    /// What the function becomes: the erased type, which holds a closure that captures nothing, so a function pointer.
+    fn erased(&self) -> TokenStream {
+        let (name, asked) = (&self.callback.name, self.ask_all());
+        let span = at(name.span());
+        let callback = self.erased_type(span);
+        let local = |name: &str| Ident::new(name, Span::mixed_site().located_at(span));
+        // What is wrong with the whole is said of this one, so under the function's name and in the user's own code.
+        let function = Ident::new("function", name.span());
+        match self.role {
+            Role::SessionId => {
+                let (run, request) = (self.path(span, span, "run_session_id"), local("request"));
+                quote_spanned! {span=>
+                    #callback::registered(|#request| {
+                        let #function = #asked;
+                        #run(#function, #request)
+                    })
+                }
+            }
+            Role::Generate => {
+                let run = self.path(span, span, "run_generate");
+                quote_spanned! {span=>
+                    #callback::registered(&#name, || {
+                        let #function = #asked;
+                        #run(#function)
+                    })
+                }
+            }
+            Role::Middleware => {
+                let run = self.path(span, span, "run_middleware");
+                let (session_system, request, next) = (local("session_system"), local("request"), local("next"));
+                quote_spanned! {span=>
+                    #callback::registered(|#session_system, #request, #next| {
+                        let #function = #asked;
+                        #run(#function, #session_system, #request, #next)
+                    })
+                }
+            }
+        }
+    }
+
+    /// The function, handed through all the questions: an answer that is wrong has no type, so that nothing is wrong after it.
+    fn ask_all(&self) -> TokenStream {
+        let name = &self.callback.name;
+        let function = quote_spanned!(at(name.span())=> &#name);
+        self.callback.asked.iter().rev().fold(function, |inner, (ty, bound)| self.ask(ty, *bound, &inner))
+    }
+
+    /// `<Callback as Takes<Type>>::pass(inner)`, which reaches from the type's first token to its last: the compiler's message then
+    /// stands under the type, and stands there once, though it finds the same mistake in `pass` and in what that returns.
+    fn ask(&self, ty: &Type, bound: Bound, inner: &TokenStream) -> TokenStream {
+        let (first, last) = ends(ty);
+        let asked = self.path(last, last, &format!("{bound:?}"));
+        let open = quote_spanned!(first=> <);
+        let callback = self.path(first, last, "Callback");
+        let question = match bound {
+            Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext => quote_spanned!(last=> #callback as #asked<#ty>),
+            // In the impl for its data type.
+            Bound::TakesSession if self.sound && !self.data.is_empty() => quote_spanned!(last=> #callback as #asked<#ty, Self>),
+            Bound::TakesSession => quote_spanned!(last=> #callback as #asked<#ty, _>),
+            Bound::SetsId | Bound::FindsId | Bound::GeneratesId | Bound::Responds => quote_spanned!(last=> #ty as #asked<_>),
+        };
+        quote_spanned!(last=> #open #question>::pass(#inner))
+    }
+
+    /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages
+    /// would stand at the attribute.
+    fn path(&self, first: Span, last: Span, name: &str) -> TokenStream {
+        let place = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(first));
+            token
+        };
+        let given = |path: &Path| path.to_token_stream().into_iter().map(place).collect();
+        let runtime = self.runtime.map_or_else(|| quote_spanned!(first=> ::session_runtime), given);
+        let name = Ident::new(name, last);
+        quote_spanned!(last=> #runtime::__private::#name)
+    }
+}
+
+/// The place of `span`, with the names of the attribute's.
+fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+/// The places of the first and the last token, also where a macro's `$ty:ty` wraps them up.
+fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.into_token_stream().into_iter();
+    let first = tokens.next();
+    let last = tokens.last().or_else(|| first.clone());
+    let place = |token: Option<TokenTree>, end: fn((Span, Span)) -> Span| match token {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => end(ends(group.stream())),
+        Some(token) => token.span(),
+        None => Span::call_site(),
+    };
+    (place(first, |(first, _)| first), place(last, |(_, last)| last))
+}

@@ -1,0 +1,60 @@
+//! The attributes that go on a callback: `parse` reads what stands there, `model` says what is wrong with it, `generate` asks the
+//! compiler about the types and registers the function.
+//!
+//! 1. The user's function is emitted as it was given, its body unread, whatever is wrong: one mistake makes one error.
+//! 2. What the tokens show is said here, at the token; what only the types show is said by the traits that the generated code
+//!    names, at the type.
+//! 3. All mistakes of a function are said at once.
+
+mod generate;
+mod model;
+mod parse;
+mod role;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+pub(crate) use role::Role;
+
+/// The expansion of `role`'s attribute with these `arguments` on this `item`.
+pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let arguments = parse::arguments(role, arguments, &mut errors);
+    let item = parse::item(role, item, &mut errors);
+    let generated = item.function.as_ref().map(|function| {
+        let callback = model::callback(role, function, &mut errors);
+        generate::callback(role, &arguments, &callback, errors.is_empty())
+    });
+    let (tokens, cfg) = (item.tokens, item.cfg);
+    let errors = errors.into_tokens(&cfg);
+    quote!(#tokens #generated #errors)
+}
+
+/// The mistakes that were found, in the order in which they stand in the source.
+#[derive(Default)]
+struct Errors(Vec<syn::Error>);
+
+impl Errors {
+    fn push(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where the function is left out by `cfg`, so are its errors.
+    fn into_tokens(self, cfg: &[syn::Attribute]) -> TokenStream {
+        self.0
+            .into_iter()
+            .flatten()
+            .map(|error| {
+                let error = error.into_compile_error();
+                quote!(#(#cfg)* #error)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

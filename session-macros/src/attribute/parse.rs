@@ -1,0 +1,201 @@
+//! Reads the attribute's arguments, and of the item what stands before its body.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Attribute, Error, Ident, LitStr, Path, Result, Signature, Token, Type, Visibility};
+
+use super::{Errors, Role};
+
+/// `#[role(Visit, Admin, crate = path)]`.
+pub(super) struct Arguments {
+    /// The data types to register the function for.
+    pub(super) data: Vec<Type>,
+    /// The path of `session-runtime`, if given.
+    pub(super) runtime: Option<Path>,
+}
+
+/// The item under the attribute.
+#[derive(Default)]
+pub(super) struct Item {
+    /// As it was given, but for what makes the compiler repeat an error: a second role's attribute, a variadic argument.
+    pub(super) tokens: TokenStream,
+    /// The `#[cfg]`s on it, which go on all that is generated.
+    pub(super) cfg: Vec<Attribute>,
+    /// What it is, if it is a function.
+    pub(super) function: Option<Function>,
+}
+
+/// A function, up to its body.
+pub(super) struct Function {
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) signature: Signature,
+    /// The `;` of a function without a body.
+    pub(super) no_body: Option<Token![;]>,
+}
+
+/// One argument of the attribute.
+enum Argument {
+    Data(Type),
+    Runtime(Token![crate], Path),
+}
+
+pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) -> Arguments {
+    let mut data = Vec::new();
+    let mut runtime = None;
+    let all = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            match argument(role, input) {
+                Ok(Argument::Data(next)) => match refused(role, &data, &next) {
+                    Some(message) => errors.push(Error::new_spanned(next, message)),
+                    None => data.push(next),
+                },
+                Ok(Argument::Runtime(keyword, _)) if runtime.is_some() => {
+                    errors.push(Error::new(keyword.span, "`crate` is given twice"));
+                }
+                Ok(Argument::Runtime(_, path)) => runtime = Some(path),
+                Err(error) => {
+                    errors.push(error);
+                    skip_to_comma(input)?;
+                }
+            }
+            if !input.is_empty()
+                && let Err(error) = input.parse::<Token![,]>()
+            {
+                errors.push(error);
+                skip_to_comma(input)?;
+                input.parse::<Option<Token![,]>>()?;
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = all.parse2(tokens) {
+        errors.push(error);
+    }
+    Arguments { data, runtime }
+}
+
+fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
+    if input.peek(Token![crate]) && input.peek2(Token![=]) {
+        let keyword = input.parse()?;
+        input.parse::<Token![=]>()?;
+        if input.peek(LitStr) {
+            return Err(input.error("the path is written without quotes: `crate = path::to::session_runtime`"));
+        }
+        return Ok(Argument::Runtime(keyword, input.call(Path::parse_mod_style)?));
+    }
+    if input.peek(Ident::peek_any) && input.peek2(Token![=]) {
+        let name = input.call(Ident::parse_any)?;
+        return Err(Error::new(name.span(), unknown(role, &name)));
+    }
+    if input.peek(syn::Lit) {
+        return Err(input.error(takes(role)));
+    }
+    input.parse().map(Argument::Data)
+}
+
+fn unknown(role: Role, name: &Ident) -> String {
+    format!("there is no argument `{name}`\n= note: {}", takes(role))
+}
+
+fn takes(role: Role) -> String {
+    let data = if role == Role::Middleware {
+        "the session's data type, to register the function for it"
+    } else {
+        "the sessions' data types, to register the function for them"
+    };
+    format!("`#[{}]` takes {data}, and `crate = path`", role.attribute())
+}
+
+/// Why `next` cannot stand beside the data types that were given before it.
+fn refused(role: Role, before: &[Type], next: &Type) -> Option<&'static str> {
+    if let Type::Reference(_) = next {
+        return Some("a session owns its data: name the type without `&`");
+    }
+    let written = next.to_token_stream().to_string();
+    if before.iter().any(|data| data.to_token_stream().to_string() == written) {
+        return Some("this data type is given twice");
+    }
+    (role == Role::Middleware && !before.is_empty())
+        .then_some("a session middleware is for one data type: its `Session<T>` names one\n= help: write a second function")
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+pub(super) fn item(role: Role, tokens: TokenStream, errors: &mut Errors) -> Item {
+    let mut item = Item { tokens: tokens.clone(), ..Item::default() };
+    let mut result = Ok(());
+    let read = |input: ParseStream<'_>| {
+        result = read_item(role, input, &mut item, errors);
+        // What is left unread is no second mistake.
+        input.parse::<TokenStream>().map(drop)
+    };
+    if let Err(error) = read.parse2(tokens).and(result) {
+        errors.push(error);
+    }
+    item
+}
+
+fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut Errors) -> Result<()> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let (roles, attributes): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| role_of(attribute).is_some());
+    if !roles.is_empty() {
+        let rest: TokenStream = input.fork().parse()?;
+        item.tokens = quote!(#(#attributes)* #rest);
+    }
+    for second in &roles {
+        errors.push(Error::new_spanned(second.path(), second_role(role, role_of(second))));
+    }
+    item.cfg = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
+
+    let visibility = input.parse::<Visibility>()?;
+    if let Some(keyword) = other_item(input) {
+        return Err(Error::new(
+            keyword,
+            format!("`#[{}]` goes on a function\n= note: the signature is {}", role.attribute(), role.signature()),
+        ));
+    }
+    let signature: Signature = input.parse()?;
+    let no_body = if input.peek(Token![;]) { Some(input.parse()?) } else { None };
+    let rest: TokenStream = input.parse()?;
+    if signature.variadic.is_some() {
+        let fixed = Signature { variadic: None, ..signature.clone() };
+        item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
+    }
+    item.function = Some(Function { attributes, signature, no_body });
+    Ok(())
+}
+
+/// The keyword of an item that is no function.
+fn other_item(input: ParseStream<'_>) -> Option<Span> {
+    let ahead = input.fork();
+    loop {
+        let is_qualifier =
+            ahead.peek(Token![const]) || ahead.peek(Token![async]) || ahead.peek(Token![unsafe]) || ahead.peek(Token![extern]);
+        if !is_qualifier {
+            return (!ahead.peek(Token![fn])).then(|| input.span());
+        }
+        ahead.parse::<TokenTree>().ok()?;
+        ahead.parse::<Option<LitStr>>().ok()?;
+    }
+}
+
+/// The role whose attribute this is.
+fn role_of(attribute: &Attribute) -> Option<Role> {
+    let name = &attribute.path().segments.last()?.ident;
+    Role::ALL.into_iter().find(|role| name == role.attribute())
+}
+
+fn second_role(role: Role, second: Option<Role>) -> String {
+    if second == Some(role) {
+        format!("`#[{}]` stands twice on this function\n= help: name all data types in one attribute", role.attribute())
+    } else {
+        format!("this function is {} already: a function has one role", role.noun())
+    }
+}

@@ -1,0 +1,38 @@
+//! The macros of `session-runtime`. Use them from there: they are documented, with examples that run, where it re-exports them.
+#![expect(missing_docs, reason = "documented where they are re-exported")]
+
+mod attribute;
+mod setup;
+
+use proc_macro::TokenStream;
+
+use attribute::Role;
+
+#[proc_macro_attribute]
+pub fn session_id_callback(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::expand(Role::SessionId, arguments.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn generate_session_id(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::expand(Role::Generate, arguments.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn session_middleware(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::expand(Role::Middleware, arguments.into(), item.into()).into()
+}
+
+/// What `session!` calls, with the path of the runtime in brackets before the user's input.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __session(input: TokenStream) -> TokenStream {
+    setup::session(input.into()).into()
+}
+
+/// The options of `session!` as the fields of a struct, for the runtime crate alone.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __options(_input: TokenStream) -> TokenStream {
+    setup::options().into()
+}

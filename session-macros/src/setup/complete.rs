@@ -1,0 +1,30 @@
+//! The pieces for an editor: an expression for each name and value, in a macro that the compiler sees as nothing. They have the
+//! same shape however much of the input is typed, and stand first, so that a token is found where it was before one more letter.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::options::{self, Constant, Kind};
+use super::parse::{Piece, Pieces};
+
+pub(super) fn completion(pieces: &Pieces) -> TokenStream {
+    let Pieces { krate, data, options, .. } = pieces;
+    let options = options.iter().map(|piece| option(krate, data, piece));
+    quote! {
+        #krate::__complete! { #(#options)* }
+    }
+}
+
+fn option(krate: &TokenStream, data: &TokenStream, piece: &Piece) -> TokenStream {
+    let Piece { name, value, .. } = piece;
+    let name_hint = quote!(#krate::__private::Options::NONE.#name;);
+    let value_hint = match options::find(&name.to_string()).map(|choice| &choice.kind) {
+        Some(Kind::Data) => quote!(let _: #data = #value;),
+        Some(Kind::Constant { is: Constant::Word { of, .. }, .. }) => {
+            let of = quote::format_ident!("{of}");
+            quote!(let _: #krate::#of = #krate::#of::#value;)
+        }
+        Some(Kind::Callback | Kind::Value | Kind::Constant { .. }) | None => quote!(let _ = #value;),
+    };
+    quote!(#name_hint #value_hint)
+}

@@ -1,0 +1,235 @@
+//! `generate_session_id_callback`: how a new session id is made.
+
+use std::any::type_name;
+use std::future::Ready;
+use std::marker::PhantomData;
+
+use crate::callback::signature::GeneratedId;
+use crate::callback::{guard, is_function};
+use crate::error::SessionError;
+use crate::id::{MIN_ENTROPY_BITS, SessionId};
+use crate::maybe_ready::MaybeReady;
+use crate::standard;
+
+type Generated<'a> = MaybeReady<'a, Result<SessionId, SessionError>>;
+
+/// What can be a `generate_session_id_callback`: a function or closure `() -> R`, where `R` is `String` or [`SessionId`], sync or
+/// async (also `-> impl Future`, `-> BoxFuture`). The `Kind` is inferred.
+///
+/// What it returns is checked each time: a text that is no valid id is answered with [`SessionError::InvalidId`], one that could
+/// carry fewer than 64 bits of entropy with [`SessionError::WeakId`], and nothing is stored.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `generate_session_id_callback`",
+    label = "not a function of the documented form",
+    note = "a `generate_session_id_callback` is `fn() -> R`, where `R` is `String` or `SessionId`; sync or async, `Send`",
+    note = "put `#[generate_session_id]` on the function to see what is wrong with it"
+)]
+pub trait IntoGenerateCallback<Kind> {
+    #[doc(hidden)]
+    fn into_generate_callback(self) -> GenerateCallback;
+}
+
+/// How a new session id is made, as the layer runs it.
+pub struct GenerateCallback {
+    name: &'static str,
+    run: Run,
+}
+
+enum Run {
+    Standard,
+    /// A registered function: nothing is allocated for it.
+    Function(fn() -> Generated<'static>),
+    Passed(Box<dyn RunGenerate>),
+}
+
+impl GenerateCallback {
+    /// `standard::generate_session_id`.
+    pub(crate) fn standard() -> Self {
+        Self { name: "session_runtime::standard::generate_session_id", run: Run::Standard }
+    }
+
+    /// What an attribute registers; `run` calls [`run_generate`] with the function.
+    #[must_use]
+    pub fn registered<F>(_function: &F, run: fn() -> Generated<'static>) -> Self {
+        Self { name: type_name::<F>(), run: Run::Function(run) }
+    }
+
+    /// The callback's path, for errors.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// A new id, valid and of 64 bits or more. A panic is `CallbackPanicked`, else `InvalidId` or `WeakId`.
+    pub(crate) fn call(&self) -> Generated<'_> {
+        match &self.run {
+            Run::Standard => MaybeReady::ready(Ok(standard::new_session_id())),
+            Run::Function(run) => run(),
+            Run::Passed(callback) => callback.run(),
+        }
+    }
+}
+
+impl IntoGenerateCallback<GenerateCallback> for GenerateCallback {
+    fn into_generate_callback(self) -> GenerateCallback {
+        self
+    }
+}
+
+/// The kind of a function, whose own kind is `Kind`.
+pub struct Function<Kind>(PhantomData<Kind>);
+
+impl<F, Kind> IntoGenerateCallback<Function<Kind>> for F
+where
+    F: GenerateFn<Kind>,
+    F::Future: Send,
+    Kind: Send + Sync + 'static,
+{
+    fn into_generate_callback(self) -> GenerateCallback {
+        if is_function::<F, _>(standard::generate_session_id) {
+            return GenerateCallback::standard();
+        }
+        GenerateCallback { name: type_name::<F>(), run: Run::Passed(Box::new(Passed(self, PhantomData::<Kind>))) }
+    }
+}
+
+/// Runs a function that an attribute registered.
+pub fn run_generate<F, Kind>(callback: &'static F) -> Generated<'static>
+where
+    F: GenerateFn<Kind>,
+    F::Future: Send,
+{
+    callback.answer()
+}
+
+trait RunGenerate: Send + Sync {
+    fn run(&self) -> Generated<'_>;
+}
+
+struct Passed<F, Kind>(F, PhantomData<Kind>);
+
+impl<F, Kind> RunGenerate for Passed<F, Kind>
+where
+    F: GenerateFn<Kind>,
+    F::Future: Send,
+    Kind: Send + Sync,
+{
+    fn run(&self) -> Generated<'_> {
+        self.0.answer()
+    }
+}
+
+/// A function of the documented form, by kind. The future need not be `Send` to be one: who takes the function asks for it, so
+/// that the compiler's message can say what keeps the future from being so.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `generate_session_id_callback`",
+    label = "not a function of the documented form",
+    note = "a `generate_session_id_callback` is `fn() -> R`, where `R` is `String` or `SessionId`; sync or async"
+)]
+pub trait GenerateFn<Kind>: Send + Sync + 'static {
+    /// What the function returns, if that is a future.
+    type Future;
+
+    /// Calls the function.
+    fn answer(&self) -> Generated<'_>
+    where
+        Self::Future: Send;
+}
+
+/// `fn() -> R`.
+pub struct Now<R>(PhantomData<fn() -> R>);
+
+impl<F, R> GenerateFn<Now<R>> for F
+where
+    F: Fn() -> R + Send + Sync + 'static,
+    R: GeneratedId,
+{
+    type Future = Ready<()>;
+
+    fn answer(&self) -> Generated<'_> {
+        MaybeReady::ready(guard::call::<F, _>(self).and_then(|id| checked::<F>(id)))
+    }
+}
+
+/// `async fn() -> R`.
+pub struct Later<Fut>(PhantomData<fn() -> Fut>);
+
+impl<F, Fut> GenerateFn<Later<Fut>> for F
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: GeneratedId> + 'static,
+{
+    type Future = Fut;
+
+    fn answer(&self) -> Generated<'_>
+    where
+        Self::Future: Send,
+    {
+        match guard::call::<F, _>(self) {
+            Ok(future) => MaybeReady::boxed(async move { checked::<F>(guard::wait::<F, _>(future).await?) }),
+            Err(error) => MaybeReady::ready(Err(error)),
+        }
+    }
+}
+
+/// The id, if it is a valid one that is not too easy to guess. The log names the callback, never the id.
+fn checked<F>(id: impl GeneratedId) -> Result<SessionId, SessionError> {
+    let name = type_name::<F>();
+    let Some(id) = id.into_session_id() else {
+        tracing::error!(callback = name, "the callback returned a text that is no valid session id");
+        return Err(SessionError::InvalidId { callback: name });
+    };
+    if id.entropy_bits() < MIN_ENTROPY_BITS {
+        tracing::error!(callback = name, "the callback returned a session id that can carry fewer than 64 bits of entropy");
+        return Err(SessionError::WeakId { callback: name });
+    }
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::registered::RegisteredGenerate;
+    use crate::generate_session_id;
+
+    struct Data;
+
+    #[generate_session_id(Data)]
+    fn registered() -> String {
+        "0123456789abcdef".to_owned()
+    }
+
+    #[test]
+    fn the_standard_generator_is_recognised_by_name_and_no_other_is() {
+        assert!(matches!(standard::generate_session_id.into_generate_callback().run, Run::Standard));
+        assert!(matches!(registered.into_generate_callback().run, Run::Passed(_)));
+    }
+
+    #[test]
+    fn a_registered_generator_is_kept_as_a_function_and_has_its_name() {
+        let callback = Data::register();
+        assert!(matches!(callback.run, Run::Function(_)));
+        assert!(callback.name().ends_with("::registered"), "{}", callback.name());
+        assert!(callback.call().try_now().is_ok_and(|id| id.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_at_the_call_or_at_a_poll_is_an_error_that_names_the_generator() {
+        fn at_the_call() -> Ready<String> {
+            panic!("as the test wants")
+        }
+        async fn at_the_second_poll() -> SessionId {
+            tokio::task::yield_now().await;
+            panic!("as the test wants")
+        }
+        for (callback, name) in [
+            (at_the_call.into_generate_callback(), "at_the_call"),
+            (at_the_second_poll.into_generate_callback(), "at_the_second_poll"),
+        ] {
+            let result = callback.call().await;
+            assert!(
+                matches!(result, Err(SessionError::CallbackPanicked { callback }) if callback.ends_with(name)),
+                "{name}: {result:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! `middleware`: what drives the session.
+
+use std::future::Ready;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::callback::is_function;
+use crate::maybe_ready::MaybeReady;
+use crate::session::Session;
+use crate::standard;
+
+type Responded = MaybeReady<'static, Response>;
+
+/// What can be a `middleware`: a function or closure `(session_system: Session<T>, request: Request, next: Next) -> R`, where `R`
+/// is [`IntoResponse`], sync or async (also `-> impl Future`, `-> BoxFuture`). The `Kind` is inferred.
+///
+/// A panic of a middleware is the server's to answer, as everywhere in axum: the handler runs inside of it, and
+/// `tower_http::catch_panic` goes around it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session `middleware` for `{T}`",
+    label = "not a function of the documented form",
+    note = "a session `middleware` is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async, `Send`, `Request` from `axum::extract`, `Next` from `axum::middleware`",
+    note = "put `#[session_middleware]` on the function to see what is wrong with it"
+)]
+pub trait IntoMiddleware<T, Kind> {
+    #[doc(hidden)]
+    fn into_middleware(self) -> Middleware<T>;
+}
+
+/// What drives the session, as the layer runs it.
+pub struct Middleware<T>(pub(crate) MiddlewareKind<T>);
+
+/// Which middleware it is; the two standard ones are recognised, also when passed by name, and run without `Next`.
+pub(crate) enum MiddlewareKind<T> {
+    Standard,
+    Lazy,
+    Custom(CustomMiddleware<T>),
+}
+
+/// A middleware of the user's own: called as the function it is.
+pub(crate) enum CustomMiddleware<T> {
+    /// A registered function: nothing is allocated for it.
+    Function(fn(Session<T>, Request, Next) -> Responded),
+    Passed(Arc<dyn Fn(Session<T>, Request, Next) -> Responded + Send + Sync>),
+}
+
+impl<T> Clone for CustomMiddleware<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Function(run) => Self::Function(*run),
+            Self::Passed(run) => Self::Passed(Arc::clone(run)),
+        }
+    }
+}
+
+impl<T: 'static> Deref for CustomMiddleware<T> {
+    type Target = dyn Fn(Session<T>, Request, Next) -> Responded + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Function(run) => run,
+            Self::Passed(run) => &**run,
+        }
+    }
+}
+
+impl<T> Middleware<T> {
+    /// `standard::session_middleware`.
+    pub(crate) fn standard() -> Self {
+        Self(MiddlewareKind::Standard)
+    }
+
+    /// What an attribute registers; `run` calls [`run_middleware`] with the function.
+    #[must_use]
+    pub fn registered(run: fn(Session<T>, Request, Next) -> Responded) -> Self {
+        Self(MiddlewareKind::Custom(CustomMiddleware::Function(run)))
+    }
+}
+
+impl<T> IntoMiddleware<T, Middleware<T>> for Middleware<T> {
+    fn into_middleware(self) -> Middleware<T> {
+        self
+    }
+}
+
+/// The kind of a function, whose own kind is `Kind`.
+pub struct Function<Kind>(PhantomData<Kind>);
+
+impl<T, F, Kind> IntoMiddleware<T, Function<Kind>> for F
+where
+    T: Clone + Send + Sync + 'static,
+    F: MiddlewareFn<T, Kind>,
+    F::Future: Send,
+{
+    fn into_middleware(self) -> Middleware<T> {
+        Middleware(if is_function::<F, _>(standard::session_middleware::<T>) {
+            MiddlewareKind::Standard
+        } else if is_function::<F, _>(standard::lazy_session_middleware::<T>) {
+            MiddlewareKind::Lazy
+        } else {
+            MiddlewareKind::Custom(CustomMiddleware::Passed(Arc::new(move |session_system, request, next| {
+                self.answer(session_system, request, next)
+            })))
+        })
+    }
+}
+
+/// Runs a function that an attribute registered.
+pub fn run_middleware<T, F, Kind>(middleware: &'static F, session_system: Session<T>, request: Request, next: Next) -> Responded
+where
+    F: MiddlewareFn<T, Kind>,
+    F::Future: Send,
+{
+    middleware.answer(session_system, request, next)
+}
+
+/// A function of the documented form, by kind. The future need not be `Send` to be one: who takes the function asks for it, so
+/// that the compiler's message can say what keeps the future from being so.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session `middleware` for `{T}`",
+    label = "not a function of the documented form",
+    note = "a session `middleware` is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async, `Request` from `axum::extract`, `Next` from `axum::middleware`"
+)]
+pub trait MiddlewareFn<T, Kind>: Send + Sync + 'static {
+    /// What the function returns, if that is a future.
+    type Future;
+
+    /// Calls the function.
+    fn answer(&self, session_system: Session<T>, request: Request, next: Next) -> Responded
+    where
+        Self::Future: Send;
+}
+
+/// `fn(Session<T>, Request, Next) -> R`.
+pub struct Now<R>(PhantomData<fn() -> R>);
+
+impl<T, F, R> MiddlewareFn<T, Now<R>> for F
+where
+    F: Fn(Session<T>, Request, Next) -> R + Send + Sync + 'static,
+    R: IntoResponse,
+{
+    type Future = Ready<()>;
+
+    fn answer(&self, session_system: Session<T>, request: Request, next: Next) -> Responded {
+        MaybeReady::ready(self(session_system, request, next).into_response())
+    }
+}
+
+/// `async fn(Session<T>, Request, Next) -> R`.
+pub struct Later<Fut>(PhantomData<fn() -> Fut>);
+
+impl<T, F, Fut> MiddlewareFn<T, Later<Fut>> for F
+where
+    F: Fn(Session<T>, Request, Next) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoResponse> + 'static,
+{
+    type Future = Fut;
+
+    fn answer(&self, session_system: Session<T>, request: Request, next: Next) -> Responded
+    where
+        Self::Future: Send,
+    {
+        let future = self(session_system, request, next);
+        MaybeReady::boxed(async move { future.await.into_response() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::registered::RegisteredMiddleware;
+    use crate::session_middleware;
+
+    #[derive(Clone)]
+    struct Data;
+
+    #[session_middleware(Data)]
+    async fn registered(session_system: Session<Data>, request: Request, next: Next) -> Response {
+        standard::session_middleware(session_system, request, next).await
+    }
+
+    fn kind<Kind>(middleware: impl IntoMiddleware<Data, Kind>) -> MiddlewareKind<Data> {
+        middleware.into_middleware().0
+    }
+
+    #[test]
+    fn the_standard_middlewares_are_recognised_by_name_and_no_other_is() {
+        assert!(matches!(kind(standard::session_middleware), MiddlewareKind::Standard));
+        assert!(matches!(kind(standard::session_middleware::<Data>), MiddlewareKind::Standard));
+        assert!(matches!(kind(standard::lazy_session_middleware), MiddlewareKind::Lazy));
+        assert!(matches!(kind(registered), MiddlewareKind::Custom(_)));
+    }
+
+    #[test]
+    fn a_registered_middleware_is_kept_as_a_function() {
+        assert!(matches!(Data::register().0, MiddlewareKind::Custom(CustomMiddleware::Function(_))));
+    }
+}

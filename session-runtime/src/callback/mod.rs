@@ -1,0 +1,39 @@
+//! The three callbacks: which functions are accepted, and what they become.
+//!
+//! A role has one file. In it stand the public trait that the builder and `session!` take (`Into..`), the trait that sorts the
+//! functions of the documented forms by kind (`..Fn<Kind>`; the kind is inferred), and the erased type that the layer runs.
+//!
+//! 1. A callback that is sync answers at once and allocates nothing; an async one costs one boxed future a call.
+//! 2. A callback that panics, when it is called or when its future is polled, is answered with an error that names it.
+//! 3. The standard callbacks are recognised when they are passed by name, and then run inline.
+
+mod generate;
+mod guard;
+mod middleware;
+mod registered;
+mod session_id;
+mod signature;
+
+use std::any::TypeId;
+
+pub(crate) use generate::GenerateCallback;
+pub(crate) use middleware::{CustomMiddleware, Middleware, MiddlewareKind};
+pub(crate) use session_id::SessionIdCallback;
+
+pub use generate::IntoGenerateCallback;
+pub use middleware::IntoMiddleware;
+pub use session_id::IntoSessionIdCallback;
+
+/// What the attributes expand to.
+pub(crate) mod expansion {
+    pub use super::generate::{GenerateCallback, GenerateFn, run_generate};
+    pub use super::middleware::{Middleware, MiddlewareFn, run_middleware};
+    pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
+    pub use super::session_id::{SessionIdCallback, SessionIdFn, run_session_id};
+    pub use super::signature::*;
+}
+
+/// Whether `F` is the type of the function `known`.
+fn is_function<F: 'static, K: 'static>(_known: K) -> bool {
+    TypeId::of::<F>() == TypeId::of::<K>()
+}

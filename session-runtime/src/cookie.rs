@@ -1,0 +1,230 @@
+//! Cookies: one pass over the `Cookie` header, and the `Set-Cookie` value.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+use memchr::memchr;
+
+use crate::check;
+use crate::error::ConfigError;
+use crate::id::SessionId;
+
+/// The longest `Max-Age` that browsers take: 400 days (RFC 6265bis, section 5.5).
+const MAX_AGE_LIMIT: u64 = 34_560_000;
+
+/// When a browser sends the cookie along with requests that other sites cause (RFC 6265bis, section 5.6.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SameSite {
+    /// Never, not even when a user follows a link from another site: the first page looks logged out. It breaks the return from
+    /// an OAuth provider.
+    Strict,
+    /// With top-level navigation by a safe method, such as a link that is followed.
+    #[default]
+    Lax,
+    /// Always; implies `Secure`. For pages that other sites embed.
+    None,
+}
+
+/// The options that shape the cookie.
+pub(crate) struct CookieOptions {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) same_site: SameSite,
+    pub(crate) secure: Option<bool>,
+    pub(crate) path: Cow<'static, str>,
+    pub(crate) domain: Option<Cow<'static, str>>,
+    pub(crate) persistent: bool,
+    pub(crate) partitioned: bool,
+}
+
+impl Default for CookieOptions {
+    fn default() -> Self {
+        Self {
+            name: Cow::Borrowed("SESSION_ID"),
+            same_site: SameSite::Lax,
+            secure: None,
+            path: Cow::Borrowed("/"),
+            domain: None,
+            persistent: false,
+            partitioned: false,
+        }
+    }
+}
+
+impl CookieOptions {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        check::cookie_name(&self.name)?;
+        check::cookie_path(&self.path)?;
+        check::host_prefix_path(&self.name, &self.path)?;
+        if let Some(domain) = &self.domain {
+            check::cookie_domain(domain)?;
+            check::host_prefix_domain(&self.name)?;
+        }
+        if self.secure == Some(false) {
+            check::not_secure(&self.name, self.same_site, self.partitioned)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn into_template(self) -> CookieTemplate {
+        let implied = check::implies_secure(&self.name, self.same_site, self.partitioned);
+        let mut attributes = format!("; Path={}; HttpOnly", self.path);
+        attributes.push_str(match self.same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        });
+        if let Some(domain) = &self.domain {
+            attributes.push_str("; Domain=");
+            attributes.push_str(domain);
+        }
+        if self.partitioned {
+            attributes.push_str("; Partitioned");
+        }
+        CookieTemplate {
+            start: format!("{}=", self.name),
+            name_len: self.name.len(),
+            attributes,
+            secure: match self.secure {
+                Some(false) => Secure::Off,
+                None if !implied => Secure::UnlessLoopback,
+                _ => Secure::On,
+            },
+            persistent: self.persistent,
+        }
+    }
+}
+
+/// Whether `Secure` is among the attributes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secure {
+    On,
+    Off,
+    /// Nothing was said: a build with debug assertions leaves it out for a loopback host.
+    UnlessLoopback,
+}
+
+/// The `Set-Cookie` value but for the id.
+pub(crate) struct CookieTemplate {
+    start: String,
+    name_len: usize,
+    attributes: String,
+    secure: Secure,
+    pub(crate) persistent: bool,
+}
+
+impl CookieTemplate {
+    pub(crate) fn name(&self) -> &str {
+        &self.start[..self.name_len]
+    }
+
+    /// Whether a cookie set now would be `Secure`.
+    pub(crate) fn is_secure(&self, loopback: bool) -> bool {
+        match self.secure {
+            Secure::On => true,
+            Secure::Off => false,
+            Secure::UnlessLoopback => !(loopback && cfg!(debug_assertions)),
+        }
+    }
+
+    /// The value that hands the client the id. `expires_in` becomes `Max-Age` where the cookie is persistent.
+    pub(crate) fn set(&self, id: &SessionId, expires_in: Duration, loopback: bool) -> Option<HeaderValue> {
+        let max_age = self.persistent.then(|| expires_in.as_secs().min(MAX_AGE_LIMIT));
+        self.value(id.as_str(), max_age, loopback)
+    }
+
+    /// The value that makes the client forget the id: every attribute stands in it again, else a browser would keep the cookie.
+    pub(crate) fn remove(&self, loopback: bool) -> Option<HeaderValue> {
+        self.value("", Some(0), loopback)
+    }
+
+    fn value(&self, id: &str, max_age: Option<u64>, loopback: bool) -> Option<HeaderValue> {
+        let mut value = String::with_capacity(self.start.len() + id.len() + self.attributes.len() + 32);
+        value.push_str(&self.start);
+        value.push_str(id);
+        value.push_str(&self.attributes);
+        if self.is_secure(loopback) {
+            value.push_str("; Secure");
+        }
+        if let Some(seconds) = max_age {
+            use std::fmt::Write as _;
+            // Writing to a `String` cannot fail.
+            let _ = write!(value, "; Max-Age={seconds}");
+        }
+        HeaderValue::try_from(value).ok()
+    }
+}
+
+/// The values of the cookies of this exact name, in the order of the request.
+pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|header| Pairs(header.as_bytes()))
+        .filter_map(move |(key, value)| (key == name.as_bytes()).then_some(value))
+}
+
+/// The name-value pairs of one `Cookie` header (RFC 6265, section 5.4): split at `;`, then at the first `=`. A pair without `=`, or with
+/// an empty name, is none of ours (CVE-2023-23934: `=__Host-sid=x` is not `__Host-sid`).
+struct Pairs<'a>(&'a [u8]);
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.0.is_empty() {
+            let end = memchr(b';', self.0).unwrap_or(self.0.len());
+            let pair = self.0[..end].trim_ascii();
+            self.0 = self.0.get(end + 1..).unwrap_or_default();
+            if let Some(equals) = memchr(b'=', pair) {
+                return Some((&pair[..equals], &pair[equals + 1..]));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(header: &[u8], name: &str) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, HeaderValue::from_bytes(header).unwrap());
+        values(&headers, name).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    #[test]
+    fn only_the_exact_name_is_found() {
+        assert_eq!(found(b"a=1; sid=2;sid=3;  sid=4 ; xsid=5; sidx=6", "sid"), ["2", "3", "4"]);
+        for header in ["__HOST-sid=x", "%5F_Host-sid=x", "=__Host-sid=x", "__Host-sid", " =x", "__Host-sid =x"] {
+            assert!(found(header.as_bytes(), "__Host-sid").is_empty(), "{header}");
+        }
+        assert_eq!(found(b"sid=a=b", "sid"), ["a=b"]);
+        assert_eq!(found(b"\xff\xfe=1; sid=\xe9; sid=ok", "sid").len(), 2);
+    }
+
+    #[test]
+    fn the_removal_repeats_every_attribute() {
+        let options = CookieOptions {
+            name: "sid".into(),
+            domain: Some("example.com".into()),
+            path: "/app".into(),
+            same_site: SameSite::None,
+            partitioned: true,
+            persistent: true,
+            ..CookieOptions::default()
+        };
+        let template = options.into_template();
+        let id = SessionId::parse("x").unwrap();
+        assert_eq!(
+            template.set(&id, Duration::MAX, true).unwrap(),
+            "sid=x; Path=/app; HttpOnly; SameSite=None; Domain=example.com; Partitioned; Secure; Max-Age=34560000"
+        );
+        assert_eq!(
+            template.remove(true).unwrap(),
+            "sid=; Path=/app; HttpOnly; SameSite=None; Domain=example.com; Partitioned; Secure; Max-Age=0"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! The one error type of the session system, and what each error answers.
+
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode};
+
+use crate::store::StoreError;
+
+/// Why the session system could not do what was asked. As a response it has the status that is named at each variant, and its
+/// message as the text where that helps the client; what is the server's own affair is logged, not sent.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The request has no session: it carried no id, one that the store does not hold, or one that was destroyed or expired
+    /// meanwhile. 401, with `WWW-Authenticate`. The document's `SessionNotExists`.
+    ///
+    /// Ask the user to log in again; a handler that works without a session takes `Option<SessionData<T>>`.
+    NotExists,
+    /// The session was changed by other requests each time this one tried to, until `store_timeout` was over. 409; nothing was
+    /// written. Try again.
+    Conflict,
+    /// The head of the response has left, so a cookie cannot be set any more: creating and rotating a session is over. Nothing
+    /// was stored. 500. Do it before the response is returned.
+    ResponseStarted,
+    /// The store cannot be reached or failed. 503. Try again later; the cause is in `source()` and in the log.
+    StoreUnavailable(StoreError),
+    /// The store did not answer within `store_timeout`. 503. A change that was under way is done once or not at all.
+    StoreTimeout,
+    /// The store holds as many sessions as it may. 503. Raise the store's limit, or use the lazy middleware, which stores no
+    /// session for a visitor who needs none.
+    StoreFull,
+    /// The session's data cannot be encoded or decoded. 500; nothing was written. The cause is in `source()`.
+    Data(StoreError),
+    /// The router has no session layer for this data type. 500. Add `.layer(session!(<T>))` around the route.
+    MissingLayer {
+        /// The data type whose layer is missing.
+        data: &'static str,
+    },
+    /// Two session layers around one route use the same cookie. 500. Give one of them another `cookie_name`.
+    DuplicateCookie {
+        /// The data type of the outer layer.
+        outer: &'static str,
+        /// The data type of the inner layer.
+        inner: &'static str,
+    },
+    /// A callback panicked. 500; nothing was stored. The panic is in the log.
+    CallbackPanicked {
+        /// The callback's path.
+        callback: &'static str,
+    },
+    /// The generator returned a text that is no valid session id. 500; nothing was stored.
+    InvalidId {
+        /// The callback's path.
+        callback: &'static str,
+    },
+    /// The generator returned an id that could carry fewer than 64 bits of entropy (OWASP). 500; nothing was stored. Make the ids
+    /// longer, or of more kinds of characters.
+    WeakId {
+        /// The callback's path.
+        callback: &'static str,
+    },
+    /// The generator returned, time after time, ids that are taken. 500; nothing was stored. Its ids are not random.
+    RepeatedId {
+        /// The callback's path.
+        callback: &'static str,
+    },
+}
+
+impl SessionError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotExists => StatusCode::UNAUTHORIZED,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::StoreUnavailable(_) | Self::StoreTimeout | Self::StoreFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ResponseStarted
+            | Self::Data(_)
+            | Self::MissingLayer { .. }
+            | Self::DuplicateCookie { .. }
+            | Self::CallbackPanicked { .. }
+            | Self::InvalidId { .. }
+            | Self::WeakId { .. }
+            | Self::RepeatedId { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotExists => f.write_str("there is no session: log in, or send the session's cookie"),
+            Self::Conflict => f.write_str("the session was changed by other requests meanwhile: try again"),
+            Self::ResponseStarted => f.write_str(
+                "the response has started, so no session cookie can be set: create or rotate the session before the response is returned",
+            ),
+            Self::StoreUnavailable(_) => f.write_str("the session store cannot be reached or failed: try again later"),
+            Self::StoreTimeout => f.write_str("the session store did not answer in time: try again later"),
+            Self::StoreFull => f.write_str("the session store is full: try again later"),
+            Self::Data(_) => f.write_str("the session's data cannot be encoded or decoded"),
+            Self::MissingLayer { data } => write!(
+                f,
+                "there is no session layer for `{data}` around this route: add `.layer(session!(<{data}>))` to the router"
+            ),
+            Self::DuplicateCookie { outer, inner } => write!(
+                f,
+                "the session layers for `{outer}` and `{inner}` use the same cookie: give one of them another `cookie_name`"
+            ),
+            Self::CallbackPanicked { callback } => write!(f, "the callback `{callback}` panicked"),
+            Self::InvalidId { callback } => {
+                write!(f, "the callback `{callback}` returned an id that is not 1 to 256 cookie octets (RFC 6265)")
+            }
+            Self::WeakId { callback } => write!(
+                f,
+                "the callback `{callback}` returned an id that can carry fewer than 64 bits of entropy (OWASP): make it longer"
+            ),
+            Self::RepeatedId { callback } => {
+                write!(f, "the callback `{callback}` returned ids that are taken, time after time: make them random")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::StoreUnavailable(error) | Self::Data(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::StoreFull,
+            StoreError::Data(_) => Self::Data(error),
+            StoreError::Unavailable(_) => Self::StoreUnavailable(error),
+        }
+    }
+}
+
+impl IntoResponse for SessionError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = %self, cause = ?std::error::Error::source(&self).map(ToString::to_string), "session error");
+        }
+        let mut response = (status, self.to_string()).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"session\""));
+        }
+        response
+    }
+}
+
+/// Why [`SessionLayerBuilder::build`](crate::SessionLayerBuilder::build) refused its options. `session!` answers the same
+/// mistakes when it is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfigError {
+    option: &'static str,
+    problem: &'static str,
+}
+
+impl ConfigError {
+    pub(crate) const fn new(option: &'static str, problem: &'static str) -> Self {
+        Self { option, problem }
+    }
+
+    /// The option that is wrong, by its name in `session!`.
+    #[must_use]
+    pub const fn option(&self) -> &'static str {
+        self.option
+    }
+
+    /// What is wrong with it, as the rest of a sentence that starts with its name.
+    pub(crate) const fn problem(&self) -> &'static str {
+        self.problem
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.option, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,221 @@
+//! The session id: what a valid one is, and how much chance it can carry.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest id that is accepted, in bytes.
+const MAX_LEN: usize = 256;
+
+/// The entropy that OWASP asks of a session id, in bits.
+pub(crate) const MIN_ENTROPY_BITS: f64 = 64.0;
+
+/// A session id: 1 to 256 bytes of RFC 6265 cookie octets.
+///
+/// Cookie octets are the printable ASCII characters without space, `"`, `,`, `;` and `\` (RFC 6265, section 4.1.1), so an id
+/// needs no quoting in a cookie and no escaping in a header. The id is kept inline: copying one allocates nothing.
+///
+/// Whoever holds the id holds the session, so its `Debug` is redacted and it has no `Display`; [`as_str`](Self::as_str) is the
+/// one way to read it (CVE-2023-20866: ids in logs).
+///
+/// ```
+/// use session_runtime::SessionId;
+///
+/// let id = SessionId::parse("rZ8kQ2vX")?;
+/// assert_eq!(id.as_str(), "rZ8kQ2vX");
+/// assert_eq!(format!("{id:?}"), "SessionId(..)");
+/// assert!(SessionId::parse("").is_err());
+/// assert!(SessionId::parse("two words").is_err());
+/// # Ok::<(), session_runtime::InvalidSessionId>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId {
+    len: u16,
+    /// Zero beyond `len`.
+    bytes: [u8; MAX_LEN],
+}
+
+impl SessionId {
+    /// Checks that `text` is a valid id.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSessionId`] where `text` is empty, longer than 256 bytes, or holds a byte that is no cookie octet.
+    pub fn parse(text: &str) -> Result<Self, InvalidSessionId> {
+        Self::parse_bytes(text.as_bytes()).ok_or(InvalidSessionId(()))
+    }
+
+    /// The id, if these bytes are a valid one.
+    pub(crate) fn parse_bytes(text: &[u8]) -> Option<Self> {
+        // Without an early exit, so that the compiler can check many bytes at once.
+        let octets = text.iter().fold(true, |all, &byte| all & is_cookie_octet(byte));
+        if text.is_empty() || !octets {
+            return None;
+        }
+        let mut bytes = [0; MAX_LEN];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self { len: u16::try_from(text.len()).ok()?, bytes })
+    }
+
+    /// An id of cookie octets.
+    pub(crate) const fn of_octets<const N: usize>(text: [u8; N]) -> Self {
+        const { assert!(0 < N && N <= MAX_LEN) };
+        let mut bytes = [0; MAX_LEN];
+        let (start, _) = bytes.split_at_mut(N);
+        start.copy_from_slice(&text);
+        #[expect(clippy::cast_possible_truncation, reason = "checked above")]
+        let len = N as u16;
+        Self { len, bytes }
+    }
+
+    /// The id as text: what stands in the cookie.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Cookie octets are ASCII.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// The most entropy that an id of this length and alphabet can carry: its length times log2 of the smallest of digits,
+    /// hex digits, letters and digits, base64url, and cookie octets that holds all its characters.
+    pub(crate) fn entropy_bits(&self) -> f64 {
+        let bytes = self.as_bytes();
+        let all = |test: fn(&u8) -> bool| bytes.iter().all(test);
+        let alphabet = if all(u8::is_ascii_digit) {
+            10.0_f64
+        } else if all(u8::is_ascii_hexdigit) {
+            16.0
+        } else if all(u8::is_ascii_alphanumeric) {
+            62.0
+        } else if all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+            64.0
+        } else {
+            90.0
+        };
+        f64::from(u16::try_from(bytes.len()).unwrap_or(u16::MAX)) * alphabet.log2()
+    }
+}
+
+/// A byte that may stand in a cookie's value without quoting (RFC 6265, section 4.1.1).
+pub(crate) const fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = InvalidSessionId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSessionId> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<&str> for SessionId {
+    type Error = InvalidSessionId;
+
+    fn try_from(text: &str) -> Result<Self, InvalidSessionId> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for SessionId {
+    type Error = InvalidSessionId;
+
+    fn try_from(text: String) -> Result<Self, InvalidSessionId> {
+        Self::parse(&text)
+    }
+}
+
+/// A text that is no valid [`SessionId`]. It does not say which: the text may be a mistyped secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidSessionId(());
+
+impl fmt::Display for InvalidSessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a valid session id: it takes 1 to 256 printable ASCII characters without space, `\"`, `,`, `;` and `\\`")
+    }
+}
+
+impl std::error::Error for InvalidSessionId {}
+
+/// What may be given as a session id: a [`SessionId`], a `String`, a `&str`, or an `Option` of these.
+///
+/// A text that is no valid id counts as none.
+pub trait IntoSessionId {
+    /// The id, or `None` where there is no valid one.
+    fn into_session_id(self) -> Option<SessionId>;
+}
+
+impl IntoSessionId for SessionId {
+    fn into_session_id(self) -> Option<SessionId> {
+        Some(self)
+    }
+}
+
+impl IntoSessionId for &SessionId {
+    fn into_session_id(self) -> Option<SessionId> {
+        Some(*self)
+    }
+}
+
+impl IntoSessionId for &str {
+    fn into_session_id(self) -> Option<SessionId> {
+        SessionId::parse(self).ok()
+    }
+}
+
+impl IntoSessionId for String {
+    fn into_session_id(self) -> Option<SessionId> {
+        SessionId::parse(&self).ok()
+    }
+}
+
+impl IntoSessionId for &String {
+    fn into_session_id(self) -> Option<SessionId> {
+        SessionId::parse(self).ok()
+    }
+}
+
+impl<I: IntoSessionId> IntoSessionId for Option<I> {
+    fn into_session_id(self) -> Option<SessionId> {
+        self.and_then(I::into_session_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_valid_id_is_1_to_256_cookie_octets() {
+        assert!(SessionId::parse("a").is_ok());
+        assert!(SessionId::parse(&"a".repeat(256)).is_ok());
+        assert!(SessionId::parse(&"a".repeat(257)).is_err());
+        for byte in 0..=127_u8 {
+            let text = char::from(byte).to_string();
+            let octet = byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+            assert_eq!(SessionId::parse(&text).is_ok(), octet, "{byte:#x}");
+        }
+        assert!(SessionId::parse("é").is_err());
+    }
+
+    #[test]
+    fn entropy_is_length_times_the_bits_of_the_smallest_alphabet() {
+        let bits = |text: &str| SessionId::parse(text).unwrap().entropy_bits();
+        assert!(bits("1234567890123456789") < MIN_ENTROPY_BITS);
+        assert!(bits("12345678901234567890") >= MIN_ENTROPY_BITS);
+        assert!(bits("0123456789abcdef") >= MIN_ENTROPY_BITS);
+        assert!(bits("0123456789abcde") < MIN_ENTROPY_BITS);
+        assert!(bits("abcdefghijk") >= MIN_ENTROPY_BITS); // 11 * 5.954
+        assert!(bits("abcdefghi-") < MIN_ENTROPY_BITS); // 10 * 6
+        assert!(bits("abcdefghi-_") >= MIN_ENTROPY_BITS);
+        assert!(bits("abcdefghi!") >= MIN_ENTROPY_BITS); // 10 * 6.49
+    }
+}

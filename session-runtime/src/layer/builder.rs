@@ -1,0 +1,286 @@
+//! The options of a session layer as methods, for values that are known only when the program runs.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::callback::{
+    GenerateCallback, IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback, Middleware, SessionIdCallback,
+};
+use crate::check;
+use crate::cookie::{CookieOptions, SameSite};
+use crate::error::ConfigError;
+use crate::layer::{Config, OnStoreError, SessionLayer};
+use crate::store::{IntoStore, Limits, MemoryStore, Store};
+
+/// The document's 24 hours.
+const DEFAULT_EXPIRE: Duration = Duration::from_secs(24 * 60 * 60);
+const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// No default data was given: `T::default()` will be it.
+#[derive(Debug)]
+pub struct DefaultOf<T>(PhantomData<fn() -> T>);
+
+/// The default data that was given.
+#[derive(Debug)]
+pub struct Given<T>(Arc<T>);
+
+/// Where a builder takes the default data from.
+pub trait DefaultData<T> {
+    #[doc(hidden)]
+    fn into_data(self) -> Arc<T>;
+}
+
+impl<T: Default> DefaultData<T> for DefaultOf<T> {
+    fn into_data(self) -> Arc<T> {
+        Arc::new(T::default())
+    }
+}
+
+impl<T> DefaultData<T> for Given<T> {
+    fn into_data(self) -> Arc<T> {
+        self.0
+    }
+}
+
+/// A duration: a [`Duration`], or a number of seconds as in the document.
+pub trait IntoDuration {
+    #[doc(hidden)]
+    fn into_duration(self) -> Duration;
+}
+
+impl IntoDuration for Duration {
+    fn into_duration(self) -> Duration {
+        self
+    }
+}
+
+impl IntoDuration for u64 {
+    fn into_duration(self) -> Duration {
+        Duration::from_secs(self)
+    }
+}
+
+impl IntoDuration for u32 {
+    fn into_duration(self) -> Duration {
+        Duration::from_secs(self.into())
+    }
+}
+
+/// A negative number counts as zero, which [`build`](SessionLayerBuilder::build) refuses.
+impl IntoDuration for i32 {
+    fn into_duration(self) -> Duration {
+        Duration::from_secs(self.max(0).unsigned_abs().into())
+    }
+}
+
+/// Sets up a [`SessionLayer`] from values that are known only when the program runs, such as those of a configuration file.
+/// The options are those of `session!`, with the same names and defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use session_runtime::{SameSite, SessionLayer};
+///
+/// #[derive(Clone, Default)]
+/// struct Visit { pages: u32 }
+///
+/// let minutes = 30; // from a configuration file
+/// let layer = SessionLayer::<Visit>::builder()
+///     .session_expire(Duration::from_secs(minutes * 60))
+///     .cookie_name("visit")
+///     .same_site(SameSite::Strict)
+///     .build()?;
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(|| async {})).layer(layer);
+/// # Ok::<(), session_runtime::ConfigError>(())
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct SessionLayerBuilder<T, D = DefaultOf<T>> {
+    default_data: D,
+    session_id: SessionIdCallback,
+    generate: GenerateCallback,
+    middleware: Middleware<T>,
+    session_expire: Duration,
+    absolute_expire: Option<Duration>,
+    store: Option<Arc<dyn Store<T>>>,
+    cookie: CookieOptions,
+    store_timeout: Duration,
+    on_store_error: OnStoreError,
+}
+
+impl<T: Clone + Send + Sync + 'static> SessionLayerBuilder<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            default_data: DefaultOf(PhantomData),
+            session_id: SessionIdCallback::standard(),
+            generate: GenerateCallback::standard(),
+            middleware: Middleware::standard(),
+            session_expire: DEFAULT_EXPIRE,
+            absolute_expire: None,
+            store: None,
+            cookie: CookieOptions::default(),
+            store_timeout: DEFAULT_STORE_TIMEOUT,
+            on_store_error: OnStoreError::Fail,
+        }
+    }
+}
+
+impl<T, D> SessionLayerBuilder<T, D> {
+    /// The data of a new session; `T::default()` unless given.
+    pub fn default_data(self, data: T) -> SessionLayerBuilder<T, Given<T>> {
+        SessionLayerBuilder {
+            default_data: Given(Arc::new(data)),
+            session_id: self.session_id,
+            generate: self.generate,
+            middleware: self.middleware,
+            session_expire: self.session_expire,
+            absolute_expire: self.absolute_expire,
+            store: self.store,
+            cookie: self.cookie,
+            store_timeout: self.store_timeout,
+            on_store_error: self.on_store_error,
+        }
+    }
+
+    /// How the session id is found in a request; [`standard::fetch_session_id`](crate::standard::fetch_session_id) unless given.
+    pub fn session_id_callback<Kind>(mut self, callback: impl IntoSessionIdCallback<Kind>) -> Self {
+        self.session_id = callback.into_session_id_callback();
+        self
+    }
+
+    /// How a new session id is made; [`standard::generate_session_id`](crate::standard::generate_session_id) unless given.
+    pub fn generate_session_id_callback<Kind>(mut self, callback: impl IntoGenerateCallback<Kind>) -> Self {
+        self.generate = callback.into_generate_callback();
+        self
+    }
+
+    /// What drives the session; [`standard::session_middleware`](crate::standard::session_middleware) unless given.
+    pub fn middleware<Kind>(mut self, middleware: impl IntoMiddleware<T, Kind>) -> Self {
+        self.middleware = middleware.into_middleware();
+        self
+    }
+
+    /// The idle limit: how long a session lives since it was last used, reading included. 24 hours unless given.
+    ///
+    /// A use that changes nothing is written to the store at most once in a tenth of the limit: one store call then, none else.
+    pub fn session_expire(mut self, limit: impl IntoDuration) -> Self {
+        self.session_expire = limit.into_duration();
+        self
+    }
+
+    /// The absolute limit: how long a session lives since it was created, however much it is used. None unless given. It costs no
+    /// store call.
+    pub fn absolute_expire(mut self, limit: impl IntoDuration) -> Self {
+        self.absolute_expire = Some(limit.into_duration());
+        self
+    }
+
+    /// Where sessions are kept; a [`MemoryStore`] of this layer's own unless given.
+    pub fn store(mut self, store: impl IntoStore<T>) -> Self {
+        self.store = Some(store.into_store());
+        self
+    }
+
+    /// The cookie's name; `SESSION_ID` unless given. The prefixes `__Host-` and `__Secure-` imply [`secure`](Self::secure).
+    pub fn cookie_name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.cookie.name = name.into();
+        self
+    }
+
+    /// The cookie's `SameSite`; [`SameSite::Lax`] unless given. [`SameSite::None`] implies [`secure`](Self::secure).
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.cookie.same_site = same_site;
+        self
+    }
+
+    /// Whether the cookie is sent over https only. Unless given it is, except that a build with debug assertions leaves `Secure`
+    /// out for a loopback `Host`.
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.cookie.secure = Some(secure);
+        self
+    }
+
+    /// The cookie's `Path`; `/` unless given.
+    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.cookie.path = path.into();
+        self
+    }
+
+    /// The cookie's `Domain`; none unless given, so that the cookie goes to the host alone that set it.
+    pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> Self {
+        self.cookie.domain = Some(domain.into());
+        self
+    }
+
+    /// Whether the cookie outlives the browser: with `true` it has a `Max-Age`, the time left until the session expires, at most
+    /// 400 days, which moves when a touch renews the session. `false` unless given.
+    pub fn persistent(mut self, persistent: bool) -> Self {
+        self.cookie.persistent = persistent;
+        self
+    }
+
+    /// Whether the cookie is kept apart for each top-level site (`Partitioned`, CHIPS). `false` unless given; `true` implies
+    /// [`secure`](Self::secure).
+    pub fn partitioned(mut self, partitioned: bool) -> Self {
+        self.cookie.partitioned = partitioned;
+        self
+    }
+
+    /// How long one store call may take before the answer is 503; 2 seconds unless given. Retries of an update that meets
+    /// conflicts end then too.
+    pub fn store_timeout(mut self, timeout: impl IntoDuration) -> Self {
+        self.store_timeout = timeout.into_duration();
+        self
+    }
+
+    /// What a request gets whose session cannot be read; [`OnStoreError::Fail`] unless given.
+    pub fn on_store_error(mut self, answer: OnStoreError) -> Self {
+        self.on_store_error = answer;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the option that is wrong: an expiry or timeout of zero, a cookie name, path or domain that RFC 6265
+    /// forbids, `__Host-` with a domain or a path other than `/`, or `secure(false)` beside an option that implies `true`.
+    pub fn build(self) -> Result<SessionLayer<T>, ConfigError>
+    where
+        T: Clone + Send + Sync + 'static,
+        D: DefaultData<T>,
+    {
+        check::not_zero("session_expire", self.session_expire)?;
+        check::not_zero("store_timeout", self.store_timeout)?;
+        if let Some(limit) = self.absolute_expire {
+            check::not_zero("absolute_expire", limit)?;
+        }
+        self.cookie.check()?;
+        Ok(self.build_checked())
+    }
+
+    /// The layer, where `session!` has checked the options when it was compiled.
+    pub(crate) fn build_checked(self) -> SessionLayer<T>
+    where
+        T: Clone + Send + Sync + 'static,
+        D: DefaultData<T>,
+    {
+        SessionLayer::new(Config {
+            default_data: self.default_data.into_data(),
+            session_id: self.session_id,
+            generate: self.generate,
+            middleware: self.middleware,
+            limits: Limits::new(self.session_expire, self.absolute_expire),
+            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            cookie: self.cookie.into_template(),
+            store_timeout: self.store_timeout,
+            on_store_error: self.on_store_error,
+        })
+    }
+}
+
+impl<T, D> std::fmt::Debug for SessionLayerBuilder<T, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionLayerBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! The layer that gives a router its sessions.
+
+mod builder;
+mod service;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use tower::{Layer, Service};
+
+use crate::callback::{GenerateCallback, Middleware, SessionIdCallback};
+use crate::cookie::CookieTemplate;
+use crate::store::{Limits, Store};
+
+pub use builder::{DefaultData, DefaultOf, Given, IntoDuration, SessionLayerBuilder};
+pub use service::{ResponseFuture, SessionService};
+
+/// What a request gets whose session cannot be read because the store is down or slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStoreError {
+    /// 503.
+    #[default]
+    Fail,
+    /// The request goes on as one without a session: it reads the default data, its changes answer 503, it gets no cookie, and
+    /// the client keeps the one it has. For pages that are worth showing to a user who looks logged out meanwhile.
+    Anonymous,
+}
+
+/// What a layer was set up with.
+pub(crate) struct Config<T> {
+    pub(crate) default_data: Arc<T>,
+    pub(crate) session_id: SessionIdCallback,
+    pub(crate) generate: GenerateCallback,
+    pub(crate) middleware: Middleware<T>,
+    pub(crate) limits: Limits,
+    pub(crate) store: Arc<dyn Store<T>>,
+    pub(crate) cookie: CookieTemplate,
+    pub(crate) store_timeout: Duration,
+    pub(crate) on_store_error: OnStoreError,
+}
+
+/// Gives the routes that it is around sessions with data of type `T`.
+///
+/// [`session!`](crate::session!) makes one in a line; [`builder`](Self::builder) from values that are known only when the program
+/// runs. Its clones share the store. Several layers of different data types, with different cookie names, may be around one route.
+pub struct SessionLayer<T>(Arc<Config<T>>);
+
+impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {
+    /// Sets the layer up from values that are known only when the program runs.
+    pub fn builder() -> SessionLayerBuilder<T> {
+        SessionLayerBuilder::new()
+    }
+
+    pub(crate) fn new(config: Config<T>) -> Self {
+        Self(Arc::new(config))
+    }
+
+    pub(crate) fn config(&self) -> &Config<T> {
+        &self.0
+    }
+}
+
+impl<T> Clone for SessionLayer<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for SessionLayer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").field("cookie", &self.0.cookie.name()).finish_non_exhaustive()
+    }
+}
+
+impl<T, S> Layer<S> for SessionLayer<T>
+where
+    T: Clone + Send + Sync + 'static,
+    S: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    type Service = SessionService<S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(Arc::clone(&self.0), inner)
+    }
+}

@@ -1,0 +1,125 @@
+//! Server-side sessions for axum, declared with attributes.
+//!
+//! A session is data of yours, a plain struct, that the server keeps for a client between requests. The client holds nothing but a random id,
+//! in a cookie. [`session!`] makes the layer that does it, in one line:
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use session_runtime::{SessionData, SessionError, session};
+//!
+//! #[derive(Clone, Default)]
+//! struct Visit {
+//!     pages: u32,
+//! }
+//!
+//! async fn page(session: SessionData<Visit>) -> Result<String, SessionError> {
+//!     let pages = session.update(|visit| { visit.pages += 1; visit.pages }).await?;
+//!     Ok(format!("page {pages}"))
+//! }
+//!
+//! let app: Router = Router::new().route("/", get(page)).layer(session!(<Visit>));
+//! ```
+//!
+//! # In a handler
+//!
+//! [`SessionData<T>`] derefs to the data. [`update`](SessionData::update) changes it and loses no other request's change;
+//! [`set`](SessionData::set) replaces it; [`rotate_with`](SessionData::rotate_with) changes it and gives the session a new id, in one step: a
+//! login; [`destroy`](SessionData::destroy) ends it: a logout. Each is done when it returns: nothing is saved at the end of the request, so nothing
+//! that happens later in the request undoes it or loses it.
+//!
+//! `Option<SessionData<T>>` is for handlers that work without a session, `Result<SessionData<T>, SessionError>` for those that answer errors
+//! in their own way. [`Session<T>`] is the session system itself, as the document has it.
+//!
+//! # Which middleware
+//!
+//! | | [`standard::session_middleware`] | [`standard::lazy_session_middleware`] |
+//! | --- | --- | --- |
+//! | a session is created | at the first request | at the first change |
+//! | a visitor who changes nothing | a row and a cookie | nothing |
+//! | a request that leaves the session alone | 1 store call | none |
+//! | a handler that reads it | no further call | 1 |
+//! | reading where there is no session | cannot happen | the default data |
+//!
+//! The standard one is the document's, and what [`session!`] takes unless told otherwise. Take the lazy one, unless every visitor needs a
+//! session from the first request on: bots, 404s and preflights under the layer are visitors, too.
+//!
+//! # What a request costs
+//!
+//! | | store calls |
+//! | --- | --- |
+//! | session left alone, lazy middleware | 0 |
+//! | id that is not valid | 0 |
+//! | read | 1, and 1 more when a tenth of the idle limit has passed since the session was last renewed |
+//! | read and change | 2, and 2 more for each conflict |
+//! | new session | 1, or 2 if the request carried an id that the store does not hold |
+//! | change of id | 1 beyond the load, or 2 on Redis Cluster |
+//! | logout | 1 beyond the load |
+//!
+//! # The three callbacks
+//!
+//! [`session_id_callback`](macro@session_id_callback) says where the id is in a request, [`generate_session_id`](macro@generate_session_id) what a new one is,
+//! [`session_middleware`](macro@session_middleware) drives the session. Each attribute checks a plain function, sync or async, and, where it names a data
+//! type, registers it for [`session!`]. What they replace is in [`standard`].
+//!
+//! # Where sessions are kept
+//!
+//! In memory unless told otherwise: [`store::MemoryStore`]. [`store`] lists the others, and says how to write one.
+//!
+//! # Security
+//!
+//! [`security`] says what is kept here, and what stays with you.
+
+extern crate self as session_runtime;
+
+mod callback;
+mod check;
+mod cookie;
+mod error;
+mod id;
+mod layer;
+mod maybe_ready;
+mod request;
+mod response;
+mod session;
+mod setup;
+pub mod standard;
+mod state;
+pub mod store;
+pub mod testing;
+mod transport;
+
+#[doc = include_str!("../docs/security.md")]
+pub mod security {}
+
+/// What the macros expand to. Not for use by hand; it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::callback::expansion::*;
+    pub use crate::setup::expansion::*;
+}
+
+pub use callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback};
+pub use cookie::SameSite;
+pub use error::{ConfigError, SessionError};
+pub use id::{IntoSessionId, InvalidSessionId, SessionId};
+pub use layer::{
+    DefaultData, DefaultOf, Given, IntoDuration, OnStoreError, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+};
+pub use maybe_ready::MaybeReady;
+pub use request::SessionRequestExt;
+pub use session::{Session, SessionData};
+
+#[doc = include_str!("../docs/generate_session_id.md")]
+#[doc(inline)]
+pub use session_macros::generate_session_id;
+#[doc = include_str!("../docs/session_id_callback.md")]
+#[doc(inline)]
+pub use session_macros::session_id_callback;
+#[doc = include_str!("../docs/session_middleware.md")]
+#[doc(inline)]
+pub use session_macros::session_middleware;
+
+// The README's examples are tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

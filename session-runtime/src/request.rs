@@ -1,0 +1,223 @@
+//! What a request carries: the session ids, kept per session layer, and the cookies.
+
+use std::any::{Any, TypeId};
+use std::str;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Request};
+
+use crate::cookie;
+use crate::id::{IntoSessionId, SessionId};
+use crate::maybe_ready::MaybeReady;
+
+/// What sessions add to a request, whole ([`Request`]) or its head ([`Parts`]).
+///
+/// Where several session layers are around a route, the id is that of the session which a callback or middleware runs for; in a
+/// handler, that of the innermost layer. [`Session<T>`](crate::Session) and [`SessionData<T>`](crate::SessionData) are exact.
+///
+/// ```
+/// use axum::http::Request;
+/// use session_runtime::SessionRequestExt;
+///
+/// let mut request = Request::builder().header("cookie", "theme=dark; SESSION_ID=abc").body(()).unwrap();
+/// assert_eq!(request.cookie("theme"), Some("dark"));
+/// assert_eq!(request.session_id(), None); // no session layer, and none set
+///
+/// request.set_session_id("rZ8kQ2vX");
+/// assert_eq!(request.session_id().map(|id| id.as_str()), Some("rZ8kQ2vX"));
+/// request.set_session_id("not valid");
+/// assert_eq!(request.session_id(), None);
+/// ```
+pub trait SessionRequestExt: sealed::Head {
+    /// The id that the request carries for its session: one that was set, or else what the layer's
+    /// `session_id_callback` found. It is not yet known whether the store holds it.
+    fn session_id(&self) -> Option<&SessionId> {
+        let carried = self.extensions().get::<Carried>()?;
+        if let Some(set) = carried.set(carried.depth()) {
+            return set.as_deref();
+        }
+        match carried.current.as_ref()?.auto_fetched(self.headers())? {
+            Found::One(id) => Some(id),
+            Found::Nothing | Found::Several(_) => None,
+        }
+    }
+
+    /// Sets the id that the request carries for its session: a [`SessionId`], `String` or `&str`, or an `Option` of these. What is
+    /// no valid id counts as none.
+    fn set_session_id(&mut self, id: impl IntoSessionId)
+    where
+        Self: Sized,
+    {
+        Carried::of(self.extensions_mut()).put(id.into_session_id().map(Arc::new));
+    }
+
+    /// The value of the first cookie of this exact name, as it stands in the request; `None` also where it is not UTF-8.
+    fn cookie<'a>(&'a self, name: &str) -> Option<&'a str> {
+        cookie::values(self.headers(), name).next().and_then(|value| str::from_utf8(value).ok())
+    }
+}
+
+impl SessionRequestExt for Parts {}
+impl<B> SessionRequestExt for Request<B> {}
+
+mod sealed {
+    use super::{Extensions, HeaderMap, Parts, Request};
+
+    pub trait Head {
+        fn headers(&self) -> &HeaderMap;
+        fn extensions(&self) -> &Extensions;
+        fn extensions_mut(&mut self) -> &mut Extensions;
+    }
+
+    impl Head for Parts {
+        fn headers(&self) -> &HeaderMap {
+            &self.headers
+        }
+
+        fn extensions(&self) -> &Extensions {
+            &self.extensions
+        }
+
+        fn extensions_mut(&mut self) -> &mut Extensions {
+            &mut self.extensions
+        }
+    }
+
+    impl<B> Head for Request<B> {
+        fn headers(&self) -> &HeaderMap {
+            Request::headers(self)
+        }
+
+        fn extensions(&self) -> &Extensions {
+            Request::extensions(self)
+        }
+
+        fn extensions_mut(&mut self) -> &mut Extensions {
+            Request::extensions_mut(self)
+        }
+    }
+}
+
+/// An id that is kept once and passed around: ids are large, and futures that hold them would be.
+pub(crate) type SharedId = Arc<SessionId>;
+
+/// What was set for a layer: an id, or that there is none.
+pub(crate) type SetId = Option<SharedId>;
+
+/// The one extension that sessions put into a request: the innermost layer's state, which leads to the outer ones', and the ids
+/// that were set, per layer.
+#[derive(Clone, Default)]
+pub(crate) struct Carried {
+    pub(crate) current: Option<Arc<dyn LayerState>>,
+    set: Vec<(usize, SetId)>,
+}
+
+impl Carried {
+    pub(crate) fn of(extensions: &mut Extensions) -> &mut Self {
+        extensions.get_or_insert_default()
+    }
+
+    /// The layer whose id is meant; 0 where there is none yet.
+    pub(crate) fn depth(&self) -> usize {
+        self.current.as_ref().map_or(0, |state| state.depth())
+    }
+
+    /// What was set for the layer at `depth`.
+    pub(crate) fn set(&self, depth: usize) -> Option<&SetId> {
+        self.set.iter().find(|(at, _)| *at == depth).map(|(_, id)| id)
+    }
+
+    /// Sets the id for the current layer.
+    pub(crate) fn put(&mut self, id: SetId) {
+        self.put_at(self.depth(), id);
+    }
+
+    /// Sets the id for the layer at `depth`.
+    pub(crate) fn put_at(&mut self, depth: usize, id: SetId) {
+        if let Some((_, set)) = self.set.iter_mut().find(|(at, _)| *at == depth) {
+            *set = id;
+        } else {
+            self.set.reserve_exact(1);
+            self.set.push((depth, id));
+        }
+    }
+
+    /// Undoes what was set for the current layer.
+    pub(crate) fn restore(&mut self, before: Option<SetId>) {
+        if let Some(id) = before {
+            self.put(id);
+        } else {
+            let depth = self.depth();
+            self.set.retain(|(at, _)| *at != depth);
+        }
+    }
+
+    /// Makes `state` the innermost layer's. An id that was set before there was any layer becomes that of the outermost one.
+    pub(crate) fn enter(&mut self, state: Arc<dyn LayerState>) {
+        if self.current.is_none() {
+            for (depth, _) in &mut self.set {
+                *depth = state.depth();
+            }
+        }
+        self.current = Some(state);
+    }
+}
+
+/// The ids that the standard `session_id_callback` finds in the cookies.
+pub(crate) enum Found {
+    Nothing,
+    One(SharedId),
+    /// The cookie stands more than once, with different ids: the one that exists counts.
+    Several(Vec<SharedId>),
+}
+
+/// The most ids of one request that are looked up in the store.
+const MOST_LOOKED_UP: usize = 8;
+
+impl Found {
+    pub(crate) fn in_cookies(headers: &HeaderMap, name: &str) -> Self {
+        let mut found = Self::Nothing;
+        for value in cookie::values(headers, name) {
+            let Some(id) = SessionId::parse_bytes(value).map(Arc::new) else { continue };
+            match &mut found {
+                Self::Nothing => found = Self::One(id),
+                Self::One(first) if *first == id => {}
+                Self::One(first) => found = Self::Several(vec![Arc::clone(first), id]),
+                Self::Several(ids) => {
+                    if ids.len() < MOST_LOOKED_UP && !ids.contains(&id) {
+                        ids.push(id);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// A layer's state for one request, without its data type.
+pub(crate) trait LayerState: Send + Sync + 'static {
+    /// 1 for the outermost layer.
+    fn depth(&self) -> usize;
+    fn outer(&self) -> Option<&Arc<dyn LayerState>>;
+    fn cookie_name(&self) -> &str;
+    fn data_type(&self) -> TypeId;
+    fn data_type_name(&self) -> &'static str;
+    /// What the standard callback finds, where it is the layer's and needs no call: found when first asked for.
+    fn auto_fetched(&self, headers: &HeaderMap) -> Option<&Found>;
+    /// Of several ids the one that counts.
+    fn pick<'a>(&'a self, ids: &'a [SharedId]) -> MaybeReady<'a, SetId>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// The state of the innermost layer whose data type is `data`.
+pub(crate) fn layer_state(extensions: &Extensions, data: TypeId) -> Option<&Arc<dyn LayerState>> {
+    let mut at = extensions.get::<Carried>()?.current.as_ref();
+    while let Some(state) = at {
+        if state.data_type() == data {
+            return Some(state);
+        }
+        at = state.outer();
+    }
+    None
+}

@@ -1,0 +1,243 @@
+//! The session system as handlers and middlewares see it.
+
+mod data;
+
+use std::any::TypeId;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request};
+use axum::response::Response;
+use http::Extensions;
+use http::request::Parts;
+
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::request::{Carried, LayerState, SessionRequestExt, SetId, layer_state};
+use crate::response;
+use crate::state::{Absence, OnlyIf, Read, State};
+
+pub use data::SessionData;
+
+/// The session system of one request: what the document calls `Session`.
+///
+/// The layer hands it to the [`session_middleware`](macro@crate::session_middleware); handlers take it as an extractor, where
+/// [`SessionData`] is not enough. It is cheap to clone, and bound to the request that it was handed out for.
+///
+/// The methods that take a request read the id that it carries
+/// ([`session_id`](SessionRequestExt::session_id)); they take a [`Request`] or its [`Parts`], and their futures are `Send`.
+///
+/// ```
+/// use axum::{Router, extract::Request, middleware::Next, response::{IntoResponse, Response}, routing::get};
+/// use session_runtime::{Session, SessionError, SessionRequestExt, session, session_middleware};
+///
+/// #[derive(Clone, Default)]
+/// struct Visit;
+///
+/// // The document's middleware, by hand.
+/// #[session_middleware]
+/// async fn middleware(session_system: Session<Visit>, mut request: Request, next: Next) -> Result<Response, SessionError> {
+///     let mut created = None;
+///     session_system.fetch_session_id(&mut request).await;
+///     if !session_system.session_exists(&request).await? {
+///         let id = session_system.create_session().await?;
+///         request.set_session_id(id);
+///         created = Some(id);
+///     }
+///     let mut response = next.run(request).await;
+///     if let Some(id) = created {
+///         response = session_system.add_session_id(response, &id);
+///     }
+///     Ok(response)
+/// }
+///
+/// let app: Router = Router::new().route("/", get(|| async {})).layer(session!(<Visit>, middleware = middleware));
+/// ```
+pub struct Session<T>(pub(crate) Arc<State<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Session<T> {
+    /// Runs the layer's `session_id_callback` on the request.
+    ///
+    /// Cancelled or panicking, it leaves the request with its body and the id that it had. A callback that panics makes
+    /// [`session_exists`](Self::session_exists) and all that needs the session answer
+    /// [`SessionError::CallbackPanicked`]. No store call, unless the cookie stands more than once with different ids.
+    pub async fn fetch_session_id(&self, request: &mut Request) {
+        if self.0.fetches_by_itself() {
+            return;
+        }
+        let mut head = Head::take(request, Arc::clone(&self.0) as Arc<dyn LayerState>);
+        let result = self.0.config.session_id.call(&mut head.parts).await;
+        match result {
+            Ok(()) => head.keep_id = true,
+            Err(error) => self.0.fail(error),
+        }
+    }
+
+    /// Whether the store holds the session that the request carries. One store call a request, which the handler's read shares.
+    ///
+    /// # Errors
+    ///
+    /// The store's; [`SessionError::CallbackPanicked`] where the `session_id_callback` did.
+    pub fn session_exists<R: SessionRequestExt>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<bool, SessionError>> + Send + use<T, R> {
+        let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
+        async move { Ok(matches!(state.read(looked).await?, Read::Session(_))) }
+    }
+
+    /// Stores a new session of the default data, under a new id. One store call, one more for each id that is taken.
+    ///
+    /// The id is for [`set_session_id`](SessionRequestExt::set_session_id) and [`add_session_id`](Self::add_session_id). For a
+    /// request that carries an id which another request rotated away less than 30 seconds ago, nothing is stored, and
+    /// `add_session_id` will add no cookie: it would overwrite the new one, and log the user out. The same goes where the
+    /// store is down and `on_store_error` lets the request go on without a session.
+    ///
+    /// # Errors
+    ///
+    /// The store's; the generator's ([`SessionError::CallbackPanicked`], [`InvalidId`](SessionError::InvalidId),
+    /// [`WeakId`](SessionError::WeakId), [`RepeatedId`](SessionError::RepeatedId));
+    /// [`SessionError::ResponseStarted`]. Nothing is stored then.
+    pub async fn create_session(&self) -> Result<SessionId, SessionError> {
+        let data = Arc::clone(&self.0.config.default_data);
+        match self.0.create(data, OnlyIf::Asked).await? {
+            Some(id) => Ok(*id),
+            None => Err(SessionError::NotExists),
+        }
+    }
+
+    /// Adds the session's cookie to the response, with `Cache-Control: no-store` unless the handler set its own. No store call.
+    ///
+    /// Where the session was rotated in this request, the cookie has the new id; where it was destroyed, none is added.
+    #[must_use]
+    pub fn add_session_id(&self, mut response: Response, id: &SessionId) -> Response {
+        response::add(&self.0, &mut response, id);
+        response
+    }
+
+    /// Replaces the data of the session that the request carries. Two store calls, one if it was read before. Of concurrent
+    /// replacements the last wins; [`SessionData::update`] is the one that never loses.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotExists`] where there is no session, except under the lazy middleware, which creates it; the
+    /// store's.
+    pub fn update_session<R: SessionRequestExt>(
+        &self,
+        request: &R,
+        data: T,
+    ) -> impl Future<Output = Result<(), SessionError>> + Send + use<T, R> {
+        let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
+        async move {
+            state.read(looked).await?;
+            state.set(Arc::new(data)).await
+        }
+    }
+
+    /// The data of the session that the request carries. One store call a request, until the response has started; then one a
+    /// call, so that a stream or a websocket sees what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotExists`] where there is no session, except under the lazy middleware, where it is the default
+    /// data; the store's.
+    pub fn get_data<R: SessionRequestExt>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<Arc<T>, SessionError>> + Send + use<T, R> {
+        let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
+        async move { state.data(looked).await }
+    }
+
+    pub(crate) fn make_lazy(&self) {
+        self.0.lock().lazy = true;
+    }
+
+    pub(crate) fn failure(&self) -> Option<SessionError> {
+        self.0.failure()
+    }
+
+    /// The session system that the innermost layer for `T` put there.
+    pub(crate) fn of(extensions: &Extensions) -> Result<Self, SessionError> {
+        layer_state(extensions, TypeId::of::<T>())
+            .and_then(|state| Arc::clone(state).into_any().downcast().ok())
+            .map(Self)
+            .ok_or(SessionError::MissingLayer { data: std::any::type_name::<T>() })
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> State<T> {
+    pub(crate) async fn data(&self, looked: crate::state::Looked) -> Result<Arc<T>, SessionError> {
+        match self.read(looked).await? {
+            Read::Session(data) => Ok(data),
+            Read::Nothing(Absence::StoreDown(_)) => Ok(Arc::clone(&self.config.default_data)),
+            Read::Nothing(_) if self.lock().lazy => Ok(Arc::clone(&self.config.default_data)),
+            Read::Nothing(_) | Read::Destroyed => Err(SessionError::NotExists),
+        }
+    }
+}
+
+impl<T> Clone for Session<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for Session<T> {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionError> {
+        Self::of(&parts.extensions)
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, S: Send + Sync> OptionalFromRequestParts<S> for Session<T> {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionError> {
+        Ok(Self::of(&parts.extensions).ok())
+    }
+}
+
+/// A request's head, taken out of it for the `session_id_callback`: however that ends, it goes back, and if it did not end well, with
+/// the id that it had.
+struct Head<'a> {
+    request: &'a mut Request,
+    parts: Parts,
+    body: Body,
+    inner: Option<Arc<dyn LayerState>>,
+    id_before: Option<SetId>,
+    keep_id: bool,
+}
+
+impl<'a> Head<'a> {
+    /// `layer` becomes the one whose id is meant.
+    fn take(request: &'a mut Request, layer: Arc<dyn LayerState>) -> Self {
+        let (mut parts, body) = std::mem::take(request).into_parts();
+        let carried = Carried::of(&mut parts.extensions);
+        let inner = carried.current.replace(layer);
+        let id_before = carried.set(carried.depth()).cloned();
+        Self { request, parts, body, inner, id_before, keep_id: false }
+    }
+}
+
+impl Drop for Head<'_> {
+    fn drop(&mut self) {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        std::mem::swap(&mut parts, &mut self.parts);
+        let carried = Carried::of(&mut parts.extensions);
+        if !self.keep_id {
+            carried.restore(self.id_before.take());
+        }
+        carried.current = self.inner.take();
+        *self.request = Request::from_parts(parts, std::mem::take(&mut self.body));
+    }
+}

@@ -1,0 +1,875 @@
+//! What one layer knows of one request: the session it carries, what was done with it, and which cookie that owes the client.
+
+use std::any::{Any, TypeId, type_name};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::extract::Request;
+use http::HeaderMap;
+use http::request::Parts;
+use rand::RngExt as _;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::callback::MiddlewareKind;
+use crate::cookie;
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::layer::{Config, OnStoreError};
+use crate::maybe_ready::MaybeReady;
+use crate::request::{Carried, Found, LayerState, SessionRequestExt, SharedId};
+use crate::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture};
+use crate::transport::Transport;
+
+/// How many new ids are tried where each one is taken.
+const NEW_ID_TRIES: usize = 8;
+
+pub(crate) struct State<T> {
+    pub(crate) config: Arc<Config<T>>,
+    outer: Option<Arc<dyn LayerState>>,
+    depth: usize,
+    pub(crate) transport: Transport,
+    fetched: OnceLock<Found>,
+    progress: Mutex<Progress<T>>,
+    /// Told when a reservation ends.
+    released: Notify,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Progress<T> {
+    pub(crate) stage: Stage<T>,
+    /// Ids that lead to the stage's session as well: those it was rotated away from, or that did not exist before it was created.
+    aliases: Vec<SharedId>,
+    /// The request carries no id, and the stage is what that means.
+    none_is_alias: bool,
+    /// The id that `create_session` gave without storing anything.
+    withheld: Option<SharedId>,
+    /// A change creates the session where there is none.
+    pub(crate) lazy: bool,
+    /// The response's head has left.
+    head_left: bool,
+    /// The session was read or changed.
+    pub(crate) used: bool,
+    /// A step is under way that will owe the client a cookie.
+    reserved: bool,
+    pub(crate) owed: Owed,
+    /// `add_session_id` has put the cookie into the response.
+    pub(crate) added: bool,
+    failed: Option<SessionError>,
+}
+
+pub(crate) enum Stage<T> {
+    Unread,
+    Absent(Absence),
+    Present(Present<T>),
+    Destroyed,
+}
+
+/// Why a request has no session.
+#[derive(Clone)]
+pub(crate) enum Absence {
+    /// It carries no id, or one that the store does not hold.
+    Unknown,
+    /// It carries an id that another request has just rotated away: nothing is created for it.
+    JustRotated,
+    /// The store is down, and the layer lets the request go on without a session.
+    StoreDown(SessionError),
+}
+
+pub(crate) struct Present<T> {
+    pub(crate) id: SharedId,
+    pub(crate) record: Record<T>,
+    /// When its absolute limit is over.
+    absolute_at: Option<Instant>,
+    /// The client keeps the id in the cookie; else it came from elsewhere, and no cookie is sent for it.
+    pub(crate) by_cookie: bool,
+    /// It was created in this request, so the client does not have the id yet.
+    fresh: bool,
+}
+
+/// What the response's cookie has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owed {
+    Nothing,
+    /// The stage's id is new.
+    Set,
+    /// The stage's id is as it was, but its `Max-Age` moved: to be sent only if the session is still there.
+    Renew,
+    Remove,
+}
+
+/// The id that a request carries for one session.
+pub(crate) enum Looked {
+    One {
+        id: Option<SharedId>,
+        in_cookie: bool,
+    },
+    /// The cookie stands more than once.
+    Several,
+}
+
+/// What is known of a session without asking the store.
+enum Known<T> {
+    Is(Read<T>),
+    /// It was read long ago, under this id.
+    Stale(SharedId),
+    Not,
+}
+
+/// What reading a session gives.
+pub(crate) enum Read<T> {
+    Session(Arc<T>),
+    Nothing(Absence),
+    Destroyed,
+}
+
+impl<T: Clone + Send + Sync + 'static> State<T> {
+    /// The state of a request that enters the layer.
+    pub(crate) fn enter(config: &Arc<Config<T>>, request: &mut Request) -> Result<Arc<Self>, SessionError> {
+        let transport = Transport::of(request.headers(), request.uri());
+        let carried = Carried::of(request.extensions_mut());
+        let outer = carried.current.clone();
+        let mut at = outer.as_ref();
+        while let Some(state) = at {
+            if state.cookie_name() == config.cookie.name() {
+                let (outer, inner) = (state.data_type_name(), type_name::<T>());
+                return Err(SessionError::DuplicateCookie { outer, inner });
+            }
+            at = state.outer();
+        }
+        let state = Arc::new(Self {
+            config: Arc::clone(config),
+            depth: outer.as_ref().map_or(0, |outer| outer.depth()) + 1,
+            outer,
+            transport,
+            fetched: OnceLock::new(),
+            progress: Mutex::new(Progress {
+                stage: Stage::Unread,
+                aliases: Vec::new(),
+                none_is_alias: false,
+                withheld: None,
+                lazy: matches!(config.middleware.0, MiddlewareKind::Lazy),
+                head_left: false,
+                used: false,
+                reserved: false,
+                owed: Owed::Nothing,
+                added: false,
+                failed: None,
+            }),
+            released: Notify::new(),
+        });
+        carried.enter(Arc::clone(&state) as Arc<dyn LayerState>);
+        Ok(state)
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Progress<T>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The standard callback is the layer's, and the standard middlewares run it: so it runs when its answer is first needed.
+    pub(crate) fn fetches_by_itself(&self) -> bool {
+        self.config.session_id.is_standard() && !matches!(self.config.middleware.0, MiddlewareKind::Custom(_))
+    }
+
+    fn fetched(&self, headers: &HeaderMap) -> &Found {
+        self.fetched.get_or_init(|| Found::in_cookies(headers, self.config.cookie.name()))
+    }
+
+    /// The id that `request` carries for this session.
+    pub(crate) fn look(&self, request: &impl SessionRequestExt) -> Looked {
+        let set = request.extensions().get::<Carried>().and_then(|carried| carried.set(self.depth));
+        if let Some(id) = set {
+            let is_it =
+                |id: &SharedId| cookie::values(request.headers(), self.config.cookie.name()).any(|value| value == id.as_bytes());
+            return Looked::One { id: id.clone(), in_cookie: id.as_ref().is_none_or(is_it) };
+        }
+        if !self.fetches_by_itself() {
+            return Looked::One { id: None, in_cookie: true };
+        }
+        match self.fetched(request.headers()) {
+            Found::One(id) => Looked::One { id: Some(Arc::clone(id)), in_cookie: true },
+            Found::Several(_) => Looked::Several,
+            Found::Nothing => {
+                self.transport.note(request.headers());
+                Looked::One { id: None, in_cookie: true }
+            }
+        }
+    }
+
+    /// Where the cookie stands more than once, the request carries from now on the id that counts.
+    pub(crate) fn settle_id(&self, parts: &mut Parts) {
+        if matches!(self.fetched.get(), Some(Found::Several(_)))
+            && let Stage::Present(present) = &self.lock().stage
+        {
+            Carried::of(&mut parts.extensions).put_at(self.depth, Some(Arc::clone(&present.id)));
+        }
+    }
+
+    pub(crate) fn fail(&self, error: SessionError) {
+        self.lock().failed = Some(error);
+    }
+
+    pub(crate) fn failure(&self) -> Option<SessionError> {
+        self.lock().failed.clone()
+    }
+
+    /// Reads the session that the request carries; from the store once a request, until the response has started.
+    pub(crate) async fn read(&self, looked: Looked) -> Result<Read<T>, SessionError> {
+        let (id, in_cookie) = match (&looked, self.fetched.get()) {
+            (Looked::One { id, in_cookie }, _) => (id.as_ref(), *in_cookie),
+            (Looked::Several, Some(Found::Several(ids))) => {
+                if matches!(self.known(ids.first())?, Known::Not) {
+                    self.read_several(ids).await?;
+                }
+                (ids.first(), true)
+            }
+            (Looked::Several, _) => (None, true),
+        };
+        match self.known(id)? {
+            Known::Is(read) => return Ok(read),
+            Known::Stale(id) => {
+                let stage = self.load(&id, in_cookie).await?;
+                let mut progress = self.lock();
+                if progress.is_at(&id) {
+                    match stage {
+                        Stage::Present(_) => progress.stage = stage,
+                        gone => progress.leave_to(gone),
+                    }
+                }
+            }
+            Known::Not => {
+                let stage = match id {
+                    None => Stage::Absent(Absence::Unknown),
+                    Some(id) => self.load(id, in_cookie).await?,
+                };
+                self.arrive(id, stage);
+            }
+        }
+        self.settle().await;
+        Ok(self.lock().read())
+    }
+
+    /// What is known of the session with this id without asking the store.
+    fn known(&self, id: Option<&SharedId>) -> Result<Known<T>, SessionError> {
+        let mut progress = self.lock();
+        progress.used = true;
+        match &progress.failed {
+            Some(error) => Err(error.clone()),
+            None => Ok(progress.known(id)),
+        }
+    }
+
+    fn arrive(&self, id: Option<&SharedId>, stage: Stage<T>) {
+        let mut progress = self.lock();
+        progress.none_is_alias = id.is_none();
+        progress.aliases.clear();
+        if let (Some(id), Stage::Absent(_)) = (id, &stage) {
+            progress.aliases.push(Arc::clone(id));
+        }
+        progress.stage = stage;
+    }
+
+    /// Loads one session.
+    async fn load(&self, id: &SharedId, by_cookie: bool) -> Result<Stage<T>, SessionError> {
+        Ok(match self.call(|store| store.load(Key::of(id))).await {
+            Ok(Loaded::Found(record)) => Stage::Present(Present::new(Arc::clone(id), record, by_cookie, false)),
+            Ok(Loaded::Missing) => Stage::Absent(Absence::Unknown),
+            Ok(Loaded::JustRotated) => Stage::Absent(Absence::JustRotated),
+            Err(error) => match self.config.on_store_error {
+                OnStoreError::Anonymous if error.is_outage() => {
+                    tracing::warn!(%error, "the request goes on without its session");
+                    Stage::Absent(Absence::StoreDown(error))
+                }
+                _ => return Err(error),
+            },
+        })
+    }
+
+    /// Loads the ids of a cookie that stands more than once: the one that exists counts, and if more exist, none.
+    async fn read_several(&self, ids: &[SharedId]) -> Result<Option<SharedId>, SessionError> {
+        let mut counts = None;
+        let mut several = false;
+        for id in ids {
+            let stage = self.load(id, true).await?;
+            match (&stage, &counts) {
+                (Stage::Present(_), Some((_, Stage::Present(_)))) => several = true,
+                (Stage::Present(_), _) | (Stage::Absent(Absence::JustRotated | Absence::StoreDown(_)), None) => {
+                    counts = Some((Arc::clone(id), stage));
+                }
+                _ => {}
+            }
+        }
+        let (id, stage) = match counts {
+            Some((id, stage)) if !several => (Some(id), stage),
+            _ => (None, Stage::Absent(Absence::Unknown)),
+        };
+        let exists = matches!(stage, Stage::Present(_));
+        self.arrive(id.as_ref(), stage);
+        self.lock().aliases.extend_from_slice(ids);
+        self.settle().await;
+        Ok(id.filter(|_| exists))
+    }
+
+    /// Renews the idle limit of a session that was read, at most once in a tenth of the limit. Where the client's cookie has to
+    /// move with it, that waits for the response.
+    async fn settle(&self) {
+        let id = {
+            let mut progress = self.lock();
+            let Stage::Present(present) = &progress.stage else { return };
+            if !touch_is_due(&present.record) {
+                return;
+            }
+            if self.config.cookie.persistent && present.by_cookie && !progress.head_left {
+                progress.owe(Owed::Renew);
+                return;
+            }
+            Arc::clone(&present.id)
+        };
+        match self.call(|store| store.touch(Key::of(&id))).await {
+            Ok(true) => self.renewed(&id),
+            Ok(false) => {
+                let mut progress = self.lock();
+                if progress.is_at(&id) {
+                    progress.leave_to(Stage::Absent(Absence::Unknown));
+                }
+            }
+            // The read was good; the next one tries again.
+            Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+        }
+    }
+
+    fn renewed(&self, id: &SharedId) {
+        let mut progress = self.lock();
+        if let Stage::Present(present) = &mut progress.stage
+            && present.id == *id
+        {
+            present.record.expires_in = full_life(&present.record_by_now());
+        }
+    }
+
+    /// Changes the session's data by compare-and-swap, and its id with it where `rotate` says so. Where there is none, the lazy
+    /// middleware's is created.
+    pub(crate) async fn change<R, E: From<SessionError>>(
+        &self,
+        rotate: Rotate,
+        mut edit: impl FnMut(&Arc<T>) -> Result<(R, Arc<T>), E>,
+    ) -> Result<R, E> {
+        let mut retries = Retries::new(self.config.store_timeout);
+        loop {
+            let base = self.base()?;
+            let Some((id, record)) = base else {
+                if rotate == Rotate::Only {
+                    return Err(SessionError::NotExists.into());
+                }
+                let (result, data) = edit(&self.config.default_data)?;
+                match self.create(data, OnlyIf::Absent).await? {
+                    Some(_) => return Ok(result),
+                    // Another task of this request has created it meanwhile.
+                    None => continue,
+                }
+            };
+            let (result, data) = edit(&record.data)?;
+            let done = if rotate == Rotate::No {
+                self.replace(&id, &record, data).await?
+            } else {
+                self.rotate(&id, &record, data).await?
+            };
+            match done {
+                Done::Yes => return Ok(result),
+                Done::Moved => {}
+                Done::Conflict => {
+                    if !retries.wait().await {
+                        return Err(SessionError::Conflict.into());
+                    }
+                    self.reload(&id).await?;
+                }
+            }
+        }
+    }
+
+    /// Replaces the data, whichever it is.
+    pub(crate) async fn set(&self, data: Arc<T>) -> Result<(), SessionError> {
+        let mut retries = Retries::new(self.config.store_timeout);
+        loop {
+            let Some((id, record)) = self.base()? else {
+                match self.create(Arc::clone(&data), OnlyIf::Absent).await? {
+                    Some(_) => return Ok(()),
+                    None => continue,
+                }
+            };
+            let replaced = self.call(|store| store.replace(Key::of(&id), None, Arc::clone(&data))).await?;
+            match self.replaced(replaced, &id, &record, Arc::clone(&data)).await? {
+                Done::Yes => return Ok(()),
+                Done::Moved => {}
+                // Not what a store should say where any version will do.
+                Done::Conflict => {
+                    if !retries.wait().await {
+                        return Err(SessionError::Conflict);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a change starts from: the session as this request knows it, or `None` where the change is to create it.
+    fn base(&self) -> Result<Option<(SharedId, Record<T>)>, SessionError> {
+        let progress = self.lock();
+        if let Some(error) = &progress.failed {
+            return Err(error.clone());
+        }
+        match &progress.stage {
+            Stage::Present(present) => Ok(Some((Arc::clone(&present.id), present.record_by_now()))),
+            Stage::Absent(Absence::StoreDown(error)) => Err(error.clone()),
+            Stage::Absent(Absence::Unknown) if progress.lazy => Ok(None),
+            Stage::Absent(_) | Stage::Destroyed | Stage::Unread => Err(SessionError::NotExists),
+        }
+    }
+
+    async fn reload(&self, id: &SharedId) -> Result<(), SessionError> {
+        match self.call(|store| store.load(Key::of(id))).await? {
+            Loaded::Found(record) => {
+                let mut progress = self.lock();
+                if let Stage::Present(present) = &mut progress.stage
+                    && present.id == *id
+                    // Another task of this request may have written meanwhile.
+                    && present.record.version < record.version
+                {
+                    present.record = record;
+                }
+                Ok(())
+            }
+            Loaded::Missing | Loaded::JustRotated => match self.gone(id).await {
+                Done::Moved => Ok(()),
+                _ => Err(SessionError::NotExists),
+            },
+        }
+    }
+
+    async fn replace(&self, id: &SharedId, record: &Record<T>, data: Arc<T>) -> Result<Done, SessionError> {
+        let expected = Some(record.version);
+        let replaced = self.call(|store| store.replace(Key::of(id), expected, Arc::clone(&data))).await?;
+        self.replaced(replaced, id, record, data).await
+    }
+
+    async fn replaced(&self, replaced: Replaced, id: &SharedId, record: &Record<T>, data: Arc<T>) -> Result<Done, SessionError> {
+        let version = match replaced {
+            Replaced::Replaced(version) => version,
+            Replaced::Conflict => return Ok(Done::Conflict),
+            Replaced::Missing => {
+                return match self.gone(id).await {
+                    Done::Moved => Ok(Done::Moved),
+                    _ => Err(SessionError::NotExists),
+                };
+            }
+        };
+        let mut progress = self.lock();
+        let renew = self.config.cookie.persistent && !progress.head_left;
+        if let Stage::Present(present) = &mut progress.stage
+            && present.id == *id
+            && present.record.version <= version
+        {
+            present.record = Record { data, version, expires_in: full_life(record), ..*record };
+            if renew && present.by_cookie {
+                progress.owe(Owed::Renew);
+            }
+        }
+        Ok(Done::Yes)
+    }
+
+    /// The store does not hold the session any more: another task of this request has rotated it, or it is gone for good.
+    async fn gone(&self, id: &SharedId) -> Done {
+        self.unreserved().await;
+        let mut progress = self.lock();
+        match &progress.stage {
+            Stage::Present(present) if present.id == *id => {
+                progress.leave_to(Stage::Destroyed);
+                Done::Conflict
+            }
+            Stage::Present(_) => Done::Moved,
+            _ => Done::Conflict,
+        }
+    }
+
+    async fn rotate(&self, old: &SharedId, record: &Record<T>, data: Arc<T>) -> Result<Done, SessionError> {
+        for _ in 0..NEW_ID_TRIES {
+            let new = Arc::new(self.config.generate.call().await?);
+            let _reservation = self.reserve().await?;
+            if !self.lock().is_at(old) {
+                return Ok(Done::Moved);
+            }
+            let moved = Record { data: Arc::clone(&data), ..*record };
+            match self.call(|store| store.rotate(Key::of(old), Key::of(&new), moved)).await? {
+                Rotated::Rotated(version) => {
+                    let mut progress = self.lock();
+                    progress.aliases.push(Arc::clone(old));
+                    if let Stage::Present(present) = &mut progress.stage {
+                        present.id = new;
+                        present.record = Record { data, version, expires_in: full_life(record), ..*record };
+                        if present.by_cookie {
+                            progress.owed = Owed::Set;
+                        }
+                    }
+                    return Ok(Done::Yes);
+                }
+                Rotated::Conflict => return Ok(Done::Conflict),
+                Rotated::Missing => {
+                    self.lock().leave_to(Stage::Destroyed);
+                    return Err(SessionError::NotExists);
+                }
+                Rotated::Exists => {}
+            }
+        }
+        Err(SessionError::RepeatedId { callback: self.config.generate.name() })
+    }
+
+    /// Stores a new session of `data`; `None` where it is only for a request without one, and there is one by now.
+    pub(crate) async fn create(&self, data: Arc<T>, only_if: OnlyIf) -> Result<Option<SharedId>, SessionError> {
+        for _ in 0..NEW_ID_TRIES {
+            let id = Arc::new(self.config.generate.call().await?);
+            let _reservation = self.reserve().await?;
+            {
+                let mut progress = self.lock();
+                match &progress.stage {
+                    Stage::Absent(Absence::Unknown) | Stage::Unread => {}
+                    Stage::Absent(_) if only_if == OnlyIf::Asked => {
+                        progress.aliases.push(Arc::clone(&id));
+                        progress.withheld = Some(Arc::clone(&id));
+                        return Ok(Some(id));
+                    }
+                    _ if only_if == OnlyIf::Absent => return Ok(None),
+                    _ => {}
+                }
+            }
+            let limits = self.config.limits;
+            let session = NewSession::new(Arc::clone(&data), limits);
+            if let Created::Created(version) = self.call(|store| store.create(Key::of(&id), session)).await? {
+                let life = limits.absolute.map_or(limits.idle, |absolute| absolute.min(limits.idle));
+                let record = Record::new(data, version, limits.idle, life, limits.absolute);
+                let mut progress = self.lock();
+                progress.used = true;
+                progress.stage = Stage::Present(Present::new(Arc::clone(&id), record, true, true));
+                if only_if == OnlyIf::Absent {
+                    progress.owed = Owed::Set;
+                }
+                return Ok(Some(id));
+            }
+        }
+        Err(SessionError::RepeatedId { callback: self.config.generate.name() })
+    }
+
+    pub(crate) async fn destroy(&self) -> Result<(), SessionError> {
+        loop {
+            self.unreserved().await;
+            let id = {
+                let mut progress = self.lock();
+                progress.used = true;
+                match &progress.stage {
+                    Stage::Present(present) => Arc::clone(&present.id),
+                    Stage::Absent(Absence::StoreDown(error)) => return Err(error.clone()),
+                    _ => return Ok(()),
+                }
+            };
+            let deleted = self.call(|store| store.delete(Key::of(&id))).await?;
+            // Where there was nothing to delete, another request has ended the session, or has moved it to an id that this one
+            // does not know: then it is still there.
+            let rotated = !deleted && matches!(self.call(|store| store.load(Key::of(&id))).await?, Loaded::JustRotated);
+            let mut progress = self.lock();
+            let Stage::Present(present) = &progress.stage else { return Ok(()) };
+            if present.id != id {
+                // Another task of this request has rotated it meanwhile.
+                continue;
+            }
+            if rotated {
+                progress.leave_to(Stage::Absent(Absence::JustRotated));
+                return Err(SessionError::Conflict);
+            }
+            let client_has_it = present.by_cookie && (!present.fresh || progress.added);
+            progress.leave_to(Stage::Destroyed);
+            if client_has_it {
+                progress.owed = Owed::Remove;
+            }
+            return Ok(());
+        }
+    }
+
+    /// Waits until no other task of this request creates or rotates the session, and keeps others, and the response, from
+    /// going ahead meanwhile.
+    async fn reserve(&self) -> Result<Reservation<'_, T>, SessionError> {
+        loop {
+            let released = self.released.notified();
+            {
+                let mut progress = self.lock();
+                if progress.head_left {
+                    return Err(SessionError::ResponseStarted);
+                }
+                if !progress.reserved {
+                    progress.reserved = true;
+                    return Ok(Reservation(self));
+                }
+            }
+            released.await;
+        }
+    }
+
+    async fn unreserved(&self) {
+        loop {
+            let released = self.released.notified();
+            if !self.lock().reserved {
+                return;
+            }
+            released.await;
+        }
+    }
+
+    /// Marks the response's head as gone, unless something has to be waited for first.
+    pub(crate) fn try_leave(&self) -> bool {
+        let mut progress = self.lock();
+        if progress.reserved || progress.owed == Owed::Renew {
+            return false;
+        }
+        progress.head_left = true;
+        true
+    }
+
+    /// Marks the response's head as gone when nothing is under way that owes it a cookie.
+    pub(crate) async fn leave(&self) {
+        while !self.try_leave() {
+            self.unreserved().await;
+            self.renew().await;
+        }
+    }
+
+    /// Touches the session whose cookie is to be renewed: another request may have rotated or destroyed it meanwhile, and then
+    /// its id must not be sent again.
+    async fn renew(&self) {
+        let id = {
+            let mut progress = self.lock();
+            if progress.owed != Owed::Renew {
+                return;
+            }
+            progress.owed = Owed::Nothing;
+            let Stage::Present(present) = &progress.stage else { return };
+            Arc::clone(&present.id)
+        };
+        match self.call(|store| store.touch(Key::of(&id))).await {
+            Ok(true) => {
+                self.renewed(&id);
+                let mut progress = self.lock();
+                if progress.is_at(&id) && progress.owed == Owed::Nothing {
+                    progress.owed = Owed::Set;
+                }
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+        }
+    }
+
+    /// A call of the store, bounded by `store_timeout`.
+    async fn call<'a, R>(&'a self, call: impl FnOnce(&'a dyn Store<T>) -> StoreFuture<'a, R>) -> Result<R, SessionError> {
+        match call(&*self.config.store).try_now() {
+            Ok(result) => Ok(result?),
+            Err(future) => match tokio::time::timeout(self.config.store_timeout, future).await {
+                Ok(result) => Ok(result?),
+                Err(_) => Err(SessionError::StoreTimeout),
+            },
+        }
+    }
+}
+
+impl<T> Progress<T> {
+    fn known(&self, id: Option<&SharedId>) -> Known<T> {
+        let means_the_stage = match id {
+            None => self.none_is_alias,
+            Some(id) => self.is_at(id) || self.aliases.contains(id),
+        };
+        match &self.stage {
+            Stage::Unread => Known::Not,
+            _ if !means_the_stage => Known::Not,
+            // The rest of the response may take long: what was read is not what is there any more.
+            Stage::Present(present) if self.head_left => Known::Stale(Arc::clone(&present.id)),
+            _ => Known::Is(self.read()),
+        }
+    }
+
+    fn read(&self) -> Read<T> {
+        match &self.stage {
+            Stage::Present(present) => Read::Session(Arc::clone(&present.record.data)),
+            Stage::Absent(absence) => Read::Nothing(absence.clone()),
+            Stage::Unread => Read::Nothing(Absence::Unknown),
+            Stage::Destroyed => Read::Destroyed,
+        }
+    }
+
+    fn is_at(&self, id: &SharedId) -> bool {
+        matches!(&self.stage, Stage::Present(present) if present.id == *id)
+    }
+
+    /// The session of the stage is no more, whichever of its ids is asked for; and nothing is owed for it.
+    fn leave_to(&mut self, stage: Stage<T>) {
+        if let Stage::Present(present) = &self.stage {
+            self.aliases.push(Arc::clone(&present.id));
+        }
+        self.stage = stage;
+        self.owed = Owed::Nothing;
+    }
+
+    fn owe(&mut self, owed: Owed) {
+        if self.owed == Owed::Nothing {
+            self.owed = owed;
+        }
+    }
+
+    /// The id to send where `id` is to be added to the response: the one the session has by now, if it has one.
+    pub(crate) fn id_to_add(&self, id: &SessionId) -> Option<SessionId> {
+        let is_it = |known: &SharedId| **known == *id;
+        if self.withheld.as_ref().is_some_and(is_it) {
+            return None;
+        }
+        match &self.stage {
+            Stage::Present(present) if is_it(&present.id) || self.aliases.iter().any(is_it) => Some(*present.id),
+            Stage::Destroyed if self.aliases.iter().any(is_it) => None,
+            _ => Some(*id),
+        }
+    }
+}
+
+impl<T> Present<T> {
+    fn new(id: SharedId, record: Record<T>, by_cookie: bool, fresh: bool) -> Self {
+        let absolute_at = record.absolute_in.and_then(|left| Instant::now().checked_add(left));
+        Self { id, record, absolute_at, by_cookie, fresh }
+    }
+
+    /// The record with the time that is left by now.
+    fn record_by_now(&self) -> Record<T> {
+        let mut record = self.record.clone();
+        if let Some(at) = self.absolute_at {
+            record.absolute_in = Some(at.saturating_duration_since(Instant::now()));
+        }
+        record
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> LayerState for State<T> {
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn outer(&self) -> Option<&Arc<dyn LayerState>> {
+        self.outer.as_ref()
+    }
+
+    fn cookie_name(&self) -> &str {
+        self.config.cookie.name()
+    }
+
+    fn data_type(&self) -> TypeId {
+        TypeId::of::<T>()
+    }
+
+    fn data_type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn auto_fetched(&self, headers: &HeaderMap) -> Option<&Found> {
+        self.fetches_by_itself().then(|| self.fetched(headers))
+    }
+
+    fn pick<'a>(&'a self, ids: &'a [SharedId]) -> MaybeReady<'a, Option<SharedId>> {
+        MaybeReady::boxed(async {
+            self.read_several(ids).await.unwrap_or_else(|error| {
+                self.fail(error);
+                None
+            })
+        })
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+struct Reservation<'a, T>(&'a State<T>);
+
+impl<T> Drop for Reservation<'_, T> {
+    fn drop(&mut self) {
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).reserved = false;
+        self.0.released.notify_waiters();
+    }
+}
+
+/// Whether a change moves the session to a new id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rotate {
+    No,
+    /// With the change, in one commit.
+    Too,
+    /// It is all that is asked, so it creates nothing.
+    Only,
+}
+
+/// When a session is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnlyIf {
+    /// Where the request has none: a change under the lazy middleware. The cookie is sent by itself.
+    Absent,
+    /// `create_session` asks for it. The cookie is sent by `add_session_id`.
+    Asked,
+}
+
+enum Done {
+    Yes,
+    Conflict,
+    /// The session has another id by now: try with that.
+    Moved,
+}
+
+/// The tries of a change that meets conflicts: at once, then after waits that grow, with jitter, until the time is over.
+struct Retries {
+    limit: Duration,
+    deadline: Option<Instant>,
+    count: u32,
+}
+
+impl Retries {
+    const AT_ONCE: u32 = 3;
+    const LONGEST_WAIT_MS: u64 = 32;
+
+    const fn new(limit: Duration) -> Self {
+        Self { limit, deadline: None, count: 0 }
+    }
+
+    /// `false` where the time is over.
+    async fn wait(&mut self) -> bool {
+        let now = Instant::now();
+        let limit = self.limit;
+        let deadline = *self.deadline.get_or_insert_with(|| now.checked_add(limit).unwrap_or(now));
+        if now >= deadline && self.count > 0 {
+            return false;
+        }
+        self.count += 1;
+        if self.count <= Self::AT_ONCE {
+            tokio::task::yield_now().await;
+        } else {
+            let most = (1 << (self.count - Self::AT_ONCE).min(16)).min(Self::LONGEST_WAIT_MS);
+            let wait = Duration::from_micros(rand::rng().random_range(0..=most * 1000));
+            tokio::time::sleep(wait.min(deadline - now)).await;
+        }
+        true
+    }
+}
+
+/// The time until a session expires that was used just now.
+fn full_life<T>(record: &Record<T>) -> Duration {
+    record.absolute_in.map_or(record.idle, |absolute| absolute.min(record.idle))
+}
+
+/// A tenth of the idle limit has passed since it was last renewed, and renewing it would help.
+fn touch_is_due<T>(record: &Record<T>) -> bool {
+    full_life(record).saturating_sub(record.expires_in) >= record.idle / 10
+}
+
+impl SessionError {
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::StoreUnavailable(StoreError::Unavailable(_)) | Self::StoreTimeout)
+    }
+}

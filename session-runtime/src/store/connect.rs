@@ -1,0 +1,234 @@
+//! A store chosen by a URL, for programs that are told where their sessions are when they start.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_core::Serialize;
+use serde_core::de::DeserializeOwned;
+
+use super::{MemoryStore, Store, StoreError};
+
+/// Opens the store that `url` names:
+///
+/// | URL | store | feature |
+/// | --- | --- | --- |
+/// | `memory:` | [`MemoryStore`] | |
+/// | `redis://`, `rediss://` (TLS), `valkey://`, `valkeys://`, `redis+unix://` | `RedisStore` | `redis`, and `tls` for TLS |
+/// | `redis+cluster://host:port,host:port`, `rediss+cluster://` | `RedisStore`, in a cluster | `redis`, and `tls` for TLS |
+/// | `sqlite://path`, `sqlite::memory:` | `SqliteStore` | `sqlite` |
+/// | `postgres://`, `postgresql://` | `PostgresStore` | `postgres` |
+/// | `mysql://`, `mariadb://` | `MySqlStore` | `mysql` |
+///
+/// Two parameters are this crate's, the others are the engine's: `key_prefix=` (Redis) and `table=` (SQL). Sessions with different
+/// types of data that share a server or a database need different ones, else an id of the one could be shown to the other.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use session_runtime::{session, store};
+///
+/// #[derive(Clone, Default, Serialize, Deserialize)]
+/// struct Visit { pages: u32 }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = std::env::var("SESSION_STORE").unwrap_or_else(|_| "memory:".to_owned());
+/// let layer = session!(<Visit>, store = store::connect(&url).await?);
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(|| async {})).layer(layer);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// [`ConnectError`] where the scheme is none of these, where the feature for it is not enabled, or where the store cannot be
+/// opened. It does not show the URL, which may hold a password.
+pub async fn connect<T>(url: impl AsRef<str>) -> Result<Arc<dyn Store<T>>, ConnectError>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    let url = Url::parse(url.as_ref());
+    match url.scheme.as_str() {
+        "memory" => Ok(Arc::new(MemoryStore::new())),
+        "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" | "redis+cluster"
+        | "rediss+cluster" => redis(url).await,
+        "sqlite" => sqlite(url).await,
+        "postgres" | "postgresql" => postgres(url).await,
+        "mysql" | "mariadb" => mysql(url).await,
+        _ => Err(ConnectError::UnknownScheme { scheme: url.scheme }),
+    }
+}
+
+/// Why [`connect`] opened no store.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No store goes by this scheme.
+    UnknownScheme {
+        /// What stands before the first `:`.
+        scheme: String,
+    },
+    /// The store that goes by this scheme is in a feature that is not enabled.
+    MissingFeature {
+        /// What stands before the first `:`.
+        scheme: String,
+        /// The feature of `session-runtime`.
+        feature: &'static str,
+    },
+    /// The store cannot be opened.
+    Store(StoreError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownScheme { scheme } => write!(
+                f,
+                "no session store goes by {scheme:?}: use memory:, redis://, rediss://, redis+cluster://, sqlite://, \
+                 postgres:// or mysql://"
+            ),
+            Self::MissingFeature { scheme, feature } => {
+                write!(f, "a session store at {scheme}: takes the feature `{feature}` of session-runtime, which is not enabled")
+            }
+            Self::Store(error) => match std::error::Error::source(error) {
+                Some(cause) => write!(f, "{error}: {cause}"),
+                None => error.fmt(f),
+            },
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl From<StoreError> for ConnectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A URL, without the parameters that are this crate's.
+#[cfg_attr(not(feature = "_sql"), allow(dead_code, reason = "each engine reads its own part"))]
+struct Url {
+    scheme: String,
+    /// The whole, with the parameters that are the engine's.
+    text: String,
+    key_prefix: Option<String>,
+    table: Option<String>,
+}
+
+impl Url {
+    fn parse(text: &str) -> Self {
+        let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        let mut url = Self { scheme, text: String::new(), key_prefix: None, table: None };
+        let mut others = Vec::new();
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter.split_once('=') {
+                Some(("key_prefix", value)) => url.key_prefix = Some(value.to_owned()),
+                Some(("table", value)) => url.table = Some(value.to_owned()),
+                _ => others.push(parameter),
+            }
+        }
+        base.clone_into(&mut url.text);
+        if !others.is_empty() {
+            url.text = format!("{base}?{}", others.join("&"));
+        }
+        url
+    }
+
+    #[cfg(feature = "_sql")]
+    fn options(&self) -> super::SqlOptions {
+        let options = super::SqlOptions::new();
+        match &self.table {
+            Some(table) => options.table(table),
+            None => options,
+        }
+    }
+}
+
+/// The store of a feature, or the error that names the feature.
+macro_rules! engine {
+    ($open:ident, $feature:literal, |$url:ident| $body:expr) => {
+        #[cfg(feature = $feature)]
+        async fn $open<T>($url: Url) -> Result<Arc<dyn Store<T>>, ConnectError>
+        where
+            T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        {
+            $body
+        }
+
+        #[cfg(not(feature = $feature))]
+        async fn $open<T>(url: Url) -> Result<Arc<dyn Store<T>>, ConnectError> {
+            Err(ConnectError::MissingFeature { scheme: url.scheme, feature: $feature })
+        }
+    };
+}
+
+engine!(redis, "redis", |url| {
+    if !cfg!(feature = "tls") && matches!(url.scheme.as_str(), "rediss" | "valkeys" | "rediss+cluster") {
+        return Err(ConnectError::MissingFeature { scheme: url.scheme, feature: "tls" });
+    }
+    let store = match url.scheme.strip_suffix("+cluster") {
+        Some(scheme) => super::RedisStore::connect_cluster(nodes(scheme, &url.text)).await?,
+        None => super::RedisStore::connect(&url.text).await?,
+    };
+    Ok(Arc::new(match url.key_prefix {
+        Some(prefix) => store.key_prefix(prefix),
+        None => store,
+    }))
+});
+
+engine!(sqlite, "sqlite", |url| {
+    let options = url.options();
+    Ok(Arc::new(super::SqliteStore::connect_with(url.text, options).await?))
+});
+
+engine!(postgres, "postgres", |url| {
+    let options = url.options();
+    Ok(Arc::new(super::PostgresStore::connect_with(url.text, options).await?))
+});
+
+engine!(mysql, "mysql", |url| {
+    let options = url.options();
+    Ok(Arc::new(super::MySqlStore::connect_with(url.text, options).await?))
+});
+
+/// The URLs of the nodes that `redis+cluster://user:password@host:port,host:port` names.
+#[cfg(feature = "redis")]
+fn nodes(scheme: &str, url: &str) -> Vec<String> {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let (account, rest) = match rest.rsplit_once('@') {
+        Some((account, rest)) => (format!("{account}@"), rest),
+        None => (String::new(), rest),
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (hosts, tail) = rest.split_at(end);
+    hosts.split(',').map(|host| format!("{scheme}://{account}{host}{tail}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameters_of_this_crate_are_not_handed_to_the_engine() {
+        let url = Url::parse("Postgres://app@host/db?table=visits&sslmode=require&key_prefix=a:");
+        assert_eq!(url.scheme, "postgres");
+        assert_eq!(url.text, "Postgres://app@host/db?sslmode=require");
+        assert_eq!((url.table.as_deref(), url.key_prefix.as_deref()), (Some("visits"), Some("a:")));
+        assert_eq!(Url::parse("redis://host?table=visits").text, "redis://host");
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[tokio::test]
+    async fn a_missing_feature_is_named() {
+        let said = connect::<u32>("redis://user:secret@host/").await.unwrap_err().to_string();
+        assert!(said.contains("feature `redis`") && !said.contains("secret"), "{said}");
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_cluster_url_names_several_nodes() {
+        assert_eq!(
+            nodes("redis", "redis+cluster://me:p@ss@a:1,b:2/?protocol=resp3"),
+            ["redis://me:p@ss@a:1/?protocol=resp3", "redis://me:p@ss@b:2/?protocol=resp3"]
+        );
+    }
+}

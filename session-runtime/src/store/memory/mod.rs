@@ -1,0 +1,438 @@
+//! The store in memory: one process, no serialization, gone with the process.
+//!
+//! 1. Sessions lie in shards, each with a lock of its own that is held for one step and never across an await; an operation
+//!    takes one lock, a rotation two, in the order of the shards.
+//! 2. A shard is found by a keyed hash of the id, so nobody can choose ids that meet in one shard.
+//! 3. What expired is absent at once, and leaves memory by a task that the store starts itself ([`sweeper`]).
+//! 4. A store that is full makes room by what expired, then by what nobody changed since it was created, or else refuses.
+
+mod clock;
+mod shard;
+mod sweeper;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clock::{Clock, FOREVER};
+use shard::{Name, Shard, Slot};
+use sweeper::Sweeper;
+
+use super::{
+    Created, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+};
+use crate::maybe_ready::MaybeReady;
+
+/// How many sessions a store keeps unless told otherwise.
+const DEFAULT_MAX_SESSIONS: usize = 1_000_000;
+
+/// The shards of the smallest and of the largest store. A shard holds a few thousand sessions, so that its growth, the
+/// longest step under its lock, stays far below a millisecond.
+const MIN_SHARDS: usize = 64;
+const MAX_SHARDS: usize = 4096;
+const SESSIONS_PER_SHARD: usize = 4096;
+
+/// The shards that a full store compares to find the session that goes.
+const WINDOW: usize = MIN_SHARDS;
+
+/// The marks of rotations that even the smallest store keeps. They are not sessions and do not count as such; a store keeps
+/// this many, or as many as it may keep sessions, and beyond that a rotation leaves none.
+const MIN_MARKS: usize = 1 << 16;
+
+/// Keeps the sessions of one process in its memory, as `T`, without serializing it.
+///
+/// Reading a session clones an [`Arc`] and allocates nothing. What expired leaves memory by itself, soon after: an eighth of its
+/// idle limit later, at least a quarter of a second and at most half a minute. That is the work of a task which the first
+/// session starts on the tokio runtime it is created in; where there is none, call [`sweep`](Store::sweep).
+///
+/// A store holds at most 1 000 000 sessions unless told otherwise, so that a flood of requests without a cookie cannot exhaust
+/// memory. When it is full, a new session takes the place of one that expired, or else of one that was never changed since it
+/// was created, the oldest first (among many shards, the oldest of 64 of them). Where every session was changed, creating fails
+/// with [`StoreError::Full`], which answers 503.
+///
+/// A clone shares the sessions of the original. The sessions end with the last clone, and with the process.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use session_runtime::store::MemoryStore;
+///
+/// let store = MemoryStore::<String>::bounded(10_000);
+/// assert!(store.is_empty());
+/// ```
+pub struct MemoryStore<T> {
+    inner: Arc<Inner<T>>,
+}
+
+struct Inner<T> {
+    secret: [u8; 16],
+    clock: Clock,
+    max_sessions: usize,
+    max_marks: usize,
+    sweeper: Arc<Sweeper>,
+    shards: Box<[Padded<Mutex<Shard<T>>>]>,
+    counts: Padded<Counts>,
+}
+
+/// What every creation writes to; kept off the cache lines that every operation reads.
+#[derive(Default)]
+struct Counts {
+    /// Sessions that are stored or about to be.
+    sessions: AtomicUsize,
+    /// Marks of rotations.
+    marks: AtomicUsize,
+    /// Sessions created so far.
+    created: AtomicUsize,
+    /// Where the next search for room begins.
+    window: AtomicUsize,
+}
+
+/// Alone on its cache lines, two of which processors fetch together.
+#[derive(Default)]
+#[repr(align(128))]
+struct Padded<V>(V);
+
+impl<T> MemoryStore<T> {
+    /// A store of at most 1 000 000 sessions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::bounded(DEFAULT_MAX_SESSIONS)
+    }
+
+    /// A store of at most `max_sessions` sessions.
+    ///
+    /// A session takes about 80 bytes beside its data (an `Arc<T>` and what `T` allocates).
+    #[must_use]
+    pub fn bounded(max_sessions: usize) -> Self {
+        let shards = (max_sessions / SESSIONS_PER_SHARD).clamp(MIN_SHARDS, MAX_SHARDS).next_power_of_two();
+        Self {
+            inner: Arc::new(Inner {
+                secret: rand::random(),
+                clock: Clock::start(),
+                max_sessions: max_sessions.min(shard::MAX_SLOTS),
+                max_marks: max_sessions.clamp(MIN_MARKS, shard::MAX_SLOTS),
+                sweeper: Arc::default(),
+                shards: (0..shards).map(|_| Padded::default()).collect(),
+                counts: Padded::default(),
+            }),
+        }
+    }
+
+    /// A store that is bounded by memory alone (and by 2 147 483 647 sessions).
+    ///
+    /// Whoever can send requests can then fill the memory, unless something before the store limits how many sessions are
+    /// created.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self::bounded(usize::MAX)
+    }
+
+    /// How many sessions the store holds, counting those that expired and did not leave memory yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.counts.0.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store holds no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T> Default for MemoryStore<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for MemoryStore<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<T> fmt::Debug for MemoryStore<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("sessions", &self.len()).field("max_sessions", &self.inner.max_sessions).finish()
+    }
+}
+
+impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
+        MaybeReady::ready(self.inner.create(key, session))
+    }
+
+    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
+        MaybeReady::ready(Ok(self.inner.load(key)))
+    }
+
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
+        MaybeReady::ready(Ok(self.inner.replace(key, expected, data)))
+    }
+
+    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        MaybeReady::ready(Ok(self.inner.touch(key)))
+    }
+
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
+        MaybeReady::ready(Ok(self.inner.rotate(old, new, session)))
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        MaybeReady::ready(Ok(self.inner.delete(key)))
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        MaybeReady::boxed(async { Ok(sweeper::sweep(|| Some(&*self.inner), Shard::expects_expired).await.sessions) })
+    }
+}
+
+impl<T: Send + Sync + 'static> Inner<T> {
+    fn create(self: &Arc<Self>, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        let name = self.name(key);
+        if !self.reserve(name)? {
+            return Ok(Created::Exists);
+        }
+        let order = self.counts.0.created.fetch_add(1, Ordering::Relaxed);
+        let Limits { idle, absolute } = session.limits;
+
+        let mut shard = self.lock(name);
+        let now = self.clock.now();
+        let slot = Slot::session(name, session.data, order, now, idle, absolute);
+        let version = slot.version;
+        let inserted = shard.insert_unchanged(slot, now);
+        let due = shard.due();
+        drop(shard);
+
+        let Ok(removed) = inserted else {
+            self.release(1);
+            return Ok(Created::Exists);
+        };
+        self.account(removed.as_ref());
+        self.expect_expiry(due);
+        Ok(Created::Created(Version(version)))
+    }
+
+    fn load(&self, key: Key<'_>) -> Loaded<T> {
+        let name = self.name(key);
+        let now = self.clock.now();
+        let shard = self.lock(name);
+        let Some(slot) = shard.present(name, now) else { return Loaded::Missing };
+        let Some(data) = slot.data.as_ref() else { return Loaded::JustRotated };
+        let data = Arc::clone(data);
+        let (version, idle, expires, absolute) = (slot.version, slot.idle, slot.expires, slot.absolute);
+        drop(shard);
+
+        let absolute_in = (absolute != FOREVER).then(|| Duration::from_nanos(absolute - now));
+        let expires_in = Duration::from_nanos(expires - now);
+        Loaded::Found(Record::new(data, Version(version), clock::duration(idle), expires_in, absolute_in))
+    }
+
+    fn replace(&self, key: Key<'_>, expected: Option<Version>, data: Arc<T>) -> Replaced {
+        let name = self.name(key);
+        let mut shard = self.lock(name);
+        let now = self.clock.now();
+        let Some(position) = shard.find_session(name, now) else { return Replaced::Missing };
+        let slot = shard.slot(position);
+        if expected.is_some_and(|expected| expected.0 != slot.version) {
+            return Replaced::Conflict;
+        }
+        slot.version += 1;
+        slot.renew(now);
+        let version = slot.version;
+        let before = slot.data.replace(data);
+        shard.unlist(position);
+        // What the data does when it is dropped is the user's; it must not happen under the lock.
+        drop(shard);
+        drop(before);
+        Replaced::Replaced(Version(version))
+    }
+
+    fn touch(&self, key: Key<'_>) -> bool {
+        let name = self.name(key);
+        let mut shard = self.lock(name);
+        let now = self.clock.now();
+        let Some(position) = shard.find_session(name, now) else { return false };
+        shard.slot(position).renew(now);
+        true
+    }
+
+    fn rotate(self: &Arc<Self>, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Rotated {
+        let (old, new) = (self.name(old), self.name(new));
+        let (mut from, mut other) = self.lock_both(old, new);
+        let now = self.clock.now();
+        let Some(position) = from.find_session(old, now) else { return Rotated::Missing };
+        if from.slot(position).version != session.version.0 {
+            return Rotated::Conflict;
+        }
+        let moved = from.slot(position).moved_to(new, session.data, now);
+        let version = moved.version;
+        let to = other.as_mut().unwrap_or(&mut from);
+        let removed = match to.insert(moved, now) {
+            Ok(removed) => removed,
+            Err(moved) => {
+                drop((from, other));
+                drop(moved);
+                return Rotated::Exists;
+            }
+        };
+        let due = to.due();
+        let before = self.rotate_away(&mut from, old, now);
+        let due = due.min(from.due());
+        drop((from, other));
+        drop(before);
+
+        self.account(removed.as_ref());
+        self.expect_expiry(due);
+        Rotated::Rotated(Version(version))
+    }
+
+    /// Leaves a mark where a session was, or nothing where there are marks enough, and gives back its data.
+    fn rotate_away(&self, shard: &mut Shard<T>, name: Name, now: u64) -> Option<Arc<T>> {
+        let position = shard.find_session(name, now)?;
+        if self.reserve_mark() {
+            shard.leave_mark(position, now.saturating_add(clock::nanos(ROTATION_MARK)))
+        } else {
+            shard.remove(position).data
+        }
+    }
+
+    fn delete(&self, key: Key<'_>) -> bool {
+        let name = self.name(key);
+        let mut shard = self.lock(name);
+        let now = self.clock.now();
+        let Some(position) = shard.find_session(name, now) else { return false };
+        let removed = shard.remove(position);
+        drop(shard);
+        self.account(Some(&removed));
+        true
+    }
+
+    /// Counts one session more, making room for it where the store is full; `false` where the key is taken, for which nothing
+    /// must go.
+    fn reserve(&self, name: Name) -> Result<bool, StoreError> {
+        let sessions = &self.counts.0.sessions;
+        let room = |count| (count < self.max_sessions).then_some(count + 1);
+        while sessions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
+            if self.lock(name).is_taken(name, self.clock.now()) {
+                return Ok(false);
+            }
+            if !self.make_room() {
+                return Err(StoreError::Full);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes what expired, or else the oldest session that was never changed; `false` where there is neither.
+    #[cold]
+    fn make_room(&self) -> bool {
+        let start = self.counts.0.window.fetch_add(WINDOW, Ordering::Relaxed);
+        let windows = self.shards.len() / WINDOW;
+        (0..windows).any(|window| self.make_room_in(start + window * WINDOW))
+    }
+
+    fn make_room_in(&self, start: usize) -> bool {
+        let mut oldest = None;
+        for position in start..start + WINDOW {
+            let mut shard = self.shard(position);
+            let now = self.clock.now();
+            let mut expired = Vec::new();
+            if shard.expects_expired(now) {
+                shard.sweep(now, &mut expired);
+            }
+            if let Some(order) = shard.oldest_unchanged() {
+                oldest = oldest.min(Some((order, position))).or(Some((order, position)));
+            }
+            drop(shard);
+            if self.discard(expired) > 0 {
+                return true;
+            }
+        }
+        let Some((_, position)) = oldest else { return false };
+        let removed = self.shard(position).remove_oldest_unchanged();
+        self.account(removed.as_ref());
+        // Another request may have taken or changed it meanwhile; then there is another place to look, or room already.
+        true
+    }
+
+    /// Drops what a sweep took out of a shard, outside its lock, and says how many sessions these were.
+    fn discard(&self, expired: Vec<Slot<T>>) -> u64 {
+        let mut sessions = 0;
+        for slot in expired {
+            sessions += u64::from(slot.data.is_some());
+            self.account(Some(&slot));
+            sweeper::survive(|| drop(slot));
+        }
+        sessions
+    }
+
+    fn account(&self, removed: Option<&Slot<T>>) {
+        match removed {
+            Some(Slot { data: Some(_), .. }) => self.release(1),
+            Some(Slot { data: None, .. }) => {
+                self.counts.0.marks.fetch_sub(1, Ordering::Relaxed);
+            }
+            None => {}
+        }
+    }
+
+    fn release(&self, sessions: usize) {
+        self.counts.0.sessions.fetch_sub(sessions, Ordering::Relaxed);
+    }
+
+    fn reserve_mark(&self) -> bool {
+        let room = |count| (count < self.max_marks).then_some(count + 1);
+        self.counts.0.marks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
+
+    fn expect_expiry(self: &Arc<Self>, due: u64) {
+        if self.sweeper.is_later_than(due) {
+            sweeper::wake(self, due);
+        }
+    }
+}
+
+impl<T> Inner<T> {
+    fn name(&self, key: Key<'_>) -> Name {
+        Name::new(key.keyed_hash(&self.secret))
+    }
+
+    fn lock(&self, name: Name) -> MutexGuard<'_, Shard<T>> {
+        self.shard(name.shard())
+    }
+
+    /// The shard at a position, counted around.
+    fn shard(&self, position: usize) -> MutexGuard<'_, Shard<T>> {
+        let position = position & (self.shards.len() - 1);
+        // No user code runs under the lock, so a shard is whole even if its holder panicked (out of memory, say).
+        self.shards[position].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shard of the first name, and that of the second if it is another one. The lower is locked first, so that no two
+    /// rotations wait for each other.
+    fn lock_both(&self, first: Name, second: Name) -> (MutexGuard<'_, Shard<T>>, Option<MutexGuard<'_, Shard<T>>>) {
+        let mask = self.shards.len() - 1;
+        let (first, second) = (first.shard() & mask, second.shard() & mask);
+        if first == second {
+            return (self.shard(first), None);
+        }
+        if first < second {
+            let lower = self.shard(first);
+            return (lower, Some(self.shard(second)));
+        }
+        let lower = self.shard(second);
+        (self.shard(first), Some(lower))
+    }
+}
+
+impl<T> Drop for Inner<T> {
+    fn drop(&mut self) {
+        self.sweeper.end();
+    }
+}

@@ -1,0 +1,418 @@
+//! A shard: a hash table of slots, and the slots never changed linked in order of creation.
+//!
+//! A slot fills one cache line and lies in the table itself, at the place that its name says or the next free one after it: so
+//! an operation waits for one line of the table, where an index beside the slots would make it wait for three.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::{self, FOREVER};
+
+/// The most sessions of a store: a position is 32 bits, and there may be as many marks as sessions.
+pub(super) const MAX_SLOTS: usize = (u32::MAX / 2) as usize;
+
+/// The slots that one step of a sweep looks at.
+const STEP: usize = 256;
+
+/// The neighbour of the first and of the last slot in the list of those never changed.
+const END: u32 = u32::MAX;
+/// The neighbour of a slot that is not in that list.
+const UNLISTED: u32 = u32::MAX - 1;
+
+/// How many changes of one session the order of creation leaves room for in a version.
+const VERSIONS_PER_CREATION: u64 = 1 << 20;
+
+/// The length of the first table of a shard.
+const MIN_LENGTH: usize = 6;
+
+/// The bounds of how long what expired may stay in memory.
+const MIN_LINGER: u64 = 250_000_000;
+const MAX_LINGER: u64 = 30_000_000_000;
+
+/// What a session goes by inside the store: the keyed hash of its id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Name([u64; 2]);
+
+impl Name {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+    pub(super) const fn new(hash: u128) -> Self {
+        Self([(hash >> 64) as u64, hash as u64])
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are as random as the others")]
+    pub(super) const fn shard(self) -> usize {
+        self.0[0] as usize
+    }
+
+    /// Where the name belongs in a table of this length. The last places are nobody's: those go there whose places are taken.
+    #[expect(clippy::cast_possible_truncation, reason = "less than the length, which is a usize")]
+    const fn home(self, length: usize) -> usize {
+        let places = length - length / 16;
+        ((self.0[1] as u128 * places as u128) >> 64) as usize
+    }
+}
+
+/// A session, the mark of one that was rotated away, or nothing.
+#[repr(align(64))]
+pub(super) struct Slot<T> {
+    name: Name,
+    /// The data; a mark has none.
+    pub(super) data: Option<Arc<T>>,
+    pub(super) version: u64,
+    /// The idle limit.
+    pub(super) idle: u64,
+    /// The instant of expiry; 0 where there is nothing.
+    pub(super) expires: u64,
+    /// The instant of the absolute limit.
+    pub(super) absolute: u64,
+    older: u32,
+    newer: u32,
+}
+
+impl<T> Slot<T> {
+    const VACANT: Self =
+        Self { name: Name([0; 2]), data: None, version: 0, idle: 0, expires: 0, absolute: 0, older: UNLISTED, newer: UNLISTED };
+
+    const fn is_vacant(&self) -> bool {
+        self.expires == 0
+    }
+
+    /// A new session. Its version is unique to it, whatever id it gets: so no change that was meant for one that is gone can
+    /// fit its successor under the same id.
+    pub(super) fn session(name: Name, data: Arc<T>, order: usize, now: u64, idle: Duration, absolute: Option<Duration>) -> Self {
+        let absolute = absolute.map_or(FOREVER, |limit| now.saturating_add(clock::nanos(limit)).min(FOREVER - 1));
+        let mut slot = Self {
+            name,
+            data: Some(data),
+            version: (order as u64).wrapping_mul(VERSIONS_PER_CREATION),
+            idle: clock::nanos(idle),
+            expires: 0,
+            absolute,
+            older: UNLISTED,
+            newer: UNLISTED,
+        };
+        slot.renew(now);
+        slot
+    }
+
+    /// This session under its new name. The slot itself is left without one, to become a mark or to be removed.
+    pub(super) fn moved_to(&self, name: Name, data: Arc<T>, now: u64) -> Self {
+        let mut moved = Self { name, data: Some(data), version: self.version + 1, older: UNLISTED, newer: UNLISTED, ..*self };
+        moved.renew(now);
+        moved
+    }
+
+    pub(super) fn renew(&mut self, now: u64) {
+        self.expires = now.saturating_add(self.idle).min(self.absolute).max(1);
+    }
+
+    /// When it is time to sweep the slot out, if it is not renewed.
+    pub(super) fn due(&self) -> u64 {
+        self.expires.saturating_add((self.idle / 8).clamp(MIN_LINGER, MAX_LINGER))
+    }
+}
+
+pub(super) struct Shard<T> {
+    /// The table, at most three quarters full.
+    slots: Vec<Slot<T>>,
+    /// The slots that are not vacant.
+    filled: usize,
+    /// The ends of the list of the slots never changed.
+    oldest: u32,
+    newest: u32,
+    /// No slot expires before this, unless a sweep is under way.
+    earliest: u64,
+    /// No slot is due before this, unless a sweep is under way.
+    due: u64,
+    /// The slots that the sweep under way has yet to look at; 0 between sweeps.
+    unswept: usize,
+}
+
+impl<T> Default for Shard<T> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), filled: 0, oldest: END, newest: END, earliest: FOREVER, due: FOREVER, unswept: 0 }
+    }
+}
+
+impl<T> Shard<T> {
+    /// The session or mark of a name, unless it is expired.
+    pub(super) fn present(&self, name: Name, now: u64) -> Option<&Slot<T>> {
+        self.find(name).map(|position| &self.slots[position]).filter(|slot| now < slot.expires)
+    }
+
+    pub(super) fn is_taken(&self, name: Name, now: u64) -> bool {
+        self.present(name, now).is_some()
+    }
+
+    /// The position of a name's session, unless it is expired. It is good until something is inserted or removed.
+    pub(super) fn find_session(&self, name: Name, now: u64) -> Option<usize> {
+        self.find(name).filter(|&position| {
+            let slot = &self.slots[position];
+            slot.data.is_some() && now < slot.expires
+        })
+    }
+
+    pub(super) fn slot(&mut self, position: usize) -> &mut Slot<T> {
+        &mut self.slots[position]
+    }
+
+    /// Puts a slot under its name, and gives back what expired there.
+    ///
+    /// # Errors
+    ///
+    /// The slot itself, where its name is taken.
+    pub(super) fn insert(&mut self, slot: Slot<T>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
+        self.put(slot, now).map(|(_, removed)| removed)
+    }
+
+    /// The same for a new session, the newest of those never changed.
+    pub(super) fn insert_unchanged(&mut self, slot: Slot<T>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
+        let (position, removed) = self.put(slot, now)?;
+        self.list(position);
+        Ok(removed)
+    }
+
+    fn put(&mut self, slot: Slot<T>, now: u64) -> Result<(usize, Option<Slot<T>>), Slot<T>> {
+        if 4 * (self.filled + 1) > 3 * self.slots.len() {
+            self.resize((2 * self.slots.len()).max(MIN_LENGTH));
+        }
+        let position = self.room_for(slot.name);
+        let there = &self.slots[position];
+        if now < there.expires {
+            return Err(slot);
+        }
+        let removed = if there.is_vacant() {
+            self.filled += 1;
+            None
+        } else {
+            Some(self.take(position))
+        };
+        self.expect(&slot);
+        self.slots[position] = slot;
+        Ok((position, removed))
+    }
+
+    /// Turns a session into the mark that it was rotated away, and gives back its data.
+    pub(super) fn leave_mark(&mut self, position: usize, expires: u64) -> Option<Arc<T>> {
+        let session = self.take(position);
+        let mark = Slot { name: session.name, expires, absolute: expires, ..Slot::VACANT };
+        self.expect(&mark);
+        self.slots[position] = mark;
+        session.data
+    }
+
+    pub(super) fn remove(&mut self, position: usize) -> Slot<T> {
+        let removed = self.take(position);
+        self.filled -= 1;
+        self.close_gap(position);
+        removed
+    }
+
+    /// Takes out what is in a slot, which is vacant then.
+    fn take(&mut self, position: usize) -> Slot<T> {
+        self.unlist(position);
+        mem::replace(&mut self.slots[position], Slot::VACANT)
+    }
+
+    /// Moves up what stands behind a gap for want of a place before it, so that a search may end at a vacant slot.
+    fn close_gap(&mut self, mut gap: usize) {
+        let length = self.slots.len();
+        for position in gap + 1..length {
+            let slot = &self.slots[position];
+            if slot.is_vacant() {
+                break;
+            }
+            if slot.name.home(length) <= gap {
+                self.slots.swap(gap, position);
+                self.relink(gap);
+                gap = position;
+            }
+        }
+    }
+
+    /// Tells its neighbours in the list where a slot that moved is now.
+    fn relink(&mut self, position: usize) {
+        let slot = &self.slots[position];
+        let (older, newer) = (slot.older, slot.newer);
+        if older != UNLISTED {
+            self.link(older, link_to(position));
+            self.link(link_to(position), newer);
+        }
+    }
+
+    /// Makes a table of this length, which must have room for all.
+    fn resize(&mut self, length: usize) {
+        let mut before = mem::take(&mut self.slots);
+        self.slots.resize_with(length, || Slot::VACANT);
+        let mut next = mem::replace(&mut self.oldest, END);
+        self.newest = END;
+        while let Some(listed) = before.get_mut(next as usize) {
+            let slot = mem::replace(listed, Slot::VACANT);
+            next = slot.newer;
+            let position = self.settle(slot);
+            self.list(position);
+        }
+        for slot in before.into_iter().filter(|slot| !slot.is_vacant()) {
+            self.settle(slot);
+        }
+        if self.unswept > 0 {
+            self.unswept = self.slots.len();
+        }
+    }
+
+    fn settle(&mut self, slot: Slot<T>) -> usize {
+        let position = self.room_for(slot.name);
+        self.slots[position] = slot;
+        position
+    }
+
+    /// The position of a name, or of the vacant slot that it gets, for which the table grows if it must.
+    fn room_for(&mut self, name: Name) -> usize {
+        loop {
+            if let Some(position) = self.search(name) {
+                return position;
+            }
+            self.resize(2 * self.slots.len());
+        }
+    }
+
+    /// Enters the newest session of all in the list of those never changed.
+    fn list(&mut self, position: usize) {
+        self.link(self.newest, link_to(position));
+        self.link(link_to(position), END);
+    }
+
+    /// Takes a slot off the list of those never changed, if it is there.
+    pub(super) fn unlist(&mut self, position: usize) {
+        let slot = self.slot(position);
+        let (older, newer) = (slot.older, slot.newer);
+        if older == UNLISTED {
+            return;
+        }
+        (slot.older, slot.newer) = (UNLISTED, UNLISTED);
+        self.link(older, newer);
+    }
+
+    /// Makes two slots neighbours in the list, either of which may be its end.
+    fn link(&mut self, older: u32, newer: u32) {
+        match older {
+            END => self.oldest = newer,
+            older => self.slot(older as usize).newer = newer,
+        }
+        match newer {
+            END => self.newest = older,
+            newer => self.slot(newer as usize).older = older,
+        }
+    }
+
+    /// When the oldest session that was never changed was created, in the order of creation.
+    pub(super) fn oldest_unchanged(&self) -> Option<u64> {
+        self.slots.get(self.oldest as usize).map(|slot| slot.version)
+    }
+
+    pub(super) fn remove_oldest_unchanged(&mut self) -> Option<Slot<T>> {
+        (self.oldest != END).then(|| self.remove(self.oldest as usize))
+    }
+
+    /// Whether something may have expired.
+    pub(super) fn expects_expired(&self, now: u64) -> bool {
+        self.unswept > 0 || self.earliest <= now
+    }
+
+    /// Whether it is time for a sweep.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        self.unswept > 0 || self.due <= now
+    }
+
+    /// When it will be time for a sweep.
+    pub(super) const fn due(&self) -> u64 {
+        self.due
+    }
+
+    /// Looks at the next few slots, from the last to the first, and moves what expired into `expired`; `true` while there are
+    /// more to look at. Slots that move meanwhile move towards those that are still to be looked at.
+    pub(super) fn sweep(&mut self, now: u64, expired: &mut Vec<Slot<T>>) -> bool {
+        if self.unswept == 0 {
+            (self.unswept, self.earliest, self.due) = (self.slots.len(), FOREVER, FOREVER);
+        }
+        let end = self.unswept;
+        let start = end.saturating_sub(STEP);
+        for position in (start..end).rev() {
+            let slot = &self.slots[position];
+            if slot.is_vacant() {
+                continue;
+            }
+            if slot.expires <= now {
+                expired.push(self.remove(position));
+            } else {
+                self.earliest = self.earliest.min(slot.expires);
+                self.due = self.due.min(slot.due());
+            }
+        }
+        self.unswept = start;
+        if start == 0 {
+            self.give_memory_back();
+        }
+        start > 0
+    }
+
+    /// Notes when a slot expires that is about to be filled.
+    fn expect(&mut self, slot: &Slot<T>) {
+        self.earliest = self.earliest.min(slot.expires);
+        self.due = self.due.min(slot.due());
+    }
+
+    fn give_memory_back(&mut self) {
+        if self.filled == 0 {
+            self.slots = Vec::new();
+        } else if self.slots.len() > 4 * (self.filled + MIN_LENGTH) {
+            self.resize(2 * self.filled + MIN_LENGTH);
+        }
+    }
+
+    fn find(&self, name: Name) -> Option<usize> {
+        self.search(name).filter(|&position| !self.slots[position].is_vacant())
+    }
+
+    /// The position of a name, or else of the vacant slot that it would get; none where the table ends before either.
+    fn search(&self, name: Name) -> Option<usize> {
+        let home = name.home(self.slots.len());
+        let found = self.slots.get(home..)?.iter().position(|slot| slot.name == name || slot.is_vacant())?;
+        Some(home + found)
+    }
+}
+
+/// A position as the list of those never changed keeps it.
+#[expect(clippy::cast_possible_truncation, reason = "a shard holds a small part of the slots, of which 32 bits count all")]
+const fn link_to(position: usize) -> u32 {
+    position as u32
+}
+
+#[cfg(test)]
+impl<T> Shard<T> {
+    pub(super) fn len(&self) -> usize {
+        self.filled
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn assert_whole(&self) {
+        let (mut listed, mut older, mut created) = (0, END, None);
+        let mut next = self.oldest;
+        while next != END {
+            let slot = &self.slots[next as usize];
+            assert!(slot.older == older && slot.data.is_some() && created < Some(slot.version));
+            (listed, older, created, next) = (listed + 1, next, Some(slot.version), slot.newer);
+        }
+        assert_eq!(self.newest, older);
+        assert_eq!(listed, self.slots.iter().filter(|slot| slot.older != UNLISTED).count());
+        assert_eq!(self.filled, self.slots.iter().filter(|slot| !slot.is_vacant()).count());
+        for (position, slot) in self.slots.iter().enumerate().filter(|(_, slot)| !slot.is_vacant()) {
+            assert_eq!(self.find(slot.name), Some(position));
+            assert!(self.unswept > 0 || (self.earliest <= slot.expires && self.due <= slot.due()));
+        }
+    }
+}

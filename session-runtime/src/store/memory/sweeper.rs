@@ -1,0 +1,152 @@
+//! The task that takes what expired out of memory.
+//!
+//! 1. A session starts it: where none runs, or the runtime it ran on has ended, the next session that is created starts another.
+//! 2. It sleeps until the first shard is due, and wakes earlier for a session with a shorter limit.
+//! 3. It works in steps of a few hundred slots, one lock at a time, and lets others run between them.
+//! 4. It holds no store while it sleeps, and ends when the store is dropped. A panic while expired data is dropped ends nothing.
+
+use std::ops::Deref;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task;
+use tokio::time::{self, Instant};
+
+use super::Inner;
+use super::clock::FOREVER;
+use super::shard::Shard;
+
+/// The least time between two sweeps.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The shards that are looked at in a row where nothing is due.
+const SHARDS_IN_A_ROW: usize = 64;
+
+/// What a store and its task share; the task must not keep the store alive.
+pub(super) struct Sweeper {
+    /// When the next sweep will be. While no task runs it is never, so that the next session comes to start one.
+    next: AtomicU64,
+    running: AtomicBool,
+    woken: Notify,
+}
+
+impl Default for Sweeper {
+    fn default() -> Self {
+        Self { next: AtomicU64::new(FOREVER), running: AtomicBool::new(false), woken: Notify::new() }
+    }
+}
+
+impl Sweeper {
+    /// Whether the next sweep comes too late for what is due then.
+    pub(super) fn is_later_than(&self, due: u64) -> bool {
+        due < self.next.load(Ordering::Relaxed)
+    }
+
+    /// The store is gone.
+    pub(super) fn end(&self) {
+        self.woken.notify_one();
+    }
+}
+
+/// Sees to it that a task runs, and sweeps as early as this.
+#[cold]
+pub(super) fn wake<T: Send + Sync + 'static>(store: &Arc<Inner<T>>, due: u64) {
+    let sweeper = &store.sweeper;
+    sweeper.next.fetch_min(due, Ordering::AcqRel);
+    if sweeper.running.swap(true, Ordering::AcqRel) {
+        sweeper.woken.notify_one();
+        return;
+    }
+    let running = Running(Arc::clone(sweeper));
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(run(Arc::downgrade(store), running));
+    }
+}
+
+/// Says that the task runs, for as long as it does.
+struct Running(Arc<Sweeper>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A runtime without timers panics where the task would sleep: another task would fare no better.
+        let next = if thread::panicking() { 0 } else { FOREVER };
+        self.0.running.store(false, Ordering::Release);
+        self.0.next.store(next, Ordering::Release);
+    }
+}
+
+async fn run<T: Send + Sync + 'static>(store: Weak<Inner<T>>, running: Running) {
+    let sweeper = &*running.0;
+    let mut last = Instant::now();
+    loop {
+        let Some(next) = store.upgrade().map(|store| store.clock.instant(sweeper.next.load(Ordering::Acquire))) else { return };
+        let woken = sweeper.woken.notified();
+        let Some(next) = next else {
+            woken.await;
+            continue;
+        };
+        if time::timeout_at(next.max(last + PAUSE), woken).await.is_err() {
+            // Sessions that are created meanwhile, in a shard that was looked at already, count too.
+            sweeper.next.store(FOREVER, Ordering::Release);
+            let swept = sweep(|| store.upgrade(), Shard::is_due).await;
+            sweeper.next.fetch_min(swept.next, Ordering::AcqRel);
+            last = Instant::now();
+        }
+    }
+}
+
+/// What a sweep did.
+pub(super) struct Swept {
+    /// How many sessions went.
+    pub(super) sessions: u64,
+    /// When the next sweep is due.
+    next: u64,
+}
+
+/// Sweeps the shards that `is_due` picks, in steps, for as long as there is a store.
+pub(super) async fn sweep<T, S>(store: impl Fn() -> Option<S>, is_due: fn(&Shard<T>, u64) -> bool) -> Swept
+where
+    T: Send + Sync + 'static,
+    S: Deref<Target = Inner<T>>,
+{
+    let mut swept = Swept { sessions: 0, next: FOREVER };
+    let mut position = 0;
+    while let Some(next) = store().and_then(|store| store.sweep_step(position, is_due, &mut swept)) {
+        position = next;
+        task::yield_now().await;
+    }
+    swept
+}
+
+impl<T: Send + Sync + 'static> Inner<T> {
+    /// Looks for a shard that is due, and takes one step there; says where to go on.
+    fn sweep_step(&self, start: usize, is_due: fn(&Shard<T>, u64) -> bool, swept: &mut Swept) -> Option<usize> {
+        let end = self.shards.len().min(start + SHARDS_IN_A_ROW);
+        for position in start..end {
+            let mut shard = self.shard(position);
+            let now = self.clock.now();
+            if is_due(&shard, now) {
+                let mut expired = Vec::new();
+                let unfinished = shard.sweep(now, &mut expired);
+                if !unfinished {
+                    swept.next = swept.next.min(shard.due());
+                }
+                drop(shard);
+                swept.sessions += self.discard(expired);
+                return Some(position + usize::from(!unfinished));
+            }
+            swept.next = swept.next.min(shard.due());
+        }
+        (end < self.shards.len()).then_some(end)
+    }
+}
+
+/// Runs what may panic, and goes on. The panic hook has reported it.
+pub(super) fn survive(action: impl FnOnce()) {
+    let _ = panic::catch_unwind(AssertUnwindSafe(action));
+}

@@ -1,0 +1,345 @@
+//! What cannot be seen from outside the store: memory, the sweep, the bound, the structure under random operations.
+
+use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::time;
+
+use super::*;
+use crate::SessionId;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SHORT: Duration = Duration::from_millis(200);
+/// An hour without the short time.
+const ALMOST: Duration = Duration::from_millis(3_599_800);
+
+fn id(number: usize) -> SessionId {
+    SessionId::parse(&format!("session-{number}")).unwrap()
+}
+
+fn create<T: Send + Sync + 'static>(store: &MemoryStore<T>, number: usize, data: T, idle: Duration) -> Created {
+    try_create(store, number, data, idle).unwrap()
+}
+
+fn try_create<T: Send + Sync + 'static>(
+    store: &MemoryStore<T>,
+    number: usize,
+    data: T,
+    idle: Duration,
+) -> Result<Created, StoreError> {
+    store.inner.create(Key::of(&id(number)), NewSession::new(Arc::new(data), Limits::new(idle, None)))
+}
+
+fn change(store: &MemoryStore<usize>, number: usize) {
+    let replaced = store.inner.replace(Key::of(&id(number)), None, Arc::new(number));
+    assert!(matches!(replaced, Replaced::Replaced(_)));
+}
+
+fn exists(store: &MemoryStore<usize>, number: usize) -> bool {
+    matches!(store.inner.load(Key::of(&id(number))), Loaded::Found(_))
+}
+
+fn record<T>(version: Version, data: T) -> Record<T> {
+    Record::new(Arc::new(data), version, HOUR, HOUR, None)
+}
+
+/// What a shard's lists say of each other.
+fn assert_whole<T>(store: &MemoryStore<T>) {
+    for shard in &store.inner.shards {
+        shard.0.lock().unwrap().assert_whole();
+    }
+}
+
+#[test]
+fn a_slot_takes_one_cache_line() {
+    assert_eq!(size_of::<Slot<String>>(), 64);
+    assert!(size_of::<Padded<Mutex<Shard<String>>>>() <= 128);
+}
+
+#[tokio::test]
+async fn expired_data_leaves_memory_by_itself() {
+    let store = MemoryStore::new();
+    let data = Arc::new(1);
+    let kept: Weak<i32> = Arc::downgrade(&data);
+    store.inner.create(Key::of(&id(0)), NewSession::new(data, Limits::new(SHORT, None))).unwrap();
+    time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((kept.strong_count(), store.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_limit_is_swept_in_time_beside_long_ones() {
+    let store = MemoryStore::new();
+    create(&store, 0, 0, 24 * HOUR);
+    time::sleep(HOUR).await;
+    create(&store, 1, 1, SHORT);
+    time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(store.len(), 1);
+    time::sleep(23 * HOUR + Duration::from_secs(31)).await;
+    assert_eq!(store.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewed_session_is_swept_when_its_new_limit_is_over() {
+    let store = MemoryStore::new();
+    create(&store, 0, 0, HOUR);
+    time::sleep(ALMOST).await;
+    assert!(store.inner.touch(Key::of(&id(0))));
+    time::sleep(ALMOST).await;
+    assert_eq!(store.len(), 1);
+    time::sleep(SHORT + Duration::from_secs(31)).await;
+    assert_eq!(store.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mark_of_a_rotation_leaves_memory_too() {
+    let store = MemoryStore::new();
+    let Created::Created(version) = create(&store, 0, 0, 24 * HOUR) else { panic!("taken") };
+    let rotated = store.inner.rotate(Key::of(&id(0)), Key::of(&id(1)), record(version, 1));
+    assert!(matches!(rotated, Rotated::Rotated(_)));
+    assert_eq!(store.inner.counts.0.marks.load(Ordering::Relaxed), 1);
+    time::sleep(ROTATION_MARK + Duration::from_secs(1)).await;
+    assert_eq!(store.inner.counts.0.marks.load(Ordering::Relaxed), 0);
+    assert_eq!(store.len(), 1);
+}
+
+#[test]
+fn the_sweep_goes_on_in_the_next_runtime_when_one_ends() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let store = MemoryStore::new();
+    create(&store, 0, 0, SHORT); // in no runtime at all
+    runtime().block_on(async { create(&store, 1, 1, SHORT) });
+    runtime().block_on(async {
+        create(&store, 2, 2, SHORT);
+        time::sleep(Duration::from_secs(1)).await;
+    });
+    assert_eq!(store.len(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_while_expired_data_is_dropped_ends_no_sweep() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let store = MemoryStore::new();
+    for round in 0..2 {
+        for number in 0..10 {
+            create(&store, number, Bomb, SHORT);
+        }
+        time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(store.len(), 0, "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_with_the_store() {
+    let store = MemoryStore::new();
+    create(&store, 0, 0, HOUR);
+    tokio::task::yield_now().await;
+    let sweeper = Arc::downgrade(&store.inner.sweeper);
+    assert_eq!(sweeper.strong_count(), 2);
+    drop(store);
+    time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(sweeper.strong_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_drops_the_oldest_session_never_changed() {
+    let store = MemoryStore::bounded(4);
+    for number in 0..4 {
+        create(&store, number, number, HOUR);
+    }
+    change(&store, 0);
+    for number in 4..6 {
+        create(&store, number, number, HOUR);
+    }
+    let left: Vec<_> = (0..6).filter(|&number| exists(&store, number)).collect();
+    assert_eq!(left, [0, 3, 4, 5]);
+    assert_eq!(store.len(), 4);
+    assert_whole(&store);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_drops_what_expired_before_what_was_never_changed() {
+    let store = MemoryStore::bounded(2);
+    create(&store, 0, 0, HOUR);
+    create(&store, 1, 1, SHORT);
+    change(&store, 1);
+    time::advance(SHORT).await;
+    create(&store, 2, 2, HOUR);
+    assert!(exists(&store, 0) && exists(&store, 2));
+}
+
+#[test]
+fn a_store_full_of_changed_sessions_refuses_and_takes_one_again_when_another_goes() {
+    let store = MemoryStore::bounded(2);
+    for number in 0..2 {
+        create(&store, number, number, HOUR);
+        change(&store, number);
+    }
+    assert!(matches!(try_create(&store, 2, 2, HOUR), Err(StoreError::Full)));
+    assert!(matches!(try_create(&store, 1, 1, HOUR), Ok(Created::Exists)));
+    assert!(store.inner.delete(Key::of(&id(0))));
+    assert!(matches!(try_create(&store, 2, 2, HOUR), Ok(Created::Created(_))));
+    assert_eq!(store.len(), 2);
+}
+
+#[test]
+fn a_taken_key_costs_a_full_store_no_session() {
+    let store = MemoryStore::bounded(1);
+    create(&store, 0, 0, HOUR);
+    assert_eq!(create(&store, 0, 1, HOUR), Created::Exists);
+    assert_eq!(store.len(), 1);
+}
+
+#[test]
+fn a_full_store_still_rotates() {
+    let store = MemoryStore::bounded(1);
+    let mut versions = Vec::new();
+    let Created::Created(version) = create(&store, 0, 0, HOUR) else { panic!("taken") };
+    versions.push(version);
+    for number in 0..10 {
+        let rotated = store.inner.rotate(Key::of(&id(number)), Key::of(&id(number + 1)), record(versions[number], number));
+        let Rotated::Rotated(version) = rotated else { panic!("{rotated:?}") };
+        versions.push(version);
+    }
+    assert_eq!(store.len(), 1);
+}
+
+#[test]
+fn a_flood_of_creations_stays_within_the_bound_on_all_threads() {
+    let store = MemoryStore::bounded(1000);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0..5000 {
+                    create(store, thread * 5000 + number, number, HOUR);
+                    assert!(store.len() <= 1000);
+                }
+            });
+        }
+    });
+    let slots: usize = store.inner.shards.iter().map(|shard| shard.0.lock().unwrap().len()).sum();
+    assert_eq!((slots, store.len()), (1000, 1000));
+    assert_whole(&store);
+}
+
+type Step<T> = fn(&MemoryStore<T>, Key<'_>, Arc<T>);
+
+#[test]
+fn rotations_between_two_shards_in_both_directions_do_not_wait_for_each_other() {
+    let store = MemoryStore::unbounded();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                let base = thread * 100_000;
+                let Created::Created(mut version) = create(store, base, 0, HOUR) else { panic!("taken") };
+                for number in base..base + 5000 {
+                    let rotated = store.inner.rotate(Key::of(&id(number)), Key::of(&id(number + 1)), record(version, number));
+                    let Rotated::Rotated(next) = rotated else { panic!("{rotated:?}") };
+                    version = next;
+                }
+            });
+        }
+    });
+    assert_eq!(store.len(), 4);
+    assert_whole(&store);
+}
+
+#[test]
+fn user_data_is_dropped_outside_the_lock() {
+    struct Reenters(MemoryStore<Self>, Arc<AtomicBool>);
+    impl Drop for Reenters {
+        fn drop(&mut self) {
+            // Would wait for itself if the shard were locked.
+            self.0.inner.delete(Key::of(&id(0)));
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+    let store = MemoryStore::new();
+    let key = id(0);
+    let fresh = |dropped: &Arc<AtomicBool>| Arc::new(Reenters(store.clone(), Arc::clone(dropped)));
+    let steps: [Step<Reenters>; 3] = [
+        |store, key, data| {
+            store.inner.replace(key, None, data);
+        },
+        |store, key, _| {
+            store.inner.delete(key);
+        },
+        |store, key, data| {
+            store.inner.rotate(key, Key::of(&id(1)), Record::new(data, Version(2 << 20), HOUR, HOUR, None));
+        },
+    ];
+    for step in steps {
+        let dropped = Arc::default();
+        let session = NewSession::new(fresh(&dropped), Limits::new(HOUR, None));
+        store.inner.create(Key::of(&key), session).unwrap();
+        step(&store, Key::of(&key), fresh(&Arc::default()));
+        assert!(dropped.load(Ordering::Relaxed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lists_stay_whole_through_random_operations() {
+    let store = MemoryStore::bounded(300);
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for step in 0..50_000 {
+        let session = id(random(600));
+        let key = Key::of(&session);
+        match random(7) {
+            0 | 1 => {
+                let limits = Limits::new(Duration::from_millis(1 + random(400) as u64), None);
+                store.inner.create(key, NewSession::new(Arc::new(step), limits)).ok();
+            }
+            2 => {
+                store.inner.replace(key, None, Arc::new(step));
+            }
+            3 => {
+                store.inner.touch(key);
+            }
+            4 => {
+                store.inner.delete(key);
+            }
+            5 => {
+                let Loaded::Found(record) = store.inner.load(key) else { continue };
+                store.inner.rotate(key, Key::of(&id(random(600))), record);
+            }
+            _ => {
+                time::advance(Duration::from_millis(random(10) as u64)).await;
+                if random(50) == 0 {
+                    store.sweep().await.unwrap();
+                }
+            }
+        }
+        if step % 100 == 0 {
+            assert_whole(&store);
+        }
+    }
+    time::advance(HOUR).await;
+    store.sweep().await.unwrap();
+    assert_eq!((store.len(), store.inner.counts.0.marks.load(Ordering::Relaxed)), (0, 0));
+    assert!(store.inner.shards.iter().all(|shard| shard.0.lock().unwrap().len() == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_given_back_when_most_sessions_expired() {
+    let store = MemoryStore::bounded(100_000);
+    for number in 0..100_000 {
+        create(&store, number, number, if number % 100 == 0 { 24 * HOUR } else { HOUR });
+    }
+    let before: usize = store.inner.shards.iter().map(|shard| shard.0.lock().unwrap().capacity()).sum();
+    time::sleep(2 * HOUR).await;
+    let after: usize = store.inner.shards.iter().map(|shard| shard.0.lock().unwrap().capacity()).sum();
+    assert_eq!(store.len(), 1000);
+    assert!(before >= 100_000 && after < 10_000, "{before} {after}");
+    assert_whole(&store);
+}

@@ -1,0 +1,163 @@
+//! The connection to the server or the cluster.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use tokio::sync::OnceCell;
+
+use super::scripts::Call;
+use crate::store::StoreError;
+
+/// How long making a connection may take. It is less than the session layer waits, so that the request that finds the server
+/// gone hears of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long an answer may take, for callers that set no bound themselves.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// As many calls given up one after the other, with no answer to any call between them, and the connection counts as dead.
+const UNANSWERED: u32 = 3;
+
+/// The way to the server: one connection that all calls share, or a cluster's connections.
+#[derive(Clone)]
+pub(super) enum Link {
+    Single(Arc<Single>),
+    Cluster(ClusterConnection),
+}
+
+impl Link {
+    pub(super) async fn single(url: &str) -> Result<Self, StoreError> {
+        let client = Client::open(url).map_err(unavailable)?;
+        let single = Single { client, line: RwLock::default() };
+        single.line().connection(&single.client).await.map_err(unavailable)?;
+        Ok(Self::Single(Arc::new(single)))
+    }
+
+    pub(super) async fn cluster(nodes: Vec<String>) -> Result<Self, StoreError> {
+        let client = ClusterClient::builder(nodes)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .response_timeout(RESPONSE_TIMEOUT)
+            .build()
+            .map_err(unavailable)?;
+        Ok(Self::Cluster(client.get_async_connection().await.map_err(unavailable)?))
+    }
+
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Runs a script once. Where the answer is lost, so is the knowledge whether it ran.
+    pub(super) async fn once(&self, call: &Call) -> Result<Value, StoreError> {
+        self.run(call).await.map_err(unavailable)
+    }
+
+    /// Runs a script that may run twice: it is tried again once when the connection turns out to be broken.
+    pub(super) async fn repeatable(&self, call: &Call) -> Result<Value, StoreError> {
+        match self.run(call).await {
+            Err(error) if error.is_connection_dropped() => self.run(call).await,
+            result => result,
+        }
+        .map_err(unavailable)
+    }
+
+    async fn run(&self, call: &Call) -> RedisResult<Value> {
+        match self.send(call.by_hash()).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self.send(&call.by_source()).await,
+            result => result,
+        }
+    }
+
+    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(single) => single.send(command).await,
+            Self::Cluster(connection) => connection.clone().req_packed_command(command).await,
+        }
+        .and_then(Value::extract_error)
+    }
+}
+
+/// A server, and the line to it of this moment.
+pub(super) struct Single {
+    client: Client,
+    line: RwLock<Arc<Line>>,
+}
+
+impl Single {
+    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        let line = self.line();
+        let mut connection = line.connection(&self.client).await?;
+        let waiting = Waiting { single: self, line: &line, answered: false };
+        let result = connection.req_packed_command(command).await;
+        waiting.end(&result);
+        result
+    }
+
+    fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the next call connect anew, unless another call has seen to it already.
+    fn drop_line(&self, broken: &Arc<Line>) {
+        let mut line = self.line.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&line, broken) {
+            *line = Arc::default();
+        }
+    }
+}
+
+/// A connection that is made by the first call that needs it.
+#[derive(Default)]
+struct Line {
+    connection: OnceCell<MultiplexedConnection>,
+    unanswered: AtomicU32,
+}
+
+impl Line {
+    async fn connection(&self, client: &Client) -> RedisResult<MultiplexedConnection> {
+        let connect = || async {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                .set_response_timeout(Some(RESPONSE_TIMEOUT));
+            client.get_multiplexed_async_connection_with_config(&config).await
+        };
+        self.connection.get_or_try_init(connect).await.cloned()
+    }
+}
+
+/// A call under way. If it is dropped before the end, its caller gave it up: it timed out, or the client hung up.
+struct Waiting<'a> {
+    single: &'a Single,
+    line: &'a Arc<Line>,
+    answered: bool,
+}
+
+impl Waiting<'_> {
+    fn end(mut self, result: &RedisResult<Value>) {
+        self.answered = true;
+        match result {
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.single.drop_line(self.line),
+            _ => self.line.unanswered.store(0, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered && self.line.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
+            self.single.drop_line(self.line);
+        }
+    }
+}
+
+/// Of what a server says only the code is told, such as `OOM` or `NOPERM`: the rest may quote the command.
+fn unavailable(error: RedisError) -> StoreError {
+    match error.code() {
+        Some(code) => StoreError::unavailable(format!("the Redis server answered {code}")),
+        None => StoreError::unavailable(error),
+    }
+}

@@ -1,0 +1,352 @@
+//! Sessions in a table of a SQL database. One engine for all of them; what differs is a [`Dialect`].
+
+#[cfg(feature = "mysql")]
+mod mysql;
+mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod primitives;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod statements;
+mod sweeper;
+mod table;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::SqlStr;
+
+use self::primitives::{Bind, Row};
+use self::statements::{MARK, NEVER, Statements, Syntax};
+use self::table::Table;
+use super::encoding::Encoded;
+use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
+use crate::maybe_ready::MaybeReady;
+
+#[cfg(feature = "mysql")]
+pub use mysql::{MySql, MySqlStore};
+#[cfg(feature = "postgres")]
+pub use postgres::{Postgres, PostgresStore};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Sqlite, SqliteStore};
+
+/// How a store in a SQL database is set up.
+#[derive(Debug, Clone)]
+pub struct SqlOptions {
+    table: String,
+    sweep_every: Duration,
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, reason = "SQLite has one writer"))]
+    max_connections: u32,
+}
+
+impl SqlOptions {
+    /// The options unless others are given.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { table: "session_runtime".to_owned(), sweep_every: Duration::from_secs(60), max_connections: 10 }
+    }
+
+    /// The table that keeps the sessions; `session_runtime` unless given. It is created where it is missing. Sessions with
+    /// different types of data that share a database need different tables, else an id of the one could be shown to the other.
+    ///
+    /// A name is 1 to 48 ASCII letters, digits and `_`, not beginning with a digit; `schema.name` where the database has schemas.
+    #[must_use]
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// How often expired sessions are removed from the table, by whichever of the processes that share it comes first; 60 seconds
+    /// unless given. They are absent from the instant they expire; this is about the room they take.
+    #[must_use]
+    pub fn sweep_every(mut self, interval: Duration) -> Self {
+        self.sweep_every = interval;
+        self
+    }
+
+    /// The most connections that the store opens to a server; 10 unless given. A pool of your own has its own limit.
+    #[must_use]
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.max_connections = connections;
+        self
+    }
+}
+
+impl Default for SqlOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a SQL store keeps its bytes in.
+pub struct Sql<D> {
+    inner: Arc<Inner<D>>,
+}
+
+struct Inner<D> {
+    database: D,
+    statements: Statements,
+}
+
+/// A database: its words for what SQL leaves open, and its ways to run a statement.
+pub trait Dialect: Send + Sync + 'static {
+    const SYNTAX: Syntax;
+
+    /// Creates the table where it is missing, also when many processes do so at once.
+    fn create_table(&self, table: &Table) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Runs a statement; the number of rows it changed.
+    fn execute(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Runs a statement that changes a row at most and gives its new version.
+    fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
+
+    /// Reads a row.
+    fn read(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> impl Future<Output = sqlx::Result<Option<Row>>> + Send;
+
+    /// Runs `batch` again and again, until it removes less than `full` rows, unless another process is at it; the number of rows
+    /// that went.
+    fn sweep(&self, table: &Table, batch: &SqlStr, full: u64) -> impl Future<Output = sqlx::Result<u64>> + Send;
+}
+
+impl<D: Dialect> Sql<D> {
+    /// Sets the table up and starts the sweeping.
+    async fn open(database: D, options: SqlOptions) -> Result<Encoded<Self>, StoreError> {
+        let table = Table::parse(&options.table)?;
+        let statements = Statements::new(&D::SYNTAX, table);
+        if database.execute(&statements.probe, &[]).await.is_err() {
+            database.create_table(&statements.table).await.map_err(unavailable)?;
+            database.execute(&statements.probe, &[]).await.map_err(unavailable)?;
+        }
+        let inner = Arc::new(Inner { database, statements });
+        sweeper::start(Arc::downgrade(&inner), options.sweep_every);
+        Ok(Encoded::new(Self { inner }))
+    }
+}
+
+impl<D> Clone for Sql<D> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<D> fmt::Debug for Sql<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sql").field("table", &self.inner.statements.table).finish_non_exhaustive()
+    }
+}
+
+impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Vec<u8>>) -> StoreFuture<'a, Created> {
+        MaybeReady::boxed(async move { self.inner.create(&key.sha256(), session).await.map_err(unavailable) })
+    }
+
+    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
+        MaybeReady::boxed(async move { self.inner.load(&key.sha256()).await.map_err(unavailable) })
+    }
+
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
+        MaybeReady::boxed(async move { self.inner.replace(&key.sha256(), expected, &data).await.map_err(unavailable) })
+    }
+
+    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        MaybeReady::boxed(async move { self.inner.touch(&key.sha256()).await.map_err(unavailable) })
+    }
+
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<Vec<u8>>) -> StoreFuture<'a, Rotated> {
+        MaybeReady::boxed(async move {
+            self.inner.rotate(&old.sha256(), &new.sha256(), session.version, &session.data).await.map_err(unavailable)
+        })
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        MaybeReady::boxed(async move { self.inner.delete(&key.sha256()).await.map_err(unavailable) })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        MaybeReady::boxed(async move { self.inner.sweep().await.map_err(unavailable) })
+    }
+}
+
+/// The rows that one step of a sweep removes.
+const BATCH: u64 = 1000;
+
+impl<D: Dialect> Inner<D> {
+    async fn create(&self, id: &[u8], session: NewSession<Vec<u8>>) -> sqlx::Result<Created> {
+        let version = first_version();
+        let Limits { idle, absolute, .. } = session.limits;
+        let (idle, absolute) = (millis(idle), absolute.map_or(NEVER, millis));
+        let (life, bucket) = (idle.min(absolute), idle / 8 + 1);
+        let binds = [
+            Bind::Bytes(id),
+            Bind::Int(version),
+            Bind::Int(idle),
+            Bind::Int(absolute),
+            Bind::Int(life),
+            Bind::Int(life),
+            Bind::Int(bucket),
+            Bind::Int(bucket),
+            Bind::Bytes(&session.data),
+        ];
+        if self.inserts(&self.statements.create, &binds, id).await?.is_some() {
+            return Ok(Created::Created(to_version(version)));
+        }
+        Ok(Created::Exists)
+    }
+
+    async fn load(&self, id: &[u8]) -> sqlx::Result<Loaded<Vec<u8>>> {
+        let binds = [Bind::Bytes(id)];
+        let row = match self.database.read(&self.statements.load, &binds).await {
+            // Reading again does no harm, and the connection may just have been a stale one.
+            Err(error) if is_connection_lost(&error) => self.database.read(&self.statements.load, &binds).await?,
+            row => row?,
+        };
+        Ok(row.map_or(Loaded::Missing, loaded))
+    }
+
+    async fn replace(&self, id: &[u8], expected: Option<Version>, data: &[u8]) -> sqlx::Result<Replaced> {
+        let expected = expected.map_or(MARK, from_version);
+        let binds = [Bind::Bytes(data), Bind::Bytes(id), Bind::Int(expected), Bind::Int(expected)];
+        let changed = retry(|| self.database.change(&self.statements.replace, &binds)).await?;
+        match changed {
+            Some(version) => Ok(Replaced::Replaced(to_version(version))),
+            None if self.version(id).await?.is_some() => Ok(Replaced::Conflict),
+            None => Ok(Replaced::Missing),
+        }
+    }
+
+    async fn touch(&self, id: &[u8]) -> sqlx::Result<bool> {
+        let binds = [Bind::Bytes(id)];
+        Ok(retry(|| self.database.execute(&self.statements.touch, &binds)).await? > 0)
+    }
+
+    async fn rotate(&self, old: &[u8], new: &[u8], expected: Version, data: &[u8]) -> sqlx::Result<Rotated> {
+        let expected = from_version(expected);
+        let binds = if D::SYNTAX.changes_in_with {
+            vec![Bind::Bytes(old), Bind::Int(expected), Bind::Bytes(new), Bind::Int(expected + 1), Bind::Bytes(data)]
+        } else {
+            vec![Bind::Bytes(new), Bind::Bytes(data), Bind::Bytes(old), Bind::Int(expected), Bind::Bytes(new)]
+        };
+        let moved = || self.inserts(&self.statements.rotate, &binds, new);
+        if moved().await?.is_some_and(|rows| rows > 0) {
+            return Ok(Rotated::Rotated(to_version(expected + 1)));
+        }
+        match self.version(old).await? {
+            None => Ok(Rotated::Missing),
+            Some(version) if version != expected => Ok(Rotated::Conflict),
+            // Only the new key can have been in the way: a session, or one that has expired and not been swept.
+            Some(_) if self.forget_expired(new).await? && moved().await?.is_some_and(|rows| rows > 0) => {
+                Ok(Rotated::Rotated(to_version(expected + 1)))
+            }
+            Some(_) => Ok(Rotated::Exists),
+        }
+    }
+
+    async fn delete(&self, id: &[u8]) -> sqlx::Result<bool> {
+        let binds = [Bind::Bytes(id)];
+        Ok(retry(|| self.database.execute(&self.statements.delete, &binds)).await? > 0)
+    }
+
+    async fn sweep(&self) -> sqlx::Result<u64> {
+        self.database.sweep(&self.statements.table, &self.statements.sweep, BATCH).await
+    }
+
+    /// Runs a statement that inserts a row at `id`; `None` where the key is taken. What has expired there makes room.
+    async fn inserts(&self, sql: &SqlStr, binds: &[Bind<'_>], id: &[u8]) -> sqlx::Result<Option<u64>> {
+        loop {
+            match retry(|| self.database.execute(sql, binds)).await {
+                Err(error) if is_taken(&error) => {
+                    if !self.forget_expired(id).await? {
+                        return Ok(None);
+                    }
+                }
+                rows => return rows.map(Some),
+            }
+        }
+    }
+
+    async fn forget_expired(&self, id: &[u8]) -> sqlx::Result<bool> {
+        Ok(self.database.execute(&self.statements.forget_expired, &[Bind::Bytes(id)]).await? > 0)
+    }
+
+    /// The version of the session that is there, if one is.
+    async fn version(&self, id: &[u8]) -> sqlx::Result<Option<i64>> {
+        let row = self.database.read(&self.statements.load, &[Bind::Bytes(id)]).await?;
+        Ok(row.filter(|row| row.version != MARK && row.expires_at > row.now).map(|row| row.version))
+    }
+}
+
+fn loaded(row: Row) -> Loaded<Vec<u8>> {
+    if row.expires_at <= row.now {
+        return Loaded::Missing;
+    }
+    if row.version == MARK {
+        return Loaded::JustRotated;
+    }
+    let until = |time: i64| Duration::from_millis(time.saturating_sub(row.now).unsigned_abs());
+    Loaded::Found(Record::new(
+        Arc::new(row.data),
+        to_version(row.version),
+        Duration::from_millis(row.idle.unsigned_abs()),
+        until(row.expires_at),
+        (row.absolute_at < NEVER).then(|| until(row.absolute_at)),
+    ))
+}
+
+/// Runs a statement again that the database undid because others were in its way, which it asks for.
+async fn retry<R, F: Future<Output = sqlx::Result<R>>>(mut run: impl FnMut() -> F) -> sqlx::Result<R> {
+    loop {
+        match run().await {
+            Err(sqlx::Error::Database(error)) if was_undone(error.code().as_deref()) => {}
+            result => return result,
+        }
+    }
+}
+
+/// A deadlock or a failed serialization, by its SQLSTATE (40P01 is PostgreSQL's).
+fn was_undone(code: Option<&str>) -> bool {
+    matches!(code, Some("40001" | "40P01"))
+}
+
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+fn is_connection_lost(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_)) || error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57P01"))
+}
+
+/// The longest limit, some 30 000 years.
+const MAX_MILLIS: i64 = 1_000_000_000_000_000;
+
+/// Whole milliseconds, rounded up so that no limit becomes none.
+fn millis(limit: Duration) -> i64 {
+    i64::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(MAX_MILLIS).min(MAX_MILLIS)
+}
+
+/// Versions start anywhere, so that a session does not have those of one that had its key before.
+fn first_version() -> i64 {
+    rand::random_range(1..1 << 40)
+}
+
+fn to_version(version: i64) -> Version {
+    Version(version.unsigned_abs())
+}
+
+/// A number that no session has, where the version is none of this store's.
+fn from_version(version: Version) -> i64 {
+    i64::try_from(version.0).ok().filter(|version| *version > MARK && *version < i64::MAX).unwrap_or(-2)
+}
+
+/// What a database says is told, except where it is about a value, which it may quote (SQLSTATE classes 22 and 23).
+fn unavailable(error: sqlx::Error) -> StoreError {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
+        Some(code) if code.starts_with("22") || code.starts_with("23") => {
+            StoreError::unavailable(format!("the database answered with SQLSTATE {code}"))
+        }
+        _ => StoreError::unavailable(error),
+    }
+}

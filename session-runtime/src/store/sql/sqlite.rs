@@ -1,0 +1,160 @@
+//! SQLite.
+
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, SqlStr};
+use tokio::sync::Mutex;
+
+use super::pool::Connections;
+use super::primitives::primitives;
+use super::statements::Syntax;
+use super::table::Table;
+use super::{Dialect, Sql, SqlOptions, unavailable};
+use crate::store::{Encoded, StoreError};
+
+/// Sessions in a SQLite file, for one machine: many processes may share it.
+///
+/// ```no_run
+/// use session_runtime::store::SqliteStore;
+///
+/// # async fn connect() -> Result<(), session_runtime::store::StoreError> {
+/// let store = SqliteStore::connect("sqlite:///var/lib/shop/sessions.db").await?;
+/// # Ok(()) }
+/// ```
+///
+/// - **Calls:** every operation is one statement. Reads go on side by side; the changes of a process queue for one connection,
+///   those of several processes wait for each other, up to 5 seconds.
+/// - **On a crash** of the program or the machine every change that was acknowledged is there: the file is in WAL mode with
+///   `synchronous = FULL`, which costs a sync of the disk for each change. [`from_pool`](Self::from_pool) takes your own choice:
+///   with `NORMAL` a power failure, though not a crash of the program, may undo the last changes, a logout among them.
+/// - **Expiry:** by the machine's clock, to the millisecond.
+pub type SqliteStore = Encoded<Sql<Sqlite>>;
+
+/// What [`SqliteStore`] talks to.
+pub struct Sqlite {
+    changes: Connections<sqlx::Sqlite>,
+    reads: Connections<sqlx::Sqlite>,
+    /// Keeps a database in memory alive while no other connection is open.
+    _anchor: Option<Mutex<SqliteConnection>>,
+}
+
+/// The connections of a process that read.
+const READERS: u32 = 4;
+
+/// How long a process waits for the others' changes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl SqliteStore {
+    /// Opens a file, and creates it where it is missing: `sqlite:///absolute/path`, `sqlite://relative/path`, or
+    /// `sqlite::memory:` for a database that goes with the store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] where the URL is none of these or the file cannot be opened.
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, StoreError> {
+        Self::connect_with(url, SqlOptions::new()).await
+    }
+
+    /// Opens a file as [`connect`](Self::connect) does, with options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect), and where the table's name is not a valid one.
+    pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> Result<Self, StoreError> {
+        let url = url.as_ref();
+        let connect: SqliteConnectOptions = url.parse().map_err(unavailable)?;
+        let connect = connect
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let changes = until_not_busy(|| Connections::own(connect.clone(), 1)).await?;
+        let (reads, anchor) = if is_in_memory(url) {
+            (changes.clone(), Some(Mutex::new(connect.connect().await.map_err(unavailable)?)))
+        } else {
+            (Connections::own(connect, READERS).await.map_err(unavailable)?, None)
+        };
+        Sql::open(Sqlite { changes, reads, _anchor: anchor }, options).await
+    }
+
+    /// Keeps sessions in a database that is open already, with the durability that the pool was given. WAL mode is recommended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] where the table cannot be created, or its name is not a valid one.
+    pub async fn from_pool(pool: SqlitePool, options: SqlOptions) -> Result<Self, StoreError> {
+        let connections = Connections::given(pool);
+        Sql::open(Sqlite { changes: connections.clone(), reads: connections, _anchor: None }, options).await
+    }
+}
+
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
+/// Going into WAL mode needs the file alone, and SQLite does not wait for that: where processes start together, all but one are
+/// told that it is busy.
+async fn until_not_busy<R, F>(mut connect: impl FnMut() -> F) -> Result<R, StoreError>
+where
+    F: Future<Output = sqlx::Result<R>>,
+{
+    let start = std::time::Instant::now();
+    loop {
+        match connect().await {
+            Err(sqlx::Error::Database(error)) if is_busy(error.code().as_deref()) && start.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(Duration::from_millis(rand::random_range(5..50))).await;
+            }
+            result => return result.map_err(unavailable),
+        }
+    }
+}
+
+/// `SQLITE_BUSY`, alone or with what keeps it busy in the higher bits.
+fn is_busy(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
+}
+
+impl Dialect for Sqlite {
+    const SYNTAX: Syntax = Syntax {
+        now: "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)",
+        now_for_index: "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)",
+        least: "min",
+        divide: "/",
+        quote: '"',
+        numbered: false,
+        changes_in_with: false,
+        next_version: "version + 1",
+        returning_version: " RETURNING version",
+        for_update: "",
+        on_conflict: "ON CONFLICT (id) DO UPDATE SET",
+        inserted: "excluded.{}",
+        sweep: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_at <= {now} LIMIT 1000)",
+    };
+
+    primitives!(changes, reads, returning);
+
+    async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
+        let (name, index) = (table.quoted('"'), table.index('"'));
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
+             absolute_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL); \
+             CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at)"
+        );
+        let mut lease = self.changes.take().await?;
+        let result = sqlx::raw_sql(AssertSqlSafe(sql)).execute(lease.connection()).await;
+        lease.end(result).map(drop)
+    }
+
+    /// The file has one writer at a time anyway; between two batches others have their turn.
+    async fn sweep(&self, _: &Table, batch: &SqlStr, full: u64) -> sqlx::Result<u64> {
+        let mut gone = 0;
+        loop {
+            let rows = self.execute(batch, &[]).await?;
+            gone += rows;
+            if rows < full {
+                return Ok(gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A request that is dropped at any of its awaits leaves the store in one of the two states, and harms nobody else.
+
+mod support;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use session_runtime::SessionLayer;
+use session_runtime::standard;
+use session_runtime::store::MemoryStore;
+use support::Client;
+use support::visit::{self, Visit};
+use support::yielding::Yielding;
+use tower::ServiceExt;
+
+fn app(store: &Arc<MemoryStore<Visit>>, lazily: bool) -> Router {
+    let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(Yielding(Arc::clone(store)));
+    visit::router(if lazily { builder.middleware(standard::lazy_session_middleware) } else { builder })
+}
+
+/// Polls the request `polls` times, and drops it. Whether it was done by then.
+fn poll_and_drop(app: &Router, request: Request<Body>, polls: usize) -> bool {
+    let mut response = pin!(app.clone().oneshot(request));
+    let mut context = Context::from_waker(Waker::noop());
+    (0..polls).any(|_| matches!(response.as_mut().poll(&mut context), Poll::Ready(_)))
+}
+
+async fn cookie_of(app: &Router) -> String {
+    let mut client = Client::of(app.clone());
+    client.post("/name/before").await;
+    client.cookie.unwrap()
+}
+
+/// The request as it was, or as it is when done: nothing between.
+#[tokio::test]
+async fn a_change_that_is_dropped_at_any_poll_is_done_or_not() {
+    for lazily in [true, false] {
+        for (path, after) in [("/add", "before 1"), ("/set/after", "after 0")] {
+            let mut seen = [false; 2];
+            for polls in 1.. {
+                let store = Arc::new(MemoryStore::new());
+                let app = app(&store, lazily);
+                let cookie = cookie_of(&app).await;
+                let request = Request::post(path).header("cookie", &cookie).body(Body::empty()).unwrap();
+                let done = poll_and_drop(&app, request, polls);
+                let read = Client::of(app).with_cookie(cookie).get("/read").await.body;
+                assert!(read == "before 0" || read == after, "{path} after {polls} polls: {read}");
+                seen[usize::from(read == after)] = true;
+                assert_eq!(store.len(), 1);
+                assert!(!done || read == after);
+                if done {
+                    break;
+                }
+            }
+            assert_eq!(seen, [true, true]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_dropped_at_any_poll_leaves_one_session_under_one_id() {
+    for path in ["/rotate", "/login/after"] {
+        let mut seen = [false; 2];
+        for polls in 1.. {
+            let store = Arc::new(MemoryStore::new());
+            let app = app(&store, true);
+            let cookie = cookie_of(&app).await;
+            let request = Request::post(path).header("cookie", &cookie).body(Body::empty()).unwrap();
+            let done = poll_and_drop(&app, request, polls);
+            assert_eq!(store.len(), 1, "{path} after {polls} polls");
+            let read = Client::of(app).with_cookie(cookie).get("/read").await.body;
+            assert!(read == "before 0" || read == " 0", "{path} after {polls} polls: {read}");
+            seen[usize::from(read == " 0")] = true;
+            assert!(!done || read == " 0");
+            if done {
+                break;
+            }
+        }
+        assert_eq!(seen, [true, true]);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_that_is_dropped_at_any_poll_is_done_or_not() {
+    for polls in 1.. {
+        let store = Arc::new(MemoryStore::new());
+        let app = app(&store, true);
+        let cookie = cookie_of(&app).await;
+        let request = Request::post("/logout").header("cookie", &cookie).body(Body::empty()).unwrap();
+        let done = poll_and_drop(&app, request, polls);
+        let read = Client::of(app).with_cookie(cookie).get("/read").await.body;
+        assert!(read == "before 0" || (read == " 0" && store.is_empty()), "after {polls} polls: {read}");
+        if done {
+            assert_eq!(read, " 0");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_session_that_is_dropped_at_any_poll_leaves_at_most_its_row() {
+    for lazily in [true, false] {
+        for polls in 1.. {
+            let store = Arc::new(MemoryStore::new());
+            let app = app(&store, lazily);
+            let done = poll_and_drop(&app, Request::post("/add").body(Body::empty()).unwrap(), polls);
+            assert!(store.len() <= 1);
+            // Nothing of the request is kept: the only handles on the store are the test's and the layer's.
+            drop(app);
+            assert_eq!(Arc::strong_count(&store), 1, "after {polls} polls");
+            if done {
+                assert_eq!(store.len(), 1);
+                break;
+            }
+        }
+    }
+}
+
+/// One task of a request that gives up while it creates or rotates the session does not block the others, or the response.
+#[tokio::test]
+async fn a_task_that_gives_up_does_not_hold_up_the_rest_of_its_request() {
+    use axum::routing::post;
+    use session_runtime::{SessionData, SessionError};
+
+    for polls in 1..12 {
+        let store = Arc::new(MemoryStore::new());
+        let handler = async move |session: SessionData<Visit>| -> Result<String, SessionError> {
+            {
+                let mut given_up = pin!(session.update(|visit| visit.count += 1));
+                let mut context = Context::from_waker(Waker::noop());
+                for _ in 0..polls {
+                    if given_up.as_mut().poll(&mut context).is_ready() {
+                        break;
+                    }
+                }
+            }
+            session.update(|visit| visit.name.push('x')).await?;
+            session.rotate().await?;
+            Ok(format!("{:?}", session.session_id().is_some()))
+        };
+        let app = Router::new().route("/", post(handler)).layer(
+            SessionLayer::<Visit>::builder()
+                .middleware(standard::lazy_session_middleware)
+                .store(Yielding(Arc::clone(&store)))
+                .build()
+                .unwrap(),
+        );
+        let answer = Client::of(app).post("/").await;
+        assert_eq!(answer.body, "true", "after {polls} polls");
+        assert!(answer.id().is_some());
+    }
+}

@@ -1,0 +1,36 @@
+//! `session!` with every option.
+
+use ::sessions::store::MemoryStore;
+use ::sessions::{session, standard, SessionLayer};
+
+use crate::renamed::{captures, Visit};
+
+/// Every option.
+#[must_use]
+pub fn every_option() -> SessionLayer<Visit> {
+    session!(
+        <Visit>,
+        default_data = Visit,
+        session_id_callback = captures,
+        generate_session_id_callback = standard::generate_session_id,
+        middleware = standard::lazy_session_middleware,
+        session_expire = 24h,
+        absolute_expire = 30 * 1d,
+        store = MemoryStore::new(),
+        cookie_name = "visit",
+        same_site = None,
+        secure = true,
+        path = "/shop",
+        domain = "example.com",
+        persistent = true,
+        partitioned = true,
+        store_timeout = 5,
+        on_store_error = Anonymous,
+    )
+}
+
+/// By the facade's path.
+#[must_use]
+pub fn through_the_facade() -> SessionLayer<Visit> {
+    ::facade::session::session!(Visit)
+}

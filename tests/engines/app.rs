@@ -1,0 +1,135 @@
+//! The program whose sessions the tests look at: a counter, served over HTTP, in this process or in one of its own.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use session_runtime::store::{self, Store};
+use session_runtime::{SessionData, SessionError, SessionLayer, standard};
+
+/// The environment variable that names the store of a process of its own.
+const STORE: &str = "ENGINES_APP_STORE";
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counter {
+    pub count: u64,
+    pub name: Option<String>,
+}
+
+type Session = SessionData<Counter>;
+
+/// How long a store may take, in these tests too.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub async fn connect(url: &str) -> Arc<dyn Store<Counter>> {
+    store::connect(url).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub fn router(store: Arc<dyn Store<Counter>>) -> Router {
+    router_with(store, STORE_TIMEOUT)
+}
+
+pub fn router_with(store: Arc<dyn Store<Counter>>, store_timeout: Duration) -> Router {
+    let layer = SessionLayer::<Counter>::builder()
+        .store(store)
+        .secure(false)
+        .store_timeout(store_timeout)
+        .middleware(standard::lazy_session_middleware)
+        .build()
+        .unwrap();
+    Router::new()
+        .route("/", get(async |session: Session| session.count.to_string()))
+        .route("/add", post(add))
+        .route("/name/{name}", post(name))
+        .route("/slow/{millis}", post(slow))
+        .route("/rotate", post(async |session: Session| session.rotate().await))
+        .route("/logout", post(log_out))
+        .layer(layer)
+}
+
+async fn add(session: Session) -> Result<String, SessionError> {
+    session
+        .update(|counter| {
+            counter.count += 1;
+            counter.count.to_string()
+        })
+        .await
+}
+
+async fn name(session: Session, Path(name): Path<String>) -> Result<(), SessionError> {
+    session.set(Counter { count: session.count, name: Some(name) }).await
+}
+
+/// Adds one a while after the session was read.
+async fn slow(session: Session, Path(millis): Path<u64>) -> Result<String, SessionError> {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    add(session).await
+}
+
+async fn log_out(session: Session) -> Result<StatusCode, SessionError> {
+    session.destroy().await.map(|()| StatusCode::OK)
+}
+
+/// Serves the counter in this process; the address.
+pub async fn serve(store: Arc<dyn Store<Counter>>) -> String {
+    serve_router(router(store)).await
+}
+
+pub async fn serve_router(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// The counter in a process of its own, which ends when this is dropped.
+pub struct Process {
+    child: Child,
+    pub address: String,
+}
+
+impl Process {
+    pub fn start(store: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "app::process", "--ignored", "--nocapture"]).env(STORE, store);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut addresses = lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("serving at ")?.1.to_owned()));
+        let address = addresses.next().expect("the process says where it serves");
+        Self { child, address }
+    }
+
+    /// Kills it, as a power failure would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a process of its own runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the other tests run it, as a process of its own"]
+async fn process() {
+    let Ok(url) = std::env::var(STORE) else { return };
+    println!("serving at {}", serve(connect(&url).await).await);
+    // Ends with the process that started it, whose end closes this input.
+    tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await.unwrap();
+    std::process::exit(0);
+}

@@ -1,0 +1,16 @@
+//! The promises, kept by every engine, on real servers that the tests start for themselves.
+//!
+//! `cargo test --test engines --features all-stores`; what is not installed yet, `tools/install-servers.sh` installs.
+
+mod app;
+mod calls;
+mod connecting;
+mod engine;
+mod faults;
+mod processes;
+mod proxy;
+#[path = "../support/servers.rs"]
+mod servers;
+mod sweeping;
+mod undecodable;
+mod wire;

@@ -1,0 +1,128 @@
+//! A proxy between a store and its server: it counts round trips, and it can go silent or cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+#[derive(Clone)]
+pub struct Proxy {
+    pub port: u16,
+    state: Arc<State>,
+}
+
+struct State {
+    /// Times that the client spoke after the server did.
+    trips: AtomicU64,
+    connections: AtomicU32,
+    silent: AtomicBool,
+    /// The answers that are still let through, before the connection is cut.
+    answers_before_cut: AtomicU64,
+    /// Counts the times that all connections were cut.
+    cuts: watch::Sender<u32>,
+}
+
+impl Proxy {
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let state = Arc::new(State {
+            trips: AtomicU64::new(0),
+            connections: AtomicU32::new(0),
+            silent: AtomicBool::new(false),
+            answers_before_cut: AtomicU64::new(u64::MAX),
+            cuts: watch::Sender::new(0),
+        });
+        let proxy = Self { port: listener.local_addr().unwrap().port(), state };
+        let state = Arc::clone(&proxy.state);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, port, Arc::clone(&state)));
+            }
+        });
+        proxy
+    }
+
+    /// The same URL, by way of the proxy.
+    pub fn url(&self, url: &str, port: u16) -> String {
+        url.replace(&format!(":{port}"), &format!(":{}", self.port))
+    }
+
+    /// The round trips since it was asked last.
+    pub fn trips(&self) -> u64 {
+        self.state.trips.swap(0, Ordering::SeqCst)
+    }
+
+    /// The connections that it has accepted.
+    pub fn connections(&self) -> u32 {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// From now on it accepts and reads, on connections old and new, and nothing goes either way.
+    pub fn go_silent(&self) {
+        self.state.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// New connections work again; those that fell silent stay so.
+    pub fn speak_again(&self) {
+        self.state.silent.store(false, Ordering::SeqCst);
+    }
+
+    /// Ends all connections.
+    pub fn cut(&self) {
+        self.state.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Lets the server have the next request, and cuts the connection instead of giving its answer back.
+    pub fn swallow_the_next_answer(&self) {
+        self.state.answers_before_cut.store(0, Ordering::SeqCst);
+    }
+}
+
+async fn carry(client: TcpStream, port: u16, state: Arc<State>) {
+    state.connections.fetch_add(1, Ordering::SeqCst);
+    let Ok(server) = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await else { return };
+    let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
+    let mut cuts = state.cuts.subscribe();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    // A connection that was silent once is dead, as one whose packets a firewall drops.
+    let dead = AtomicBool::new(false);
+    let client_spoke = AtomicBool::new(false);
+    tokio::select! {
+        () = requests(from_client, to_server, &state, &dead, &client_spoke) => {}
+        () = answers(from_server, to_client, &state, &dead, &client_spoke) => {}
+        _ = cuts.changed() => {}
+    }
+}
+
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, dead: &AtomicBool, client_spoke: &AtomicBool) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if !client_spoke.swap(true, Ordering::SeqCst) {
+            state.trips.fetch_add(1, Ordering::SeqCst);
+        }
+        if state.silent.load(Ordering::SeqCst) {
+            dead.store(true, Ordering::SeqCst);
+        }
+        if !dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, dead: &AtomicBool, client_spoke: &AtomicBool) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        client_spoke.store(false, Ordering::SeqCst);
+        if state.answers_before_cut.compare_exchange(0, u64::MAX, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            return;
+        }
+        if !dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

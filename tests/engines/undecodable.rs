@@ -1,0 +1,74 @@
+//! Data that changed its type, and data that cannot be read: never overwritten.
+
+use serde::{Deserialize, Serialize};
+use session_runtime::store::{OnUndecodable, RedisStore};
+use session_runtime::{SessionData, SessionLayer, standard};
+
+use crate::app::{Counter, serve, serve_router};
+use crate::servers;
+use crate::wire::Client;
+
+/// What a later version of the program keeps: a field is gone, one is new.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Later {
+    count: u64,
+    #[serde(default)]
+    visits: u32,
+    theme: Option<String>,
+}
+
+/// What does not fit at all.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Other {
+    count: Vec<bool>,
+}
+
+async fn store(prefix: &str) -> RedisStore {
+    RedisStore::connect(servers::redis().url()).await.unwrap().key_prefix(prefix)
+}
+
+async fn address_of<T>(store: RedisStore, shows: fn(&T) -> String) -> String
+where
+    T: Clone + Default + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
+{
+    let layer =
+        SessionLayer::<T>::builder().store(store).secure(false).middleware(standard::lazy_session_middleware).build().unwrap();
+    let show = async move |session: SessionData<T>| shows(&session);
+    let change = async |session: SessionData<T>| session.update(|_| ()).await;
+    serve_router(axum::Router::new().route("/", axum::routing::get(show).post(change)).layer(layer)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fields_may_come_and_go() {
+    let mut client = Client::to(&serve(std::sync::Arc::new(store("fields:").await)).await).await;
+    client.post("/name/ada").await;
+    client.post("/add").await;
+    let shows = |later: &Later| format!("{} {} {:?}", later.count, later.visits, later.theme);
+    let later = address_of::<Later>(store("fields:").await, shows).await;
+    assert_eq!(client.sibling(&later).await.get("/").await.body, "1 0 None");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_an_error_or_a_fresh_start_and_stays_as_it_is() {
+    let mut client = Client::to(&serve(std::sync::Arc::new(store("other:").await)).await).await;
+    client.post("/add").await;
+    let shows = |other: &Other| format!("{:?}", other.count);
+
+    let fails = address_of::<Other>(store("other:").await, shows).await;
+    let mut other = client.sibling(&fails).await;
+    for method in ["GET", "POST"] {
+        let answer = other.send(method, "/").await.unwrap();
+        assert_eq!(answer.status, 500);
+        assert!(!answer.body.contains('1'), "{}", answer.body);
+    }
+
+    let afresh = store("other:").await.on_undecodable(OnUndecodable::StartAfresh);
+    let mut other = client.sibling(&address_of::<Other>(afresh, shows).await).await;
+    let id = other.cookie.clone();
+    assert_eq!(other.get("/").await.body, "[]");
+    assert_eq!(other.post("/").await.status, 200);
+    assert!(other.cookie.is_some() && other.cookie != id, "it has an id of its own");
+
+    assert_eq!(client.get("/").await.body, "1", "what was stored is still there");
+    assert_eq!(serde_json::to_string(&Counter::default()).unwrap(), r#"{"count":0,"name":null}"#);
+}

@@ -1,0 +1,66 @@
+//! A client over a real socket, which keeps its connection and its cookie.
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+pub struct Client {
+    stream: BufReader<TcpStream>,
+    pub cookie: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Client {
+    pub async fn to(address: &str) -> Self {
+        Self { stream: BufReader::new(TcpStream::connect(address).await.unwrap()), cookie: None }
+    }
+
+    /// Another client with this one's cookie, of this address or of another process's.
+    pub async fn sibling(&self, address: &str) -> Self {
+        Self { cookie: self.cookie.clone(), ..Self::to(address).await }
+    }
+
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path).await.expect("the server answers")
+    }
+
+    pub async fn post(&mut self, path: &str) -> Answer {
+        self.send("POST", path).await.expect("the server answers")
+    }
+
+    /// `None` where the connection ends before the answer.
+    pub async fn send(&mut self, method: &str, path: &str) -> Option<Answer> {
+        let cookie = self.cookie.as_ref().map(|cookie| format!("cookie: {cookie}\r\n")).unwrap_or_default();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: example.com\r\ncontent-length: 0\r\n{cookie}\r\n");
+        self.stream.get_mut().write_all(request.as_bytes()).await.ok()?;
+        let status = self.line().await?.split(' ').nth(1)?.parse().ok()?;
+        let mut length = 0;
+        loop {
+            let line = self.line().await?;
+            let Some((name, value)) = line.split_once(": ") else { break };
+            match name {
+                "content-length" => length = value.parse().ok()?,
+                "set-cookie" => self.take_cookie(value),
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await.ok()?;
+        Some(Answer { status, body: String::from_utf8(body).ok()? })
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        (self.stream.read_line(&mut line).await.ok()? > 0).then(|| line.trim_end().to_owned())
+    }
+
+    fn take_cookie(&mut self, value: &str) {
+        let removed = value.contains("Max-Age=0");
+        let pair = value.split(';').next().unwrap_or_default().to_owned();
+        self.cookie = (!removed).then_some(pair);
+    }
+}

@@ -1,0 +1,52 @@
+//! The memory store is bounded: a flood of visitors without cookies does not exhaust memory, nor push out sessions in use.
+
+mod support;
+
+use axum::http::StatusCode;
+use session_runtime::SessionLayer;
+use session_runtime::store::MemoryStore;
+use std::sync::Arc;
+use support::Client;
+use support::visit::{Visit, router};
+
+const BOUND: usize = 100;
+
+fn client() -> (Client, Arc<MemoryStore<Visit>>) {
+    let store = Arc::new(MemoryStore::bounded(BOUND));
+    let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(Arc::clone(&store));
+    (Client::of(router(builder)), store)
+}
+
+#[tokio::test]
+async fn sessions_that_were_never_changed_go_first() {
+    let (visitor, store) = client();
+    let mut users: Vec<_> = (0..BOUND / 2).map(|_| visitor.clone()).collect();
+    for user in &mut users {
+        user.post("/add").await;
+    }
+    for _ in 0..BOUND * 10 {
+        assert_eq!(visitor.clone().get("/untouched").await.status, StatusCode::OK);
+        assert!(store.len() <= BOUND);
+    }
+    for user in &mut users {
+        assert_eq!(user.get("/read").await.body, " 1");
+    }
+}
+
+#[tokio::test]
+async fn where_all_sessions_are_in_use_creating_answers_503() {
+    let (visitor, store) = client();
+    let mut users: Vec<_> = (0..BOUND).map(|_| visitor.clone()).collect();
+    for user in &mut users {
+        assert_eq!(user.post("/add").await.status, StatusCode::OK);
+    }
+    let answer = visitor.clone().post("/add").await;
+    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None));
+    assert!(answer.body.contains("full"), "{}", answer.body);
+    for user in &mut users {
+        assert_eq!(user.post("/add").await.body, "2");
+    }
+    users[0].post("/logout").await;
+    assert_eq!(visitor.clone().post("/add").await.status, StatusCode::OK);
+    assert_eq!(store.len(), BOUND);
+}

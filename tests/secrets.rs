@@ -1,0 +1,178 @@
+//! A raw id appears in no log, Debug, error or store key.
+
+mod support;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::request::Parts;
+use axum::routing::post;
+use session_runtime::{OnStoreError, Session, SessionData, SessionId, SessionRequestExt};
+use support::Client;
+use support::visit::{Visit, client, lazy, standard};
+use tracing_subscriber::fmt::MakeWriter;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn log_everything() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).with_ansi(false).finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn no_id_is_logged_whatever_goes_wrong() {
+    let (log, _guard) = log_everything();
+    for (builder, store) in [lazy(), standard()] {
+        let mut client = client(builder.on_store_error(OnStoreError::Anonymous));
+        let mut ids = vec![client.post("/add").await.id().unwrap().to_owned()];
+        ids.push(client.post("/rotate").await.id().unwrap().to_owned());
+        store.set_down(true);
+        for path in ["/add", "/rotate", "/logout", "/set/x"] {
+            let answer = client.post(path).await;
+            assert!(ids.iter().all(|id| !answer.body.contains(id)));
+        }
+        store.set_down(false);
+        client.post("/logout").await;
+        for id in ids {
+            assert!(!log.text().contains(&id), "{}", log.text());
+            assert!(!log.text().contains(&id[..16]));
+        }
+    }
+    assert!(log.text().contains("goes on without its session"), "the outage is logged: {}", log.text());
+}
+
+#[tokio::test]
+async fn a_callback_that_panics_answers_500_logs_its_name_and_stores_nothing() {
+    fn bad_find(_: &mut Parts) {
+        panic!("as the test wants");
+    }
+    async fn bad_find_later(_: &mut Parts) {
+        tokio::task::yield_now().await;
+        panic!("as the test wants");
+    }
+    fn bad_generate() -> String {
+        panic!("as the test wants");
+    }
+
+    let (log, _guard) = log_everything();
+    for make in [lazy as fn() -> (support::visit::Builder, support::visit::Store), standard] {
+        for case in 0..3 {
+            let (builder, store) = make();
+            let (builder, name) = match case {
+                0 => (builder.session_id_callback(bad_find), "bad_find"),
+                1 => (builder.session_id_callback(bad_find_later), "bad_find_later"),
+                _ => (builder.generate_session_id_callback(bad_generate), "bad_generate"),
+            };
+            let answer = client(builder).post("/add").await;
+            assert_eq!(answer.status.as_u16(), 500, "{name}");
+            assert_eq!(answer.set_cookie(), None);
+            assert!(log.text().contains(name), "{name}: {}", log.text());
+            assert!(store.take().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_debug_output_shows_an_id() {
+    let shown = Arc::new(Mutex::new(String::new()));
+    let show = Arc::clone(&shown);
+    let (builder, _) = lazy();
+    let layer = builder.build().unwrap();
+    let debug_of_layer = format!("{layer:?}");
+    let app = Router::new()
+        .route("/add", post(async |session: SessionData<Visit>| support::visit::add(&session).await))
+        .route(
+            "/show",
+            post(async move |system: Session<Visit>, session: SessionData<Visit>, parts: Parts| {
+                let id: SessionId = *parts.session_id().unwrap();
+                *show.lock().unwrap() = format!("{system:?} {session:?} {id:?} {:?}", parts.extensions);
+                session.session_id().unwrap().as_str().to_owned()
+            }),
+        )
+        .layer(layer);
+    let mut client = Client::of(app);
+    client.post("/add").await;
+    let id = client.post("/show").await.body;
+    assert_eq!(id.len(), 100);
+    let shown = shown.lock().unwrap();
+    assert!(!shown.contains(&id) && shown.contains("SessionId(..)"), "{shown}");
+    assert!(!debug_of_layer.contains(&id));
+}
+
+/// The key that a store is given shows a hash of the id at most.
+#[tokio::test]
+async fn a_store_key_does_not_show_the_id() {
+    use session_runtime::MaybeReady;
+    use session_runtime::store::*;
+
+    struct Spy(Arc<Mutex<Vec<String>>>);
+    impl Spy {
+        fn see(&self, key: Key<'_>) {
+            self.0.lock().unwrap().push(format!("{key:?} {:x}", key.keyed_hash(&[7; 16])));
+        }
+    }
+    impl Store<Visit> for Spy {
+        fn create<'a>(&'a self, key: Key<'a>, _: NewSession<Visit>) -> StoreFuture<'a, Created> {
+            self.see(key);
+            MaybeReady::ready(Ok(Created::Created(Version(1))))
+        }
+        fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Visit>> {
+            self.see(key);
+            MaybeReady::ready(Ok(Loaded::Missing))
+        }
+        fn replace<'a>(&'a self, key: Key<'a>, _: Option<Version>, _: Arc<Visit>) -> StoreFuture<'a, Replaced> {
+            self.see(key);
+            MaybeReady::ready(Ok(Replaced::Missing))
+        }
+        fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+            self.see(key);
+            MaybeReady::ready(Ok(false))
+        }
+        fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, _: Record<Visit>) -> StoreFuture<'a, Rotated> {
+            self.see(old);
+            self.see(new);
+            MaybeReady::ready(Ok(Rotated::Missing))
+        }
+        fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+            self.see(key);
+            MaybeReady::ready(Ok(false))
+        }
+    }
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (builder, _) = lazy();
+    let mut client = client(builder.store(Spy(Arc::clone(&seen))));
+    let id = client.post("/add").await.id().unwrap().to_owned();
+    client.get("/read").await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|key| !key.contains(&id)), "{seen:?}");
+}

@@ -1,0 +1,168 @@
+//! Set-Cookie only when something changed for the client, and then with every attribute.
+
+mod support;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use axum::http::{HeaderMap, HeaderValue, Request};
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::post;
+use session_runtime::{SameSite, SessionData};
+use support::Client;
+use support::visit::{Visit, client, lazy, standard};
+
+#[tokio::test]
+async fn the_cookie_is_sent_when_the_session_is_new_rotated_or_destroyed_and_not_otherwise() {
+    for (builder, _) in [lazy(), standard()] {
+        let mut client = client(builder);
+        assert!(client.post("/add").await.set_cookie().is_some());
+        for path in ["/add", "/name/ada", "/set/bob"] {
+            assert_eq!(client.post(path).await.set_cookie(), None, "{path}");
+        }
+        for path in ["/read", "/untouched"] {
+            assert_eq!(client.get(path).await.set_cookie(), None, "{path}");
+        }
+        assert!(client.post("/rotate").await.set_cookie().is_some());
+        assert!(client.post("/login/ada").await.set_cookie().is_some());
+        let gone = client.post("/logout").await;
+        assert_eq!(gone.set_cookie().unwrap(), "SESSION_ID=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0");
+    }
+}
+
+#[tokio::test]
+async fn the_default_attributes_are_the_safe_ones() {
+    let (builder, _) = lazy();
+    let answer = client(builder).post("/add").await;
+    let (pair, attributes) = answer.set_cookie().unwrap().split_once(';').unwrap();
+    assert!(pair.starts_with("SESSION_ID=") && pair.len() == "SESSION_ID=".len() + 100);
+    assert_eq!(attributes, " Path=/; HttpOnly; SameSite=Lax; Secure");
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn every_option_shows_in_the_cookie_and_in_its_removal() {
+    let (builder, _) = lazy();
+    let builder = builder
+        .cookie_name("__Secure-sid")
+        .same_site(SameSite::None)
+        .path("/")
+        .domain("example.com")
+        .persistent(true)
+        .partitioned(true)
+        .session_expire(60_u64);
+    let mut client = client(builder);
+    let set = client.post("/add").await;
+    let (_, attributes) = set.set_cookie().unwrap().split_once(';').unwrap();
+    assert_eq!(attributes, " Path=/; HttpOnly; SameSite=None; Domain=example.com; Partitioned; Secure; Max-Age=60");
+    let removed = client.post("/logout").await;
+    assert_eq!(
+        removed.set_cookie().unwrap(),
+        "__Secure-sid=; Path=/; HttpOnly; SameSite=None; Domain=example.com; Partitioned; Secure; Max-Age=0"
+    );
+}
+
+#[tokio::test]
+async fn a_host_prefixed_cookie_is_written_and_read_back() {
+    let (builder, _) = lazy();
+    let mut client = client(builder.cookie_name("__Host-sid"));
+    let set = client.post("/add").await;
+    assert!(set.set_cookie().unwrap().starts_with("__Host-sid="));
+    assert!(set.set_cookie().unwrap().ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"));
+    assert_eq!(client.post("/add").await.body, "2");
+    let id = client.cookie.clone().unwrap().replace("__Host-sid=", "");
+    for name in ["__HOST-sid", "__host-sid", "%5F_Host-sid", "=__Host-sid", " =__Host-sid", "__Host-sid "] {
+        let answer = client.with_cookie(format!("{name}={id}")).get("/read").await;
+        assert_eq!(answer.body, " 0", "{name}");
+    }
+}
+
+/// A build with debug assertions, as this one, leaves `Secure` out for a loopback host only, and only where nothing asks for it.
+#[tokio::test]
+async fn secure_is_left_out_for_a_loopback_host_in_a_debug_build_alone() {
+    let set_cookie = async |builder: support::visit::Builder, host: &str| {
+        let request = Request::post("/add").header("host", host).body(Body::empty()).unwrap();
+        client(builder).request(request).await.set_cookie().unwrap().to_owned()
+    };
+    for host in ["localhost:3000", "127.0.0.1:3000", "[::1]:3000", "app.localhost"] {
+        assert_eq!(set_cookie(lazy().0, host).await.contains("Secure"), !cfg!(debug_assertions), "{host}");
+        assert!(set_cookie(lazy().0.secure(true), host).await.contains("Secure"), "{host}");
+        assert!(set_cookie(lazy().0.cookie_name("__Host-a"), host).await.contains("Secure"), "{host}");
+        assert!(!set_cookie(lazy().0.secure(false), host).await.contains("Secure"), "{host}");
+    }
+    for host in ["example.com", "127.0.0.1.example.com", "localhost.example.com"] {
+        assert!(set_cookie(lazy().0, host).await.contains("Secure"), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn vary_stands_on_every_response_whose_session_was_read_or_changed() {
+    for (builder, _) in [lazy(), standard()] {
+        let mut client = client(builder);
+        for _ in 0..2 {
+            assert_eq!(client.get("/read").await.header("vary"), Some("cookie"));
+            assert_eq!(client.post("/add").await.header("vary"), Some("cookie"));
+        }
+        assert_eq!(client.post("/logout").await.header("vary"), Some("cookie"));
+    }
+}
+
+#[tokio::test]
+async fn what_the_handler_set_stays() {
+    let (builder, _) = lazy();
+    let app = Router::new()
+        .route(
+            "/",
+            post(async |session: SessionData<Visit>| {
+                session.update(|visit| visit.count += 1).await.unwrap();
+                let mut headers = HeaderMap::new();
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+                headers.insert(VARY, HeaderValue::from_static("Accept, Cookie"));
+                (headers, AppendHeaders([(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2")])).into_response()
+            }),
+        )
+        .layer(builder.build().unwrap());
+    let answer = Client::of(app).request(Request::post("/").body(Body::empty()).unwrap()).await;
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(&cookies[..2], ["a=1", "b=2"]);
+    assert!(cookies[2].starts_with("SESSION_ID="));
+    assert_eq!(cookies.len(), 3);
+    assert_eq!(answer.header("cache-control"), Some("private"));
+    assert_eq!(answer.headers.get_all("vary").iter().count(), 1);
+}
+
+/// An id that came in another header than the cookie never comes back in one.
+#[tokio::test]
+async fn no_cookie_is_sent_for_an_id_that_came_from_elsewhere() {
+    use axum::http::request::Parts;
+
+    fn bearer(request: &Parts) -> Option<String> {
+        Some(request.headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?.to_owned())
+    }
+
+    let (builder, store) = lazy();
+    let builder = builder.session_id_callback(bearer).persistent(true).session_expire(Duration::from_millis(300));
+    let client = client(builder);
+    let created = client.clone().post("/add").await;
+    let id = created.id().unwrap().to_owned();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    for (method, path) in [("GET", "/read"), ("POST", "/add"), ("POST", "/rotate"), ("GET", "/untouched")] {
+        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {id}"));
+        let answer = client.request(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.set_cookie()), (200, None), "{path}");
+    }
+    assert_eq!(store.store.len(), 1);
+}
+
+/// Ids are taken from the configured source only, on the second request, too.
+#[tokio::test]
+async fn a_cookie_is_not_read_where_the_callback_does_not_read_it() {
+    use axum::http::request::Parts;
+
+    let (builder, _) = lazy();
+    let mut client = client(builder.session_id_callback(|_: &Parts| None::<String>));
+    assert_eq!(client.post("/add").await.body, "1");
+    assert_eq!(client.post("/add").await.body, "1");
+}

@@ -1,0 +1,299 @@
+//! Private servers for the tests: each on a free port of the loopback address, with its data in a temporary folder.
+//!
+//! A server is the child of a small shell, which ends it, by its process id, and removes its folder as soon as the test process
+//! lets go of the shell's input: when the [`Server`] is dropped, when the tests are over, or when they are killed.
+//!
+//! Where a server's program is not installed, starting it panics with the line to type.
+#![allow(dead_code)] // each test target uses the servers that it needs
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that runs until it is stopped or dropped.
+pub struct Server {
+    port: u16,
+    url: String,
+    program: Program,
+    folder: PathBuf,
+    /// The shell that keeps the server, while it runs.
+    keeper: Option<Child>,
+}
+
+/// What is run, and how it is told that it is up.
+struct Program {
+    command: Vec<String>,
+    user: Option<&'static str>,
+    ready: fn(&Server) -> bool,
+}
+
+/// A Redis server of this test process, shared by its tests.
+pub fn redis() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(start_redis)
+}
+
+/// A PostgreSQL server of this test process, shared by its tests.
+pub fn postgres() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(start_postgres)
+}
+
+/// A MariaDB server of this test process, shared by its tests.
+pub fn mariadb() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(start_mariadb)
+}
+
+/// A Redis server of the caller's own.
+pub fn start_redis() -> Server {
+    start_redis_with(&[])
+}
+
+/// A Redis server of the caller's own, with further options.
+pub fn start_redis_with(options: &[&str]) -> Server {
+    let program = installed("redis-server", &["/usr/bin"]);
+    let (port, folder) = (free_port(), temporary_folder("redis"));
+    let mut command = strings(&[program.as_str(), "--bind", "127.0.0.1", "--save", "", "--port"]);
+    command.extend([port.to_string(), "--dir".to_owned(), path(&folder)]);
+    command.extend(strings(options));
+    let program = Program { command, user: None, ready: |server| server.says("PING\r\n", "+PONG") };
+    Server::start(port, format!("redis://127.0.0.1:{port}/"), program, folder)
+}
+
+/// A PostgreSQL server of the caller's own, with one database.
+pub fn start_postgres() -> Server {
+    let newest = newest_postgres();
+    let initdb = installed("initdb", &[newest.as_str()]);
+    let program = installed("postgres", &[newest.as_str()]);
+    let (port, folder) = (free_port(), temporary_folder("postgres"));
+    // PostgreSQL does not run as root.
+    let user = is_root().then_some("postgres");
+    if let Some(user) = user {
+        run(Command::new("chown").arg(user).arg(&folder));
+    }
+    let data = path(&folder.join("data"));
+    let initdb =
+        strings(&[&initdb, "--pgdata", &data, "--username", "app", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]);
+    run(&mut as_user(user, &initdb));
+    let mut command = strings(&[&program, "-D", &data, "-h", "127.0.0.1", "-p", &port.to_string(), "-k", &path(&folder)]);
+    command.extend(strings(&["-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=200"]));
+    // Nothing is synced, since it is the program that is killed, not the machine; and the time zone is far from UTC.
+    command.extend(strings(&["-c", "fsync=off", "-c", "timezone=Pacific/Auckland"]));
+    let program = Program { command, user, ready: |server| server.log_says("ready to accept connections") };
+    Server::start(port, format!("postgres://app@127.0.0.1:{port}/postgres"), program, folder)
+}
+
+/// A MariaDB server of the caller's own, with one database.
+pub fn start_mariadb() -> Server {
+    let install = installed("mariadb-install-db", &["/usr/bin"]);
+    let program = installed("mariadbd", &["/usr/sbin", "/usr/libexec"]);
+    let (port, folder) = (free_port(), temporary_folder("mariadb"));
+    let user = is_root().then_some("mysql");
+    if let Some(user) = user {
+        run(Command::new("chown").arg(user).arg(&folder));
+    }
+    let data = format!("--datadir={}", path(&folder.join("data")));
+    run(&mut as_user(
+        user,
+        &strings(&[&install, "--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"]),
+    ));
+    let accounts = folder.join("accounts.sql");
+    let statements = "CREATE DATABASE IF NOT EXISTS app;\nCREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'app';\n\
+                      GRANT ALL ON *.* TO app@'%';\n";
+    std::fs::write(&accounts, statements).expect("the temporary folder is writable");
+    let socket = format!("--socket={}", path(&folder.join("socket")));
+    let (port_option, accounts) = (format!("--port={port}"), format!("--init-file={}", path(&accounts)));
+    let mut command = strings(&[&program, "--no-defaults", &data, &port_option, &socket, &accounts]);
+    command.extend(strings(&["--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--max-connections=200"]));
+    // The file is written for each commit, and synced once a second: it is the program that is killed, not the machine.
+    command.extend(strings(&["--innodb-flush-log-at-trx-commit=2", "--default-time-zone=+13:00"]));
+    let program = Program { command, user, ready: |server| server.log_says("ready for connections") };
+    Server::start(port, format!("mysql://app:app@127.0.0.1:{port}/app"), program, folder)
+}
+
+impl Server {
+    fn start(port: u16, url: String, program: Program, folder: PathBuf) -> Self {
+        let mut server = Self { port, url, program, folder, keeper: None };
+        server.start_again();
+        server
+    }
+
+    /// The URL to connect to.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port on the loopback address.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it keeps its data.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        let text = std::fs::read_to_string(self.folder.join("pid")).expect("the server was started");
+        text.trim().parse().expect("the shell wrote a number")
+    }
+
+    /// Sends it a signal, such as `KILL`, `STOP` or `CONT`.
+    pub fn signal(&self, signal: &str) {
+        run(Command::new("kill").arg(format!("-{signal}")).arg(self.pid().to_string()));
+    }
+
+    /// Stops it as an operator would, and waits until it is gone. Its data stay.
+    pub fn stop(&mut self) {
+        std::fs::write(self.folder.join("keep"), "").expect("the temporary folder is writable");
+        self.end();
+        std::fs::remove_file(self.folder.join("keep")).expect("it was just written");
+    }
+
+    fn end(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            drop(keeper.stdin.take());
+            keeper.wait().expect("the shell ends");
+        }
+    }
+
+    /// Kills it as a power failure would, and waits until it is gone. Its data stay.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        self.stop();
+    }
+
+    /// Starts it again, on the same port and data.
+    pub fn start_again(&mut self) {
+        // Goes on when its input ends: then it stops the server, first gently.
+        const KEEPER: &str = r#"
+            folder=$1; shift
+            "$@" >"$folder/log" 2>&1 </dev/null &
+            server=$!
+            echo $server >"$folder/pid"
+            read -r _
+            kill -TERM $server 2>/dev/null
+            (sleep 10; kill -KILL $server 2>/dev/null) &
+            wait $server
+            kill $! 2>/dev/null
+            [ -e "$folder/keep" ] || rm -rf "$folder"
+        "#;
+        assert!(self.keeper.is_none(), "the server runs");
+        let _ = std::fs::remove_file(self.folder.join("pid"));
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh"]).arg(&self.folder);
+        let run = as_user(self.program.user, &self.program.command);
+        command.arg(run.get_program()).args(run.get_args());
+        let keeper = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        self.keeper = Some(keeper.expect("there is a shell"));
+        let start = Instant::now();
+        while !(self.folder.join("pid").exists() && (self.program.ready)(self)) {
+            assert!(start.elapsed() < PATIENCE, "the server does not come up: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it wrote since it was started last.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    fn log_says(&self, words: &str) -> bool {
+        self.log().contains(words) && TcpStream::connect(self.address()).is_ok()
+    }
+
+    fn says(&self, question: &str, answer: &str) -> bool {
+        ask(self.address(), question).is_some_and(|said| said.starts_with(answer))
+    }
+
+    fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn ask(address: SocketAddr, question: &str) -> Option<String> {
+    use std::io::{Read, Write};
+
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(question.as_bytes()).ok()?;
+    let mut answer = [0; 512];
+    let length = stream.read(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer[..length]).into_owned())
+}
+
+/// The path of a program, or a panic with the line that installs it.
+fn installed(program: &str, folders: &[&str]) -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let places = folders.iter().copied().chain(path.split(':')).map(|folder| Path::new(folder).join(program));
+    match places.into_iter().find(|place| place.is_file()) {
+        Some(place) => place.to_string_lossy().into_owned(),
+        None => panic!("`{program}` is not installed, and this test needs it. Type: sudo tools/install-servers.sh"),
+    }
+}
+
+/// Where Debian keeps the programs of the newest PostgreSQL that is installed.
+fn newest_postgres() -> String {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok()).max();
+    newest.map_or_else(|| "/usr/bin".to_owned(), |version| format!("/usr/lib/postgresql/{version}/bin"))
+}
+
+fn as_user(user: Option<&str>, command: &[String]) -> Command {
+    let Some(user) = user else {
+        let mut run = Command::new(&command[0]);
+        run.args(&command[1..]);
+        return run;
+    };
+    let mut run = Command::new("setpriv");
+    run.args(["--reuid", user, "--regid", user, "--clear-groups", "--"]).args(command);
+    run
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().expect("there is `id`");
+    output.stdout.starts_with(b"0")
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A new folder that everybody may enter.
+pub fn temporary_folder(name: &str) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("session-{name}-{}-{count}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+    folder
+}
+
+fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn strings(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}

@@ -1,0 +1,6 @@
+use session_runtime::generate_session_id;
+
+#[generate_session_id]
+fn generate() {}
+
+fn main() {}

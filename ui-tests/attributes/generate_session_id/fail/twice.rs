@@ -1,0 +1,9 @@
+use session_runtime::generate_session_id;
+
+#[generate_session_id]
+#[generate_session_id]
+fn generate() -> String {
+    String::new()
+}
+
+fn main() {}

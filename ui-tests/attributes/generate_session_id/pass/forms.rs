@@ -1,0 +1,63 @@
+//! Every documented form, and every place.
+#![deny(warnings)]
+
+use std::pin::Pin;
+
+use session_runtime::{SessionId, generate_session_id, standard};
+
+type BoxFuture<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
+pub struct Visit;
+pub struct Admin;
+
+#[generate_session_id]
+pub fn text() -> String {
+    "id".repeat(50)
+}
+
+#[generate_session_id(Visit, Admin)]
+pub async fn text_later() -> String {
+    standard::generate_session_id().await
+}
+
+#[generate_session_id]
+pub fn id() -> SessionId {
+    SessionId::parse("id").unwrap()
+}
+
+#[generate_session_id]
+pub async fn id_later() -> SessionId {
+    id()
+}
+
+#[generate_session_id]
+pub fn by_impl_future() -> impl Future<Output = String> {
+    async { text() }
+}
+
+#[generate_session_id]
+pub fn by_box_future() -> BoxFuture<SessionId> {
+    Box::pin(async { id() })
+}
+
+#[generate_session_id]
+#[deprecated]
+#[must_use]
+pub fn deprecated() -> std::string::String {
+    text()
+}
+
+/// A function may have the name of what the generated code names.
+#[generate_session_id]
+pub fn function() -> String {
+    text()
+}
+
+fn main() {
+    #[generate_session_id]
+    fn local() -> String {
+        text()
+    }
+
+    let _: fn() -> String = local;
+}

@@ -1,0 +1,9 @@
+use session_runtime::session_id_callback;
+
+#[session_id_callback]
+fn callback(_request: &mut Parts) {}
+
+/// Not axum's.
+struct Parts;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use session_runtime::session_id_callback;
+
+#[session_id_callback]
+fn callback(_request: &mut Parts) {}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use axum::http::request::Parts;
+use session_runtime::session_id_callback;
+
+struct Visit;
+
+#[session_id_callback(Visit)]
+fn first(_request: &mut Parts) {}
+
+#[session_id_callback(Visit)]
+fn second(_request: &mut Parts) {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use session_runtime::session_id_callback;
+
+#[session_id_callback]
+fn callback(_request: &mut String) -> ! {
+    panic!()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use axum::http::request::Parts;
+use session_runtime::session_id_callback;
+
+#[session_id_callback]
+#[session_runtime::session_middleware]
+fn callback(_request: &mut Parts) {}
+
+fn main() {}

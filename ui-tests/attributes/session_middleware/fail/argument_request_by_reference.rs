@@ -1,0 +1,13 @@
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use session_runtime::{Session, session_middleware};
+
+struct Visit;
+
+#[session_middleware(Visit)]
+async fn middleware(_session_system: Session<Visit>, _request: &mut Request, _next: Next) -> Response {
+    Response::default()
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use session_runtime::{Session, session_middleware};
+
+struct Visit;
+
+#[session_middleware(Visit)]
+async fn middleware(next: Next, _session_system: Session<Visit>, request: Request) -> Response {
+    next.run(request).await
+}
+
+fn main() {}

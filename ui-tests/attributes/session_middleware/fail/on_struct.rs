@@ -1,0 +1,8 @@
+use session_runtime::session_middleware;
+
+struct Visit;
+
+#[session_middleware(Visit)]
+struct Middleware;
+
+fn main() {}

@@ -1,0 +1,15 @@
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use session_runtime::{Session, session_middleware};
+
+struct Visit;
+
+struct Admin;
+
+#[session_middleware(Visit, Admin)]
+async fn middleware(_session_system: Session<Visit>, request: Request, next: Next) -> Response {
+    next.run(request).await
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use session_runtime::{Session, session_middleware};
+
+struct Visit;
+
+impl Visit {
+    #[session_middleware]
+    async fn middleware(&self, _session_system: Session<Visit>, request: Request, next: Next) -> Response {
+        next.run(request).await
+    }
+}
+
+fn main() {}

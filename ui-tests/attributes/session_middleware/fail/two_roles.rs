@@ -1,0 +1,14 @@
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use session_runtime::{Session, session_middleware};
+
+struct Visit;
+
+#[session_middleware(Visit)]
+#[session_runtime::generate_session_id]
+async fn middleware(_session_system: Session<Visit>, request: Request, next: Next) -> Response {
+    next.run(request).await
+}
+
+fn main() {}

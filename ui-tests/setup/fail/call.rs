@@ -1,0 +1,10 @@
+//! An option is written as a call.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, secure(true));
+}

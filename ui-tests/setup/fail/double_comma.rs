@@ -1,0 +1,10 @@
+//! A comma too many.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, , secure = true);
+}

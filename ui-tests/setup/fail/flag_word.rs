@@ -1,0 +1,10 @@
+//! A word for a flag.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, secure = yes);
+}

@@ -1,0 +1,10 @@
+//! A fraction with a unit.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, session_expire = 1.5h);
+}

@@ -1,0 +1,10 @@
+//! An option's name stands where the data type should.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(persistent);
+}

@@ -1,0 +1,10 @@
+//! A path with a semicolon.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, path = "/shop;HttpOnly");
+}

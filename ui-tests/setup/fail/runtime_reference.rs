@@ -1,0 +1,11 @@
+//! A cookie's name that is known only when the program runs.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let name = String::from("visit");
+    let _ = session!(<Visit>, cookie_name = &name);
+}

@@ -1,0 +1,10 @@
+//! A word as a text.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, same_site = "Lax");
+}

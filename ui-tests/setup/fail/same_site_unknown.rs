@@ -1,0 +1,10 @@
+//! No such word.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, same_site = Sometimes);
+}

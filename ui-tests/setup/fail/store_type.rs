@@ -1,0 +1,10 @@
+//! What is no store.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, store = Vec::<u8>::new());
+}

@@ -1,0 +1,10 @@
+//! Two data types.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, <Visit>);
+}

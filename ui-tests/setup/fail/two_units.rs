@@ -1,0 +1,10 @@
+//! Two units in one number.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, session_expire = 2h30m);
+}

@@ -1,0 +1,10 @@
+//! The brackets of the data type are not closed.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit, secure = true);
+}

@@ -1,0 +1,10 @@
+//! The data type does not exist.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visits>, secure = true);
+}

@@ -1,0 +1,10 @@
+//! `session_expire` is zero.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, session_expire = 0);
+}

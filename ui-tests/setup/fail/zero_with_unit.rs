@@ -1,0 +1,10 @@
+//! A duration of zero, with its unit.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, session_expire = 0h);
+}
