@@ -131,27 +131,19 @@ impl CookieTemplate {
     /// The value that hands the client the id. `expires_in` becomes `Max-Age` where the cookie is persistent.
     pub(crate) fn set(&self, id: &SessionId, expires_in: Duration, loopback: bool) -> Option<HeaderValue> {
         let max_age = self.persistent.then(|| expires_in.as_secs().min(MAX_AGE_LIMIT));
-        self.value(id.as_str(), max_age, loopback)
+        self.value(id.as_bytes(), max_age, loopback)
     }
 
     /// The value that makes the client forget the id: every attribute stands in it again, else a browser would keep the cookie.
     pub(crate) fn remove(&self, loopback: bool) -> Option<HeaderValue> {
-        self.value("", Some(0), loopback)
+        self.value(b"", Some(0), loopback)
     }
 
-    fn value(&self, id: &str, max_age: Option<u64>, loopback: bool) -> Option<HeaderValue> {
-        let mut value = String::with_capacity(self.start.len() + id.len() + self.attributes.len() + 32);
-        value.push_str(&self.start);
-        value.push_str(id);
-        value.push_str(&self.attributes);
-        if self.is_secure(loopback) {
-            value.push_str("; Secure");
-        }
-        if let Some(seconds) = max_age {
-            use std::fmt::Write as _;
-            // Writing to a `String` cannot fail.
-            let _ = write!(value, "; Max-Age={seconds}");
-        }
+    fn value(&self, id: &[u8], max_age: Option<u64>, loopback: bool) -> Option<HeaderValue> {
+        let secure: &[u8] = if self.is_secure(loopback) { b"; Secure" } else { b"" };
+        let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        // Made as long as it will be, so that it becomes the header's value as it is.
+        let value = [self.start.as_bytes(), id, self.attributes.as_bytes(), secure, max_age.as_bytes()].concat();
         HeaderValue::try_from(value).ok()
     }
 }

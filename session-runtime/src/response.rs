@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::id::SessionId;
 use crate::state::{Owed, Progress, Stage, State};
@@ -19,21 +19,20 @@ pub(crate) fn add<T: Clone + Send + Sync + 'static>(state: &State<T>, response: 
     }
 }
 
-/// Adds what the session owes the client once the response's head leaves.
-pub(crate) fn finish<T: Clone + Send + Sync + 'static>(state: &State<T>, response: &mut Response) {
-    let progress = state.lock();
+/// Adds what the session owes the client. The head of the response leaves now.
+pub(crate) fn finish<T: Clone + Send + Sync + 'static>(state: &State<T>, progress: &Progress<T>, response: &mut Response) {
     if !progress.used {
         return;
     }
     let headers = response.headers_mut();
     vary(headers);
     let cookie = match (progress.owed, &progress.stage) {
-        (Owed::Set, Stage::Present(present)) => cookie_for(state, &progress, &present.id),
+        (Owed::Set, Stage::Present(present)) => cookie_for(state, progress, &present.id),
         (Owed::Remove, _) => state.config.cookie.remove(state.transport.is_loopback()),
         _ => return,
     };
     if let Some(cookie) = cookie {
-        take_back(&progress, headers, state.config.cookie.name());
+        take_back(progress, headers, state.config.cookie.name());
         put(headers, cookie);
     }
 }
@@ -50,9 +49,10 @@ fn cookie_for<T: Clone + Send + Sync + 'static>(state: &State<T>, progress: &Pro
     state.config.cookie.set(id, expires_in, loopback)
 }
 
-fn put(headers: &mut HeaderMap, cookie: HeaderValue) {
+fn put(headers: &mut HeaderMap, mut cookie: HeaderValue) {
+    cookie.set_sensitive(true);
     headers.append(SET_COOKIE, cookie);
-    headers.entry(CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
+    add_unless(headers, &CACHE_CONTROL, const { HeaderValue::from_static("no-store") }, |_| true);
 }
 
 /// Takes a cookie back that was added before the session changed again; those of others stay.
@@ -71,14 +71,24 @@ fn take_back<T>(progress: &Progress<T>, headers: &mut HeaderMap, name: &str) {
 
 /// `Vary: Cookie`, so that no cache gives one client's page to another (CVE-2023-30861).
 fn vary(headers: &mut HeaderMap) {
-    let names = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split(|&byte| byte == b',')
-            .map(<[u8]>::trim_ascii)
-            .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"))
-    };
-    if !headers.get_all(VARY).iter().any(names) {
-        headers.append(VARY, const { HeaderValue::from_static("cookie") });
+    add_unless(headers, &VARY, const { HeaderValue::from_static("cookie") }, |value| {
+        let mut names = value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        names.any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"))
+    });
+}
+
+/// Adds a header, unless one of that name does already what it is for. It is the usual case that there is none, so that comes
+/// first: one search instead of two.
+fn add_unless(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue, does_it: impl Fn(&HeaderValue) -> bool) {
+    if !headers.append(name, value) {
+        return;
+    }
+    let mut values: Vec<_> = headers.get_all(name).iter().cloned().collect();
+    values.pop();
+    if values.iter().any(does_it) {
+        headers.remove(name);
+        for value in values {
+            headers.append(name, value);
+        }
     }
 }

@@ -76,26 +76,39 @@ pub async fn generate_session_id() -> String {
 
 /// The standard id, without a `String`.
 pub(crate) fn new_session_id() -> SessionId {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    /// Filled up, so that every index of 6 bits is one; on one cache line, so that the time to read it tells nothing.
+    #[repr(align(64))]
+    struct Alphabet([u8; 64]);
+    static ALPHABET: Alphabet = Alphabet(*b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\0\0");
     /// The characters that one random number gives: 62^10 is just below 2^60.
     const PER_NUMBER: usize = 10;
     const BLOCK: u64 = 62_u64.pow(10);
-    /// Numbers from here on would make some characters likelier than others.
-    const FAIR: u64 = u64::MAX / BLOCK * BLOCK;
+    /// Numbers whose product with `BLOCK` ends in less than this would make some characters likelier than others (Lemire, 2019).
+    const UNFAIR: u64 = BLOCK.wrapping_neg() % BLOCK;
 
     let mut rng = rand::rng();
+    let mut random = [0; 8 * ID_LEN / PER_NUMBER];
+    rng.fill_bytes(&mut random);
     let mut text = [0; ID_LEN];
-    for chunk in text.chunks_exact_mut(PER_NUMBER) {
-        let mut number = rng.next_u64();
-        while number >= FAIR {
+    for (characters, bytes) in text.as_chunks_mut::<PER_NUMBER>().0.iter_mut().zip(random.as_chunks().0) {
+        let mut number = u64::from_le_bytes(*bytes);
+        while number.wrapping_mul(BLOCK) < UNFAIR {
             number = rng.next_u64();
         }
-        for character in chunk {
-            *character = ALPHABET[(number % 62) as usize];
-            number /= 62;
+        for character in characters {
+            let (digit, rest) = digit(number);
+            *character = ALPHABET.0[digit % 64];
+            number = rest;
         }
     }
     SessionId::of_octets(text)
+}
+
+/// The first digit in base 62 of a fraction of 2^64, and what is left of it.
+#[expect(clippy::cast_possible_truncation, reason = "less than 62, and the low half")]
+const fn digit(fraction: u64) -> (usize, u64) {
+    let product = fraction as u128 * 62;
+    ((product >> 64) as usize, product as u64)
 }
 
 /// Creates a session for every request that has none, and adds its cookie to the response: the document's middleware.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::response::Response;
 use http::HeaderMap;
 use http::request::Parts;
 use rand::RngExt as _;
@@ -18,7 +19,8 @@ use crate::id::SessionId;
 use crate::layer::{Config, OnStoreError};
 use crate::maybe_ready::MaybeReady;
 use crate::request::{Carried, Found, LayerState, SessionRequestExt, SharedId};
-use crate::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture};
+use crate::response;
+use crate::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::transport::Transport;
 
 /// How many new ids are tried where each one is taken.
@@ -114,6 +116,13 @@ enum Known<T> {
     /// It was read long ago, under this id.
     Stale(SharedId),
     Not,
+}
+
+/// What a change starts from.
+struct Base<T> {
+    id: SharedId,
+    data: Arc<T>,
+    version: Version,
 }
 
 /// What reading a session gives.
@@ -215,37 +224,65 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 
     /// Reads the session that the request carries; from the store once a request, until the response has started.
     pub(crate) async fn read(&self, looked: Looked) -> Result<Read<T>, SessionError> {
-        let (id, in_cookie) = match (&looked, self.fetched.get()) {
-            (Looked::One { id, in_cookie }, _) => (id.as_ref(), *in_cookie),
-            (Looked::Several, Some(Found::Several(ids))) => {
-                if matches!(self.known(ids.first())?, Known::Not) {
-                    self.read_several(ids).await?;
-                }
-                (ids.first(), true)
-            }
-            (Looked::Several, _) => (None, true),
+        let Looked::One { id, in_cookie } = looked else {
+            return Box::pin(self.read_what_counts()).await;
         };
-        match self.known(id)? {
+        match self.known(id.as_ref())? {
             Known::Is(read) => return Ok(read),
-            Known::Stale(id) => {
-                let stage = self.load(&id, in_cookie).await?;
-                let mut progress = self.lock();
-                if progress.is_at(&id) {
-                    match stage {
-                        Stage::Present(_) => progress.stage = stage,
-                        gone => progress.leave_to(gone),
-                    }
-                }
+            Known::Stale(id) => return Box::pin(self.read_anew(&id, in_cookie)).await,
+            Known::Not => {}
+        }
+        let stage = match &id {
+            None => Stage::Absent(Absence::Unknown),
+            Some(id) => {
+                let loaded = self.call(|store| store.load(Key::of(id))).await;
+                self.found(id, in_cookie, loaded)?
             }
-            Known::Not => {
-                let stage = match id {
-                    None => Stage::Absent(Absence::Unknown),
-                    Some(id) => self.load(id, in_cookie).await?,
-                };
-                self.arrive(id, stage);
+        };
+        {
+            let mut progress = self.lock();
+            progress.arrive(id.as_ref(), stage);
+            if !progress.touch_is_due() {
+                return Ok(progress.read());
             }
         }
-        self.settle().await;
+        Box::pin(self.touch()).await;
+        Ok(self.lock().read())
+    }
+
+    /// Reads the session of a cookie that stands more than once.
+    async fn read_what_counts(&self) -> Result<Read<T>, SessionError> {
+        let ids = match self.fetched.get() {
+            Some(Found::Several(ids)) => ids.as_slice(),
+            _ => &[],
+        };
+        match self.known(ids.first())? {
+            Known::Is(read) => Ok(read),
+            Known::Stale(id) => self.read_anew(&id, true).await,
+            Known::Not => {
+                self.read_several(ids).await?;
+                Ok(self.lock().read())
+            }
+        }
+    }
+
+    /// Reads once more what was read long ago.
+    async fn read_anew(&self, id: &SharedId, in_cookie: bool) -> Result<Read<T>, SessionError> {
+        let loaded = self.call(|store| store.load(Key::of(id))).await;
+        let stage = self.found(id, in_cookie, loaded)?;
+        {
+            let mut progress = self.lock();
+            if progress.is_at(id) {
+                match stage {
+                    Stage::Present(_) => progress.stage = stage,
+                    gone => progress.leave_to(gone),
+                }
+            }
+            if !progress.touch_is_due() {
+                return Ok(progress.read());
+            }
+        }
+        self.touch().await;
         Ok(self.lock().read())
     }
 
@@ -259,19 +296,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
     }
 
-    fn arrive(&self, id: Option<&SharedId>, stage: Stage<T>) {
-        let mut progress = self.lock();
-        progress.none_is_alias = id.is_none();
-        progress.aliases.clear();
-        if let (Some(id), Stage::Absent(_)) = (id, &stage) {
-            progress.aliases.push(Arc::clone(id));
-        }
-        progress.stage = stage;
-    }
-
-    /// Loads one session.
-    async fn load(&self, id: &SharedId, by_cookie: bool) -> Result<Stage<T>, SessionError> {
-        Ok(match self.call(|store| store.load(Key::of(id))).await {
+    /// What the store's answer means.
+    fn found(&self, id: &SharedId, by_cookie: bool, loaded: Result<Loaded<T>, SessionError>) -> Result<Stage<T>, SessionError> {
+        Ok(match loaded {
             Ok(Loaded::Found(record)) => Stage::Present(Present::new(Arc::clone(id), record, by_cookie, false)),
             Ok(Loaded::Missing) => Stage::Absent(Absence::Unknown),
             Ok(Loaded::JustRotated) => Stage::Absent(Absence::JustRotated),
@@ -290,7 +317,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         let mut counts = None;
         let mut several = false;
         for id in ids {
-            let stage = self.load(id, true).await?;
+            let loaded = self.call(|store| store.load(Key::of(id))).await;
+            let stage = self.found(id, true, loaded)?;
             match (&stage, &counts) {
                 (Stage::Present(_), Some((_, Stage::Present(_)))) => several = true,
                 (Stage::Present(_), _) | (Stage::Absent(Absence::JustRotated | Absence::StoreDown(_)), None) => {
@@ -304,21 +332,24 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             _ => (None, Stage::Absent(Absence::Unknown)),
         };
         let exists = matches!(stage, Stage::Present(_));
-        self.arrive(id.as_ref(), stage);
-        self.lock().aliases.extend_from_slice(ids);
-        self.settle().await;
+        let due = {
+            let mut progress = self.lock();
+            progress.arrive(id.as_ref(), stage);
+            progress.aliases.extend_from_slice(ids);
+            progress.touch_is_due()
+        };
+        if due {
+            self.touch().await;
+        }
         Ok(id.filter(|_| exists))
     }
 
-    /// Renews the idle limit of a session that was read, at most once in a tenth of the limit. Where the client's cookie has to
-    /// move with it, that waits for the response.
-    async fn settle(&self) {
+    /// Renews the idle limit of a session that was read. Where the client's cookie has to move with it, that waits for the
+    /// response.
+    async fn touch(&self) {
         let id = {
             let mut progress = self.lock();
             let Stage::Present(present) = &progress.stage else { return };
-            if !touch_is_due(&present.record) {
-                return;
-            }
             if self.config.cookie.persistent && present.by_cookie && !progress.head_left {
                 progress.owe(Owed::Renew);
                 return;
@@ -343,7 +374,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         if let Stage::Present(present) = &mut progress.stage
             && present.id == *id
         {
-            present.record.expires_in = full_life(&present.record_by_now());
+            present.record.absolute_in = present.absolute_left();
+            present.record.expires_in = full_life(&present.record);
         }
     }
 
@@ -356,8 +388,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     ) -> Result<R, E> {
         let mut retries = Retries::new(self.config.store_timeout);
         loop {
-            let base = self.base()?;
-            let Some((id, record)) = base else {
+            let Some(Base { id, data, version }) = self.base()? else {
                 if rotate == Rotate::Only {
                     return Err(SessionError::NotExists.into());
                 }
@@ -368,20 +399,20 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                     None => continue,
                 }
             };
-            let (result, data) = edit(&record.data)?;
+            let (result, data) = edit(&data)?;
             let done = if rotate == Rotate::No {
-                self.replace(&id, &record, data).await?
+                self.replace(&id, Some(version), data).await?
             } else {
-                self.rotate(&id, &record, data).await?
+                self.rotate(&id, version, data).await?
             };
             match done {
                 Done::Yes => return Ok(result),
                 Done::Moved => {}
                 Done::Conflict => {
-                    if !retries.wait().await {
+                    if !Box::pin(retries.wait()).await {
                         return Err(SessionError::Conflict.into());
                     }
-                    self.reload(&id).await?;
+                    Box::pin(self.reload(&id)).await?;
                 }
             }
         }
@@ -391,19 +422,18 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     pub(crate) async fn set(&self, data: Arc<T>) -> Result<(), SessionError> {
         let mut retries = Retries::new(self.config.store_timeout);
         loop {
-            let Some((id, record)) = self.base()? else {
+            let Some(Base { id, .. }) = self.base()? else {
                 match self.create(Arc::clone(&data), OnlyIf::Absent).await? {
                     Some(_) => return Ok(()),
                     None => continue,
                 }
             };
-            let replaced = self.call(|store| store.replace(Key::of(&id), None, Arc::clone(&data))).await?;
-            match self.replaced(replaced, &id, &record, Arc::clone(&data)).await? {
+            match self.replace(&id, None, Arc::clone(&data)).await? {
                 Done::Yes => return Ok(()),
                 Done::Moved => {}
                 // Not what a store should say where any version will do.
                 Done::Conflict => {
-                    if !retries.wait().await {
+                    if !Box::pin(retries.wait()).await {
                         return Err(SessionError::Conflict);
                     }
                 }
@@ -412,13 +442,15 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     /// What a change starts from: the session as this request knows it, or `None` where the change is to create it.
-    fn base(&self) -> Result<Option<(SharedId, Record<T>)>, SessionError> {
+    fn base(&self) -> Result<Option<Base<T>>, SessionError> {
         let progress = self.lock();
         if let Some(error) = &progress.failed {
             return Err(error.clone());
         }
         match &progress.stage {
-            Stage::Present(present) => Ok(Some((Arc::clone(&present.id), present.record_by_now()))),
+            Stage::Present(Present { id, record, .. }) => {
+                Ok(Some(Base { id: Arc::clone(id), data: Arc::clone(&record.data), version: record.version }))
+            }
             Stage::Absent(Absence::StoreDown(error)) => Err(error.clone()),
             Stage::Absent(Absence::Unknown) if progress.lazy => Ok(None),
             Stage::Absent(_) | Stage::Destroyed | Stage::Unread => Err(SessionError::NotExists),
@@ -445,35 +477,18 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
     }
 
-    async fn replace(&self, id: &SharedId, record: &Record<T>, data: Arc<T>) -> Result<Done, SessionError> {
-        let expected = Some(record.version);
-        let replaced = self.call(|store| store.replace(Key::of(id), expected, Arc::clone(&data))).await?;
-        self.replaced(replaced, id, record, data).await
-    }
-
-    async fn replaced(&self, replaced: Replaced, id: &SharedId, record: &Record<T>, data: Arc<T>) -> Result<Done, SessionError> {
-        let version = match replaced {
-            Replaced::Replaced(version) => version,
-            Replaced::Conflict => return Ok(Done::Conflict),
-            Replaced::Missing => {
-                return match self.gone(id).await {
-                    Done::Moved => Ok(Done::Moved),
-                    _ => Err(SessionError::NotExists),
-                };
+    async fn replace(&self, id: &SharedId, expected: Option<Version>, data: Arc<T>) -> Result<Done, SessionError> {
+        match self.call(|store| store.replace(Key::of(id), expected, Arc::clone(&data))).await? {
+            Replaced::Replaced(version) => {
+                self.lock().replaced(id, version, data, self.config.cookie.persistent);
+                Ok(Done::Yes)
             }
-        };
-        let mut progress = self.lock();
-        let renew = self.config.cookie.persistent && !progress.head_left;
-        if let Stage::Present(present) = &mut progress.stage
-            && present.id == *id
-            && present.record.version <= version
-        {
-            present.record = Record { data, version, expires_in: full_life(record), ..*record };
-            if renew && present.by_cookie {
-                progress.owe(Owed::Renew);
-            }
+            Replaced::Conflict => Ok(Done::Conflict),
+            Replaced::Missing => match Box::pin(self.gone(id)).await {
+                Done::Moved => Ok(Done::Moved),
+                _ => Err(SessionError::NotExists),
+            },
         }
-        Ok(Done::Yes)
     }
 
     /// The store does not hold the session any more: another task of this request has rotated it, or it is gone for good.
@@ -490,25 +505,14 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
     }
 
-    async fn rotate(&self, old: &SharedId, record: &Record<T>, data: Arc<T>) -> Result<Done, SessionError> {
+    async fn rotate(&self, old: &SharedId, version: Version, data: Arc<T>) -> Result<Done, SessionError> {
         for _ in 0..NEW_ID_TRIES {
-            let new = Arc::new(self.config.generate.call().await?);
+            let new = self.config.generate.call().await?;
             let _reservation = self.reserve().await?;
-            if !self.lock().is_at(old) {
-                return Ok(Done::Moved);
-            }
-            let moved = Record { data: Arc::clone(&data), ..*record };
+            let Some(moved) = self.lock().record_to_move(old, version, &data) else { return Ok(Done::Moved) };
             match self.call(|store| store.rotate(Key::of(old), Key::of(&new), moved)).await? {
                 Rotated::Rotated(version) => {
-                    let mut progress = self.lock();
-                    progress.aliases.push(Arc::clone(old));
-                    if let Stage::Present(present) = &mut progress.stage {
-                        present.id = new;
-                        present.record = Record { data, version, expires_in: full_life(record), ..*record };
-                        if present.by_cookie {
-                            progress.owed = Owed::Set;
-                        }
-                    }
+                    self.lock().rotated(old, new, version, data);
                     return Ok(Done::Yes);
                 }
                 Rotated::Conflict => return Ok(Done::Conflict),
@@ -525,7 +529,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// Stores a new session of `data`; `None` where it is only for a request without one, and there is one by now.
     pub(crate) async fn create(&self, data: Arc<T>, only_if: OnlyIf) -> Result<Option<SharedId>, SessionError> {
         for _ in 0..NEW_ID_TRIES {
-            let id = Arc::new(self.config.generate.call().await?);
+            let id = self.config.generate.call().await?;
             let _reservation = self.reserve().await?;
             {
                 let mut progress = self.lock();
@@ -596,19 +600,19 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// going ahead meanwhile.
     async fn reserve(&self) -> Result<Reservation<'_, T>, SessionError> {
         loop {
-            let released = self.released.notified();
-            {
-                let mut progress = self.lock();
-                if progress.head_left {
-                    return Err(SessionError::ResponseStarted);
-                }
-                if !progress.reserved {
-                    progress.reserved = true;
-                    return Ok(Reservation(self));
-                }
+            if let Some(reservation) = self.try_reserve()? {
+                return Ok(reservation);
             }
-            released.await;
+            Box::pin(self.unreserved()).await;
         }
+    }
+
+    fn try_reserve(&self) -> Result<Option<Reservation<'_, T>>, SessionError> {
+        let mut progress = self.lock();
+        if progress.head_left {
+            return Err(SessionError::ResponseStarted);
+        }
+        Ok((!std::mem::replace(&mut progress.reserved, true)).then_some(Reservation(self)))
     }
 
     async fn unreserved(&self) {
@@ -621,19 +625,20 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
     }
 
-    /// Marks the response's head as gone, unless something has to be waited for first.
-    pub(crate) fn try_leave(&self) -> bool {
+    /// Lets the response's head go, with what it owes the client, unless something has to be waited for first.
+    pub(crate) fn try_leave(&self, response: &mut Response) -> bool {
         let mut progress = self.lock();
         if progress.reserved || progress.owed == Owed::Renew {
             return false;
         }
         progress.head_left = true;
+        response::finish(self, &progress, response);
         true
     }
 
-    /// Marks the response's head as gone when nothing is under way that owes it a cookie.
-    pub(crate) async fn leave(&self) {
-        while !self.try_leave() {
+    /// Lets the response's head go when nothing is under way that owes it a cookie.
+    pub(crate) async fn leave(&self, response: &mut Response) {
+        while !self.try_leave(response) {
             self.unreserved().await;
             self.renew().await;
         }
@@ -668,7 +673,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     async fn call<'a, R>(&'a self, call: impl FnOnce(&'a dyn Store<T>) -> StoreFuture<'a, R>) -> Result<R, SessionError> {
         match call(&*self.config.store).try_now() {
             Ok(result) => Ok(result?),
-            Err(future) => match tokio::time::timeout(self.config.store_timeout, future).await {
+            // Boxed, for the sake of those that need not wait.
+            Err(future) => match Box::pin(tokio::time::timeout(self.config.store_timeout, future)).await {
                 Ok(result) => Ok(result?),
                 Err(_) => Err(SessionError::StoreTimeout),
             },
@@ -677,6 +683,56 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 }
 
 impl<T> Progress<T> {
+    fn arrive(&mut self, id: Option<&SharedId>, stage: Stage<T>) {
+        self.none_is_alias = id.is_none();
+        self.aliases.clear();
+        if let (Some(id), Stage::Absent(_)) = (id, &stage) {
+            self.aliases.push(Arc::clone(id));
+        }
+        self.stage = stage;
+    }
+
+    fn touch_is_due(&self) -> bool {
+        matches!(&self.stage, Stage::Present(present) if touch_is_due(&present.record))
+    }
+
+    /// The data of the session with this id were replaced.
+    fn replaced(&mut self, id: &SharedId, version: Version, data: Arc<T>, persistent: bool) {
+        let renew = persistent && !self.head_left;
+        if let Stage::Present(present) = &mut self.stage
+            && present.id == *id
+            && present.record.version <= version
+        {
+            present.renew(version, data);
+            if renew && present.by_cookie {
+                self.owe(Owed::Renew);
+            }
+        }
+    }
+
+    /// The session as it is to be moved, where it has this id.
+    fn record_to_move(&self, id: &SharedId, version: Version, data: &Arc<T>) -> Option<Record<T>> {
+        match &self.stage {
+            Stage::Present(present) if present.id == *id => {
+                let absolute_in = present.absolute_left();
+                Some(Record { data: Arc::clone(data), version, absolute_in, ..present.record })
+            }
+            _ => None,
+        }
+    }
+
+    /// The session has got a new id.
+    fn rotated(&mut self, old: &SharedId, new: SharedId, version: Version, data: Arc<T>) {
+        self.aliases.push(Arc::clone(old));
+        if let Stage::Present(present) = &mut self.stage {
+            present.id = new;
+            present.renew(version, data);
+            if present.by_cookie {
+                self.owed = Owed::Set;
+            }
+        }
+    }
+
     fn known(&self, id: Option<&SharedId>) -> Known<T> {
         let means_the_stage = match id {
             None => self.none_is_alias,
@@ -739,13 +795,16 @@ impl<T> Present<T> {
         Self { id, record, absolute_at, by_cookie, fresh }
     }
 
-    /// The record with the time that is left by now.
-    fn record_by_now(&self) -> Record<T> {
-        let mut record = self.record.clone();
-        if let Some(at) = self.absolute_at {
-            record.absolute_in = Some(at.saturating_duration_since(Instant::now()));
-        }
-        record
+    /// The time left until the absolute limit.
+    fn absolute_left(&self) -> Option<Duration> {
+        self.absolute_at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// The data were changed, which renews the session.
+    fn renew(&mut self, version: Version, data: Arc<T>) {
+        let absolute_in = self.absolute_left();
+        let expires_in = absolute_in.map_or(self.record.idle, |absolute| absolute.min(self.record.idle));
+        self.record = Record { data, version, expires_in, absolute_in, ..self.record };
     }
 }
 

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use http::header::{HOST, ORIGIN, REFERER};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 
 /// How many requests without a session are looked at: a deployment that is wrong shows it in the first ones, and one that is
 /// right need not pay for ever.
-const LOOKED_AT: u32 = 1024;
+const LOOKED_AT: u32 = 128;
+
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 static LOOKED: AtomicU32 = AtomicU32::new(0);
 static WARNED: AtomicBool = AtomicBool::new(false);
@@ -69,10 +71,9 @@ fn is_loopback(host: &str) -> bool {
 
 /// The proxy says http, or the page that sent the request is one of http.
 fn is_plain(headers: &HeaderMap) -> bool {
-    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match value("x-forwarded-proto") {
-        Some(scheme) => scheme.trim().eq_ignore_ascii_case("http"),
-        None => [ORIGIN, REFERER].iter().any(|name| value(name.as_str()).is_some_and(|from| from.starts_with("http://"))),
+    match headers.get(X_FORWARDED_PROTO) {
+        Some(scheme) => scheme.as_bytes().trim_ascii().eq_ignore_ascii_case(b"http"),
+        None => [ORIGIN, REFERER].iter().any(|name| headers.get(name).is_some_and(|from| from.as_bytes().starts_with(b"http://"))),
     }
 }
 

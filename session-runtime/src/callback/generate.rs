@@ -3,17 +3,20 @@
 use std::any::type_name;
 use std::future::Ready;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::callback::signature::GeneratedId;
 use crate::callback::{guard, is_function};
 use crate::error::SessionError;
-use crate::id::{MIN_ENTROPY_BITS, SessionId};
+use crate::id::MIN_ENTROPY_BITS;
 use crate::maybe_ready::MaybeReady;
+use crate::request::SharedId;
 use crate::standard;
 
-type Generated<'a> = MaybeReady<'a, Result<SessionId, SessionError>>;
+/// A new id, kept once: ids are large, and futures that hold them would be.
+type Generated<'a> = MaybeReady<'a, Result<SharedId, SessionError>>;
 
-/// What can be a `generate_session_id_callback`: a function or closure `() -> R`, where `R` is `String` or [`SessionId`], sync or
+/// What can be a `generate_session_id_callback`: a function or closure `() -> R`, where `R` is `String` or [`SessionId`](crate::SessionId), sync or
 /// async (also `-> impl Future`, `-> BoxFuture`). The `Kind` is inferred.
 ///
 /// What it returns is checked each time: a text that is no valid id is answered with [`SessionError::InvalidId`], one that could
@@ -62,7 +65,7 @@ impl GenerateCallback {
     /// A new id, valid and of 64 bits or more. A panic is `CallbackPanicked`, else `InvalidId` or `WeakId`.
     pub(crate) fn call(&self) -> Generated<'_> {
         match &self.run {
-            Run::Standard => MaybeReady::ready(Ok(standard::new_session_id())),
+            Run::Standard => MaybeReady::ready(Ok(Arc::new(standard::new_session_id()))),
             Run::Function(run) => run(),
             Run::Passed(callback) => callback.run(),
         }
@@ -172,7 +175,7 @@ where
 }
 
 /// The id, if it is a valid one that is not too easy to guess. The log names the callback, never the id.
-fn checked<F>(id: impl GeneratedId) -> Result<SessionId, SessionError> {
+fn checked<F>(id: impl GeneratedId) -> Result<SharedId, SessionError> {
     let name = type_name::<F>();
     let Some(id) = id.into_session_id() else {
         tracing::error!(callback = name, "the callback returned a text that is no valid session id");
@@ -182,12 +185,13 @@ fn checked<F>(id: impl GeneratedId) -> Result<SessionId, SessionError> {
         tracing::error!(callback = name, "the callback returned a session id that can carry fewer than 64 bits of entropy");
         return Err(SessionError::WeakId { callback: name });
     }
-    Ok(id)
+    Ok(Arc::new(id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SessionId;
     use crate::callback::registered::RegisteredGenerate;
     use crate::generate_session_id;
 

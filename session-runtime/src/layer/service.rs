@@ -16,7 +16,6 @@ use tower::{Layer, Service};
 
 use crate::callback::{CustomMiddleware, MiddlewareKind};
 use crate::layer::Config;
-use crate::response;
 use crate::session::Session;
 use crate::standard;
 use crate::state::State;
@@ -139,8 +138,7 @@ fn infallible<R>(result: Result<R, Infallible>) -> R {
 }
 
 async fn leave<T: Clone + Send + Sync + 'static>(state: &State<T>, mut response: Response) -> Response {
-    state.leave().await;
-    response::finish(state, &mut response);
+    state.leave(&mut response).await;
     response
 }
 
@@ -182,8 +180,7 @@ where
         let mut stage = self.project().stage;
         if let StageProjection::Direct { inner, state } = stage.as_mut().project() {
             let mut response = infallible(ready!(inner.poll(context))).into_response();
-            if state.try_leave() {
-                response::finish(state, &mut response);
+            if state.try_leave(&mut response) {
                 return Poll::Ready(Ok(response));
             }
             let left = Arc::clone(state);

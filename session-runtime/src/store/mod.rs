@@ -12,6 +12,7 @@
 mod connect;
 #[cfg(feature = "_encoding")]
 mod encoding;
+mod key;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -19,13 +20,9 @@ mod redis;
 mod sql;
 
 use std::fmt;
-use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
-
-use crate::SessionId;
 use crate::maybe_ready::MaybeReady;
 
 #[cfg(feature = "redis")]
@@ -33,6 +30,7 @@ pub use self::redis::{Redis, RedisStore};
 pub use connect::{ConnectError, connect};
 #[cfg(feature = "_encoding")]
 pub use encoding::{Encoded, OnUndecodable};
+pub use key::{HashSecret, Key};
 pub use memory::MemoryStore;
 #[cfg(feature = "mysql")]
 pub use sql::{MySql, MySqlStore};
@@ -89,42 +87,6 @@ pub trait Store<T>: Send + Sync + 'static {
 impl<T> fmt::Debug for dyn Store<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Store(..)")
-    }
-}
-
-/// The name a session goes by in a store. It is made from the id, which it shows to nobody: a store sees hashes of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Key<'a>(&'a SessionId);
-
-impl<'a> Key<'a> {
-    /// The key of the session with this id.
-    #[must_use]
-    pub const fn of(id: &'a SessionId) -> Self {
-        Self(id)
-    }
-
-    /// A keyed hash of the id, for stores of one process: `secret` comes from a strong generator when the store is made, so
-    /// that nobody can choose ids that collide (`SipHash` 1-3, 128 bits).
-    #[must_use]
-    pub fn keyed_hash(self, secret: &[u8; 16]) -> u128 {
-        let mut hasher = SipHasher13::new_with_key(secret);
-        hasher.write(self.0.as_bytes());
-        hasher.finish128().as_u128()
-    }
-
-    /// The SHA-256 hash of the id, for stores that processes share: what they keep tells nobody an id.
-    #[cfg(feature = "_encoding")]
-    #[must_use]
-    pub fn sha256(self) -> [u8; 32] {
-        use sha2::{Digest, Sha256};
-
-        Sha256::digest(self.0.as_str()).into()
-    }
-}
-
-impl fmt::Debug for Key<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
     }
 }
 

@@ -67,7 +67,7 @@ pub async fn seed<T: Clone + Send + Sync + 'static>(layer: &SessionLayer<T>, dat
             let callback = config.generate.name();
             let mut cookie = HeaderValue::try_from(cookie).map_err(|_| SessionError::InvalidId { callback })?;
             cookie.set_sensitive(true);
-            return Ok(SeededSession { id, cookie });
+            return Ok(SeededSession { id: *id, cookie });
         }
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_runtime::store::{Created, Key, Limits, Loaded, MemoryStore, NewSession, Record, Replaced, Store, Version};
+use session_runtime::store::{Created, HashSecret, Key, Limits, Loaded, MemoryStore, NewSession, Record, Replaced, Store, Version};
 use tokio::time::Instant;
 
 use crate::Visit;
@@ -100,14 +100,14 @@ trait Map: Send + Sync {
 }
 
 struct Clocked<M> {
-    secret: [u8; 16],
+    secret: HashSecret,
     started: Instant,
     map: M,
 }
 
 impl<M> Clocked<M> {
     fn new(map: M) -> Self {
-        Self { secret: *b"16 secret bytes.", started: Instant::now(), map }
+        Self { secret: HashSecret::random(), started: Instant::now(), map }
     }
 
     fn now(&self) -> u64 {

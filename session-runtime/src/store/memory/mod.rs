@@ -22,7 +22,7 @@ use shard::{Name, Shard, Slot};
 use sweeper::Sweeper;
 
 use super::{
-    Created, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+    Created, HashSecret, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
 };
 use crate::maybe_ready::MaybeReady;
 
@@ -69,7 +69,7 @@ pub struct MemoryStore<T> {
 }
 
 struct Inner<T> {
-    secret: [u8; 16],
+    secret: HashSecret,
     clock: Clock,
     max_sessions: usize,
     max_marks: usize,
@@ -111,7 +111,7 @@ impl<T> MemoryStore<T> {
         let shards = (max_sessions / SESSIONS_PER_SHARD).clamp(MIN_SHARDS, MAX_SHARDS).next_power_of_two();
         Self {
             inner: Arc::new(Inner {
-                secret: rand::random(),
+                secret: HashSecret::random(),
                 clock: Clock::start(),
                 max_sessions: max_sessions.min(shard::MAX_SLOTS),
                 max_marks: max_sessions.clamp(MIN_MARKS, shard::MAX_SLOTS),

@@ -24,7 +24,7 @@ const UNLISTED: u32 = u32::MAX - 1;
 const VERSIONS_PER_CREATION: u64 = 1 << 20;
 
 /// The length of the first table of a shard.
-const MIN_LENGTH: usize = 6;
+const MIN_LENGTH: usize = 16;
 
 /// The bounds of how long what expired may stay in memory.
 const MIN_LINGER: u64 = 250_000_000;
