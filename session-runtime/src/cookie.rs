@@ -150,27 +150,46 @@ impl CookieTemplate {
 
 /// The values of the cookies of this exact name, in the order of the request.
 pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|header| Pairs(header.as_bytes()))
-        .filter_map(move |(key, value)| (key == name.as_bytes()).then_some(value))
+    headers.get_all(COOKIE).iter().flat_map(move |header| Values::of(header, name))
 }
 
-/// The name-value pairs of one `Cookie` header (RFC 6265, section 5.4): split at `;`, then at the first `=`. A pair without `=`, or with
-/// an empty name, is none of ours (CVE-2023-23934: `=__Host-sid=x` is not `__Host-sid`).
-struct Pairs<'a>(&'a [u8]);
+/// Goes through the same values.
+pub(crate) fn each_value(headers: &HeaderMap, name: &str, mut take: impl FnMut(&[u8])) {
+    // Where no header stands twice, one look-up is enough, and no list of headers need be gone through.
+    if headers.len() != headers.keys_len() {
+        return values(headers, name).for_each(take);
+    }
+    if let Some(header) = headers.get(COOKIE) {
+        for value in Values::of(header, name) {
+            take(value);
+        }
+    }
+}
 
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+/// The values of the pairs of one `Cookie` header that have this name (RFC 6265, section 5.4): split at `;`, then at the first `=`. A
+/// pair without `=`, or with an empty name, is none of ours (CVE-2023-23934: `=__Host-sid=x` is not `__Host-sid`).
+struct Values<'h, 'n> {
+    rest: &'h [u8],
+    name: &'n [u8],
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.0.is_empty() {
-            let end = memchr(b';', self.0).unwrap_or(self.0.len());
-            let pair = self.0[..end].trim_ascii();
-            self.0 = self.0.get(end + 1..).unwrap_or_default();
-            if let Some(equals) = memchr(b'=', pair) {
-                return Some((&pair[..equals], &pair[equals + 1..]));
+impl<'h, 'n> Values<'h, 'n> {
+    fn of(header: &'h HeaderValue, name: &'n str) -> Self {
+        Self { rest: header.as_bytes(), name: name.as_bytes() }
+    }
+}
+
+impl<'h> Iterator for Values<'h, '_> {
+    type Item = &'h [u8];
+
+    fn next(&mut self) -> Option<&'h [u8]> {
+        while !self.rest.is_empty() {
+            let end = memchr(b';', self.rest).unwrap_or(self.rest.len());
+            let pair = self.rest[..end].trim_ascii();
+            self.rest = self.rest.get(end + 1..).unwrap_or_default();
+            // No name holds a `=`, so the first one is that behind the name.
+            if let Some(value) = pair.strip_prefix(self.name).and_then(|rest| rest.strip_prefix(b"=")) {
+                return Some(value);
             }
         }
         None

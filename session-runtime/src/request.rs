@@ -54,6 +54,9 @@ pub trait SessionRequestExt: sealed::Head {
 
     /// The value of the first cookie of this exact name, as it stands in the request; `None` also where it is not UTF-8.
     fn cookie<'a>(&'a self, name: &str) -> Option<&'a str> {
+        if name.contains('=') {
+            return None;
+        }
         cookie::values(self.headers(), name).next().and_then(|value| str::from_utf8(value).ok())
     }
 }
@@ -178,20 +181,25 @@ const MOST_LOOKED_UP: usize = 8;
 impl Found {
     pub(crate) fn in_cookies(headers: &HeaderMap, name: &str) -> Self {
         let mut found = Self::Nothing;
-        for value in cookie::values(headers, name) {
-            let Some(id) = SessionId::parse_bytes(value).map(Arc::new) else { continue };
-            match &mut found {
-                Self::Nothing => found = Self::One(id),
-                Self::One(first) if *first == id => {}
-                Self::One(first) => found = Self::Several(vec![Arc::clone(first), id]),
-                Self::Several(ids) => {
-                    if ids.len() < MOST_LOOKED_UP && !ids.contains(&id) {
-                        ids.push(id);
-                    }
+        cookie::each_value(headers, name, |value| {
+            if let Some(id) = SessionId::parse_bytes(value) {
+                found.add(Arc::new(id));
+            }
+        });
+        found
+    }
+
+    fn add(&mut self, id: SharedId) {
+        match self {
+            Self::Nothing => *self = Self::One(id),
+            Self::One(first) if *first == id => {}
+            Self::One(first) => *self = Self::Several(vec![Arc::clone(first), id]),
+            Self::Several(ids) => {
+                if ids.len() < MOST_LOOKED_UP && !ids.contains(&id) {
+                    ids.push(id);
                 }
             }
         }
-        found
     }
 }
 

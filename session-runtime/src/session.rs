@@ -85,7 +85,7 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
         request: &R,
     ) -> impl Future<Output = Result<bool, SessionError>> + Send + use<T, R> {
         let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
-        async move { Ok(matches!(state.read(looked).await?, Read::Session(_))) }
+        async move { Ok(matches!(state.read(&looked).await?, Read::Session(_))) }
     }
 
     /// Stores a new session of the default data, under a new id. One store call, one more for each id that is taken.
@@ -131,7 +131,7 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     ) -> impl Future<Output = Result<(), SessionError>> + Send + use<T, R> {
         let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
         async move {
-            state.read(looked).await?;
+            state.read(&looked).await?;
             state.set(Arc::new(data)).await
         }
     }
@@ -148,7 +148,7 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
         request: &R,
     ) -> impl Future<Output = Result<Arc<T>, SessionError>> + Send + use<T, R> {
         let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
-        async move { state.data(looked).await }
+        async move { state.data(state.read(&looked).await?) }
     }
 
     pub(crate) fn make_lazy(&self) {
@@ -169,8 +169,9 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> State<T> {
-    pub(crate) async fn data(&self, looked: crate::state::Looked) -> Result<Arc<T>, SessionError> {
-        match self.read(looked).await? {
+    /// The data that a handler gets.
+    pub(crate) fn data(&self, read: Read<T>) -> Result<Arc<T>, SessionError> {
+        match read {
             Read::Session(data) => Ok(data),
             Read::Nothing(Absence::StoreDown(_)) => Ok(Arc::clone(&self.config.default_data)),
             Read::Nothing(_) if self.lock().lazy => Ok(Arc::clone(&self.config.default_data)),

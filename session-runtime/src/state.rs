@@ -1,6 +1,7 @@
 //! What one layer knows of one request: the session it carries, what was done with it, and which cookie that owes the client.
 
 use std::any::{Any, TypeId, type_name};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -125,6 +126,8 @@ struct Base<T> {
     version: Version,
 }
 
+pub(crate) type Reading<'a, T> = MaybeReady<'a, Result<Read<T>, SessionError>>;
+
 /// What reading a session gives.
 pub(crate) enum Read<T> {
     Session(Arc<T>),
@@ -223,31 +226,46 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     /// Reads the session that the request carries; from the store once a request, until the response has started.
-    pub(crate) async fn read(&self, looked: Looked) -> Result<Read<T>, SessionError> {
+    pub(crate) fn read<'a>(&'a self, looked: &'a Looked) -> Reading<'a, T> {
         let Looked::One { id, in_cookie } = looked else {
-            return Box::pin(self.read_what_counts()).await;
+            return MaybeReady::boxed(self.read_what_counts());
         };
-        match self.known(id.as_ref())? {
-            Known::Is(read) => return Ok(read),
-            Known::Stale(id) => return Box::pin(self.read_anew(&id, in_cookie)).await,
-            Known::Not => {}
+        match self.known(id.as_ref()) {
+            Err(error) => return MaybeReady::ready(Err(error)),
+            Ok(Known::Is(read)) => return MaybeReady::ready(Ok(read)),
+            Ok(Known::Stale(id)) => return MaybeReady::boxed(async move { self.read_anew(&id, *in_cookie).await }),
+            Ok(Known::Not) => {}
         }
-        let stage = match &id {
-            None => Stage::Absent(Absence::Unknown),
-            Some(id) => {
-                let loaded = self.call(|store| store.load(Key::of(id))).await;
-                self.found(id, in_cookie, loaded)?
-            }
+        let Some(id) = id else {
+            return self.arrived(None, Stage::Absent(Absence::Unknown));
         };
-        {
-            let mut progress = self.lock();
-            progress.arrive(id.as_ref(), stage);
-            if !progress.touch_is_due() {
-                return Ok(progress.read());
-            }
+        match self.config.store.load(Key::of(id)).try_now() {
+            Ok(loaded) => self.loaded(id, *in_cookie, loaded.map_err(SessionError::from)),
+            Err(loading) => MaybeReady::boxed(async move {
+                let loaded = self.bounded(loading).await;
+                self.loaded(id, *in_cookie, loaded).await
+            }),
         }
-        Box::pin(self.touch()).await;
-        Ok(self.lock().read())
+    }
+
+    fn loaded<'a>(&'a self, id: &SharedId, in_cookie: bool, loaded: Result<Loaded<T>, SessionError>) -> Reading<'a, T> {
+        match self.found(id, in_cookie, loaded) {
+            Ok(stage) => self.arrived(Some(id), stage),
+            Err(error) => MaybeReady::ready(Err(error)),
+        }
+    }
+
+    fn arrived(&self, id: Option<&SharedId>, stage: Stage<T>) -> Reading<'_, T> {
+        let mut progress = self.lock();
+        progress.arrive(id, stage);
+        if !progress.touch_is_due() {
+            return MaybeReady::ready(Ok(progress.read()));
+        }
+        drop(progress);
+        MaybeReady::boxed(async {
+            self.touch().await;
+            Ok(self.lock().read())
+        })
     }
 
     /// Reads the session of a cookie that stands more than once.
@@ -470,24 +488,47 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 }
                 Ok(())
             }
-            Loaded::Missing | Loaded::JustRotated => match self.gone(id).await {
-                Done::Moved => Ok(()),
-                _ => Err(SessionError::NotExists),
-            },
+            Loaded::Missing | Loaded::JustRotated => self.moved_or_gone(id).await.map(drop),
         }
     }
 
-    async fn replace(&self, id: &SharedId, expected: Option<Version>, data: Arc<T>) -> Result<Done, SessionError> {
-        match self.call(|store| store.replace(Key::of(id), expected, Arc::clone(&data))).await? {
-            Replaced::Replaced(version) => {
+    fn replace<'a>(
+        &'a self,
+        id: &'a SharedId,
+        expected: Option<Version>,
+        data: Arc<T>,
+    ) -> MaybeReady<'a, Result<Done, SessionError>> {
+        match self.config.store.replace(Key::of(id), expected, Arc::clone(&data)).try_now() {
+            Ok(replaced) => self.replaced(id, data, replaced.map_err(SessionError::from)),
+            Err(replacing) => MaybeReady::boxed(async move {
+                let replaced = self.bounded(replacing).await;
+                self.replaced(id, data, replaced).await
+            }),
+        }
+    }
+
+    fn replaced<'a>(
+        &'a self,
+        id: &'a SharedId,
+        data: Arc<T>,
+        replaced: Result<Replaced, SessionError>,
+    ) -> MaybeReady<'a, Result<Done, SessionError>> {
+        MaybeReady::ready(match replaced {
+            Ok(Replaced::Replaced(version)) => {
                 self.lock().replaced(id, version, data, self.config.cookie.persistent);
                 Ok(Done::Yes)
             }
-            Replaced::Conflict => Ok(Done::Conflict),
-            Replaced::Missing => match Box::pin(self.gone(id)).await {
-                Done::Moved => Ok(Done::Moved),
-                _ => Err(SessionError::NotExists),
-            },
+            Ok(Replaced::Conflict) => Ok(Done::Conflict),
+            Ok(Replaced::Missing) => return MaybeReady::boxed(self.moved_or_gone(id)),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// The store does not hold the session any more.
+    async fn moved_or_gone(&self, id: &SharedId) -> Result<Done, SessionError> {
+        match self.gone(id).await {
+            Done::Moved => Ok(Done::Moved),
+            _ => Err(SessionError::NotExists),
         }
     }
 
@@ -612,7 +653,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         if progress.head_left {
             return Err(SessionError::ResponseStarted);
         }
-        Ok((!std::mem::replace(&mut progress.reserved, true)).then_some(Reservation(self)))
+        Ok((!mem::replace(&mut progress.reserved, true)).then_some(Reservation(self)))
     }
 
     async fn unreserved(&self) {
@@ -674,10 +715,14 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         match call(&*self.config.store).try_now() {
             Ok(result) => Ok(result?),
             // Boxed, for the sake of those that need not wait.
-            Err(future) => match Box::pin(tokio::time::timeout(self.config.store_timeout, future)).await {
-                Ok(result) => Ok(result?),
-                Err(_) => Err(SessionError::StoreTimeout),
-            },
+            Err(future) => Box::pin(self.bounded(future)).await,
+        }
+    }
+
+    async fn bounded<R>(&self, call: StoreFuture<'_, R>) -> Result<R, SessionError> {
+        match tokio::time::timeout(self.config.store_timeout, call).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(SessionError::StoreTimeout),
         }
     }
 }
@@ -924,6 +969,10 @@ fn full_life<T>(record: &Record<T>) -> Duration {
 
 /// A tenth of the idle limit has passed since it was last renewed, and renewing it would help.
 fn touch_is_due<T>(record: &Record<T>) -> bool {
+    // Mostly it is far from due, which whole seconds tell.
+    if record.absolute_in.is_none() && record.expires_in.as_secs() / 9 > record.idle.as_secs() / 10 {
+        return false;
+    }
     full_life(record).saturating_sub(record.expires_in) >= record.idle / 10
 }
 

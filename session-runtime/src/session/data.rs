@@ -188,7 +188,8 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for S
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionError> {
         let Session(state) = Session::of(&parts.extensions)?;
         let looked = state.look(parts);
-        let data = state.data(looked).await?;
+        let read = state.read(&looked).await?;
+        let data = state.data(read)?;
         state.settle_id(parts);
         Ok(Self { state, data })
     }
@@ -200,7 +201,7 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> OptionalFromRequestParts<
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionError> {
         let Session(state) = Session::of(&parts.extensions)?;
         let looked = state.look(parts);
-        let read = state.read(looked).await?;
+        let read = state.read(&looked).await?;
         state.settle_id(parts);
         Ok(match read {
             Read::Session(data) => Some(Self { state, data }),
