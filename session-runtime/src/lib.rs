@@ -75,6 +75,7 @@ mod callback;
 mod check;
 mod cookie;
 mod error;
+mod few;
 mod id;
 mod layer;
 mod maybe_ready;

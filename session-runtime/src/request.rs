@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, Request};
 
 use crate::cookie;
+use crate::few::Few;
 use crate::id::{IntoSessionId, SessionId};
 use crate::maybe_ready::MaybeReady;
 
@@ -113,7 +114,7 @@ pub(crate) type SetId = Option<SharedId>;
 #[derive(Clone, Default)]
 pub(crate) struct Carried {
     pub(crate) current: Option<Arc<dyn LayerState>>,
-    set: Vec<(usize, SetId)>,
+    set: Few<(usize, SetId)>,
 }
 
 impl Carried {
@@ -138,12 +139,12 @@ impl Carried {
 
     /// Sets the id for the layer at `depth`.
     pub(crate) fn put_at(&mut self, depth: usize, id: SetId) {
-        if let Some((_, set)) = self.set.iter_mut().find(|(at, _)| *at == depth) {
-            *set = id;
-        } else {
-            self.set.reserve_exact(1);
-            self.set.push((depth, id));
-        }
+        self.take_at(depth);
+        self.set.push((depth, id));
+    }
+
+    fn take_at(&mut self, depth: usize) {
+        self.set.retain(|(at, _)| *at != depth);
     }
 
     /// Undoes what was set for the current layer.
@@ -151,17 +152,14 @@ impl Carried {
         if let Some(id) = before {
             self.put(id);
         } else {
-            let depth = self.depth();
-            self.set.retain(|(at, _)| *at != depth);
+            self.take_at(self.depth());
         }
     }
 
     /// Makes `state` the innermost layer's. An id that was set before there was any layer becomes that of the outermost one.
     pub(crate) fn enter(&mut self, state: Arc<dyn LayerState>) {
         if self.current.is_none() {
-            for (depth, _) in &mut self.set {
-                *depth = state.depth();
-            }
+            self.set.for_each_mut(|(depth, _)| *depth = state.depth());
         }
         self.current = Some(state);
     }

@@ -1,8 +1,11 @@
 //! What one layer knows of one request: the session it carries, what was done with it, and which cookie that owes the client.
 
 use std::any::{Any, TypeId, type_name};
+use std::future::Future;
 use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -16,6 +19,7 @@ use tokio::time::Instant;
 use crate::callback::MiddlewareKind;
 use crate::cookie;
 use crate::error::SessionError;
+use crate::few::Few;
 use crate::id::SessionId;
 use crate::layer::{Config, OnStoreError};
 use crate::maybe_ready::MaybeReady;
@@ -42,7 +46,7 @@ pub(crate) struct State<T> {
 pub(crate) struct Progress<T> {
     pub(crate) stage: Stage<T>,
     /// Ids that lead to the stage's session as well: those it was rotated away from, or that did not exist before it was created.
-    aliases: Vec<SharedId>,
+    aliases: Few<SharedId>,
     /// The request carries no id, and the stage is what that means.
     none_is_alias: bool,
     /// The id that `create_session` gave without storing anything.
@@ -119,6 +123,14 @@ enum Known<T> {
     Not,
 }
 
+/// The answer of a future that has it when it is asked once.
+fn now<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
 /// What a change starts from.
 struct Base<T> {
     id: SharedId,
@@ -157,7 +169,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             fetched: OnceLock::new(),
             progress: Mutex::new(Progress {
                 stage: Stage::Unread,
-                aliases: Vec::new(),
+                aliases: Few::new(),
                 none_is_alias: false,
                 withheld: None,
                 lazy: matches!(config.middleware.0, MiddlewareKind::Lazy),
@@ -181,6 +193,11 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// The standard callback is the layer's, and the standard middlewares run it: so it runs when its answer is first needed.
     pub(crate) fn fetches_by_itself(&self) -> bool {
         self.config.session_id.is_standard() && !matches!(self.config.middleware.0, MiddlewareKind::Custom(_))
+    }
+
+    /// The middleware has nothing to do before the handler.
+    pub(crate) fn starts_at_once(&self) -> bool {
+        matches!(self.config.middleware.0, MiddlewareKind::Lazy) && self.fetches_by_itself()
     }
 
     fn fetched(&self, headers: &HeaderMap) -> &Found {
@@ -214,6 +231,24 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             && let Stage::Present(present) = &self.lock().stage
         {
             Carried::of(&mut parts.extensions).put_at(self.depth, Some(Arc::clone(&present.id)));
+        }
+    }
+
+    /// The standard middleware's part before the handler, where all of it can be done at once; `None` where it cannot, and
+    /// nothing was done.
+    pub(crate) fn drive_at_once(&self, request: &mut Request) -> Option<Result<(), SessionError>> {
+        if !(self.config.answers_at_once && self.fetches_by_itself() && self.config.generate.is_standard()) {
+            return None;
+        }
+        let looked = self.look(request);
+        match self.read(&looked).try_now().ok()? {
+            Ok(Read::Session(_)) => Some(Ok(())),
+            Ok(Read::Nothing(Absence::Unknown)) => {
+                let created = now(self.create(Arc::clone(&self.config.default_data), OnlyIf::Absent))?;
+                Some(created.map(|id| Carried::of(request.extensions_mut()).put(id)))
+            }
+            Ok(Read::Nothing(_) | Read::Destroyed) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -262,6 +297,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             return MaybeReady::ready(Ok(progress.read()));
         }
         drop(progress);
+        if self.config.answers_at_once && now(self.touch()).is_some() {
+            return MaybeReady::ready(Ok(self.lock().read()));
+        }
         MaybeReady::boxed(async {
             self.touch().await;
             Ok(self.lock().read())
@@ -353,7 +391,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         let due = {
             let mut progress = self.lock();
             progress.arrive(id.as_ref(), stage);
-            progress.aliases.extend_from_slice(ids);
+            for id in ids {
+                progress.aliases.push(Arc::clone(id));
+            }
             progress.touch_is_due()
         };
         if due {
@@ -781,7 +821,7 @@ impl<T> Progress<T> {
     fn known(&self, id: Option<&SharedId>) -> Known<T> {
         let means_the_stage = match id {
             None => self.none_is_alias,
-            Some(id) => self.is_at(id) || self.aliases.contains(id),
+            Some(id) => self.is_at(id) || self.aliases.iter().any(|alias| alias == id),
         };
         match &self.stage {
             Stage::Unread => Known::Not,

@@ -73,7 +73,9 @@ fn is_loopback(host: &str) -> bool {
 fn is_plain(headers: &HeaderMap) -> bool {
     match headers.get(X_FORWARDED_PROTO) {
         Some(scheme) => scheme.as_bytes().trim_ascii().eq_ignore_ascii_case(b"http"),
-        None => [ORIGIN, REFERER].iter().any(|name| headers.get(name).is_some_and(|from| from.as_bytes().starts_with(b"http://"))),
+        None => {
+            [ORIGIN, REFERER].iter().any(|name| headers.get(name).is_some_and(|from| from.as_bytes().starts_with(b"http://")))
+        }
     }
 }
 

@@ -57,6 +57,11 @@ impl GenerateCallback {
         Self { name: type_name::<F>(), run: Run::Function(run) }
     }
 
+    /// Whether it is `standard::generate_session_id`, which answers at once.
+    pub(crate) fn is_standard(&self) -> bool {
+        matches!(self.run, Run::Standard)
+    }
+
     /// The callback's path, for errors.
     pub(crate) fn name(&self) -> &'static str {
         self.name

@@ -265,13 +265,15 @@ impl<T, D> SessionLayerBuilder<T, D> {
         T: Clone + Send + Sync + 'static,
         D: DefaultData<T>,
     {
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         SessionLayer::new(Config {
             default_data: self.default_data.into_data(),
             session_id: self.session_id,
             generate: self.generate,
             middleware: self.middleware,
             limits: Limits::new(self.session_expire, self.absolute_expire),
-            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            answers_at_once: store.answers_at_once(),
+            store,
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,
             on_store_error: self.on_store_error,

@@ -38,6 +38,7 @@ pub(crate) struct Config<T> {
     pub(crate) middleware: Middleware<T>,
     pub(crate) limits: Limits,
     pub(crate) store: Arc<dyn Store<T>>,
+    pub(crate) answers_at_once: bool,
     pub(crate) cookie: CookieTemplate,
     pub(crate) store_timeout: Duration,
     pub(crate) on_store_error: OnStoreError,

@@ -87,21 +87,43 @@ where
         }
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request) -> Self::Future {
         let state = match State::enter(&self.config, &mut request) {
             Ok(state) => state,
             Err(error) => return ResponseFuture::boxed(async move { error.into_response() }),
         };
-        match (&mut self.inner, &self.config.middleware.0) {
-            (Inner::Custom(inner), _) => {
+        match &mut self.inner {
+            Inner::Direct(inner) if state.starts_at_once() => ResponseFuture::direct(inner.call(request), state),
+            inner => inner.call_later(state, request),
+        }
+    }
+}
+
+impl<S> Inner<S>
+where
+    S: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    /// With a future around it that is boxed: the usual way does not pay for what it needs.
+    #[inline(never)]
+    fn call_later<T>(&mut self, state: Arc<State<T>>, mut request: Request) -> ResponseFuture<S::Future, T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        match self {
+            Self::Custom(inner) => {
                 let inner = inner.call(request);
                 ResponseFuture::boxed(async move { leave(&state, infallible(inner.await)).await })
             }
-            (Inner::Direct(inner), MiddlewareKind::Lazy) if state.fetches_by_itself() => {
-                ResponseFuture::direct(inner.call(request), state)
-            }
-            (Inner::Direct(inner), kind) => {
-                let lazy = matches!(kind, MiddlewareKind::Lazy);
+            Self::Direct(inner) => {
+                let lazy = matches!(state.config.middleware.0, MiddlewareKind::Lazy);
+                match (!lazy).then(|| state.drive_at_once(&mut request)).flatten() {
+                    Some(Ok(())) => return ResponseFuture::direct(inner.call(request), state),
+                    Some(Err(error)) => return ResponseFuture::boxed(async move { leave(&state, error.into_response()).await }),
+                    None => {}
+                }
                 // The service that was polled ready is the one that is called.
                 let clone = inner.clone();
                 let inner = std::mem::replace(inner, clone);

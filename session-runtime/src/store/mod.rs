@@ -77,6 +77,12 @@ pub trait Store<T>: Send + Sync + 'static {
     /// Deletes a session; `false` where there was none. The mark of a rotation stays.
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool>;
 
+    /// Whether every operation but [`sweep`](Self::sweep) answers at once, with [`MaybeReady::ready`]; `false` unless the store
+    /// says so. The session system then needs no future around it.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
     /// Removes what expired, in steps that hold up no other operation, and says how many sessions went. Stores whose engine
     /// expires by itself keep the default, which removes nothing.
     fn sweep(&self) -> StoreFuture<'_, u64> {
@@ -289,6 +295,10 @@ impl<T: 'static, S: Store<T> + ?Sized> Store<T> for Arc<S> {
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         (**self).delete(key)
+    }
+
+    fn answers_at_once(&self) -> bool {
+        (**self).answers_at_once()
     }
 
     fn sweep(&self) -> StoreFuture<'_, u64> {

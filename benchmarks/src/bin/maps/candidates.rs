@@ -4,7 +4,9 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_runtime::store::{Created, HashSecret, Key, Limits, Loaded, MemoryStore, NewSession, Record, Replaced, Store, Version};
+use session_runtime::store::{
+    Created, HashSecret, Key, Limits, Loaded, MemoryStore, NewSession, Record, Replaced, Store, Version,
+};
 use tokio::time::Instant;
 
 use crate::Visit;

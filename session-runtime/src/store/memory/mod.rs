@@ -22,7 +22,8 @@ use shard::{Name, Shard, Slot};
 use sweeper::Sweeper;
 
 use super::{
-    Created, HashSecret, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+    Created, HashSecret, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError,
+    StoreFuture, Version,
 };
 use crate::maybe_ready::MaybeReady;
 
@@ -185,6 +186,10 @@ impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         MaybeReady::ready(Ok(self.inner.delete(key)))
+    }
+
+    fn answers_at_once(&self) -> bool {
+        true
     }
 
     fn sweep(&self) -> StoreFuture<'_, u64> {
