@@ -114,7 +114,7 @@ pub(crate) type SetId = Option<SharedId>;
 #[derive(Clone, Default)]
 pub(crate) struct Carried {
     pub(crate) current: Option<Arc<dyn LayerState>>,
-    set: Few<(usize, SetId)>,
+    set: Few<(u32, SetId)>,
 }
 
 impl Carried {
@@ -123,12 +123,12 @@ impl Carried {
     }
 
     /// The layer whose id is meant; 0 where there is none yet.
-    pub(crate) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> u32 {
         self.current.as_ref().map_or(0, |state| state.depth())
     }
 
     /// What was set for the layer at `depth`.
-    pub(crate) fn set(&self, depth: usize) -> Option<&SetId> {
+    pub(crate) fn set(&self, depth: u32) -> Option<&SetId> {
         self.set.iter().find(|(at, _)| *at == depth).map(|(_, id)| id)
     }
 
@@ -138,12 +138,12 @@ impl Carried {
     }
 
     /// Sets the id for the layer at `depth`.
-    pub(crate) fn put_at(&mut self, depth: usize, id: SetId) {
+    pub(crate) fn put_at(&mut self, depth: u32, id: SetId) {
         self.take_at(depth);
         self.set.push((depth, id));
     }
 
-    fn take_at(&mut self, depth: usize) {
+    fn take_at(&mut self, depth: u32) {
         self.set.retain(|(at, _)| *at != depth);
     }
 
@@ -204,7 +204,7 @@ impl Found {
 /// A layer's state for one request, without its data type.
 pub(crate) trait LayerState: Send + Sync + 'static {
     /// 1 for the outermost layer.
-    fn depth(&self) -> usize;
+    fn depth(&self) -> u32;
     fn outer(&self) -> Option<&Arc<dyn LayerState>>;
     fn cookie_name(&self) -> &str;
     fn data_type(&self) -> TypeId;

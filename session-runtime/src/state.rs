@@ -34,7 +34,7 @@ const NEW_ID_TRIES: usize = 8;
 pub(crate) struct State<T> {
     pub(crate) config: Arc<Config<T>>,
     outer: Option<Arc<dyn LayerState>>,
-    depth: usize,
+    depth: u32,
     pub(crate) transport: Transport,
     fetched: OnceLock<Found>,
     progress: Mutex<Progress<T>>,
@@ -62,7 +62,7 @@ pub(crate) struct Progress<T> {
     pub(crate) owed: Owed,
     /// `add_session_id` has put the cookie into the response.
     pub(crate) added: bool,
-    failed: Option<SessionError>,
+    failed: Option<Box<SessionError>>,
 }
 
 pub(crate) enum Stage<T> {
@@ -192,12 +192,12 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 
     /// The standard callback is the layer's, and the standard middlewares run it: so it runs when its answer is first needed.
     pub(crate) fn fetches_by_itself(&self) -> bool {
-        self.config.session_id.is_standard() && !matches!(self.config.middleware.0, MiddlewareKind::Custom(_))
+        self.config.at_once.fetches
     }
 
     /// The middleware has nothing to do before the handler.
     pub(crate) fn starts_at_once(&self) -> bool {
-        matches!(self.config.middleware.0, MiddlewareKind::Lazy) && self.fetches_by_itself()
+        self.config.at_once.starts
     }
 
     fn fetched(&self, headers: &HeaderMap) -> &Found {
@@ -237,7 +237,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// The standard middleware's part before the handler, where all of it can be done at once; `None` where it cannot, and
     /// nothing was done.
     pub(crate) fn drive_at_once(&self, request: &mut Request) -> Option<Result<(), SessionError>> {
-        if !(self.config.answers_at_once && self.fetches_by_itself() && self.config.generate.is_standard()) {
+        if !self.config.at_once.drives {
             return None;
         }
         let looked = self.look(request);
@@ -253,11 +253,11 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     pub(crate) fn fail(&self, error: SessionError) {
-        self.lock().failed = Some(error);
+        self.lock().failed = Some(Box::new(error));
     }
 
     pub(crate) fn failure(&self) -> Option<SessionError> {
-        self.lock().failed.clone()
+        self.lock().failed.as_deref().cloned()
     }
 
     /// Reads the session that the request carries; from the store once a request, until the response has started.
@@ -297,7 +297,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             return MaybeReady::ready(Ok(progress.read()));
         }
         drop(progress);
-        if self.config.answers_at_once && now(self.touch()).is_some() {
+        if self.config.at_once.store && now(self.touch()).is_some() {
             return MaybeReady::ready(Ok(self.lock().read()));
         }
         MaybeReady::boxed(async {
@@ -346,7 +346,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     fn known(&self, id: Option<&SharedId>) -> Result<Known<T>, SessionError> {
         let mut progress = self.lock();
         progress.used = true;
-        match &progress.failed {
+        match progress.failed.as_deref() {
             Some(error) => Err(error.clone()),
             None => Ok(progress.known(id)),
         }
@@ -502,7 +502,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// What a change starts from: the session as this request knows it, or `None` where the change is to create it.
     fn base(&self) -> Result<Option<Base<T>>, SessionError> {
         let progress = self.lock();
-        if let Some(error) = &progress.failed {
+        if let Some(error) = progress.failed.as_deref() {
             return Err(error.clone());
         }
         match &progress.stage {
@@ -693,7 +693,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         if progress.head_left {
             return Err(SessionError::ResponseStarted);
         }
-        Ok((!mem::replace(&mut progress.reserved, true)).then_some(Reservation(self)))
+        // Made where it is given: one that is dropped would end that of another.
+        Ok((!mem::replace(&mut progress.reserved, true)).then(|| Reservation(self)))
     }
 
     async fn unreserved(&self) {
@@ -894,7 +895,7 @@ impl<T> Present<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> LayerState for State<T> {
-    fn depth(&self) -> usize {
+    fn depth(&self) -> u32 {
         self.depth
     }
 

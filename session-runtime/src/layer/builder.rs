@@ -11,7 +11,7 @@ use crate::callback::{
 use crate::check;
 use crate::cookie::{CookieOptions, SameSite};
 use crate::error::ConfigError;
-use crate::layer::{Config, OnStoreError, SessionLayer};
+use crate::layer::{AtOnce, Config, OnStoreError, SessionLayer};
 use crate::store::{IntoStore, Limits, MemoryStore, Store};
 
 /// The document's 24 hours.
@@ -267,12 +267,12 @@ impl<T, D> SessionLayerBuilder<T, D> {
     {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         SessionLayer::new(Config {
+            at_once: AtOnce::of(&self.session_id, &self.generate, &self.middleware, &*store),
             default_data: self.default_data.into_data(),
             session_id: self.session_id,
             generate: self.generate,
             middleware: self.middleware,
             limits: Limits::new(self.session_expire, self.absolute_expire),
-            answers_at_once: store.answers_at_once(),
             store,
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,

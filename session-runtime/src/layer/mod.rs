@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::response::IntoResponse;
 use tower::{Layer, Service};
 
-use crate::callback::{GenerateCallback, Middleware, SessionIdCallback};
+use crate::callback::{GenerateCallback, Middleware, MiddlewareKind, SessionIdCallback};
 use crate::cookie::CookieTemplate;
 use crate::store::{Limits, Store};
 
@@ -38,10 +38,37 @@ pub(crate) struct Config<T> {
     pub(crate) middleware: Middleware<T>,
     pub(crate) limits: Limits,
     pub(crate) store: Arc<dyn Store<T>>,
-    pub(crate) answers_at_once: bool,
+    pub(crate) at_once: AtOnce,
     pub(crate) cookie: CookieTemplate,
     pub(crate) store_timeout: Duration,
     pub(crate) on_store_error: OnStoreError,
+}
+
+/// What a layer does without waiting, so that it needs no future of its own around the handler's.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct AtOnce {
+    /// The store answers.
+    pub(crate) store: bool,
+    /// The id is found: the standard callback, which a standard middleware runs.
+    pub(crate) fetches: bool,
+    /// The middleware, which is the lazy one, has nothing to do before the handler.
+    pub(crate) starts: bool,
+    /// The middleware, which is the standard one, reads or creates the session.
+    pub(crate) drives: bool,
+}
+
+impl AtOnce {
+    pub(crate) fn of<T: 'static>(
+        session_id: &SessionIdCallback,
+        generate: &GenerateCallback,
+        middleware: &Middleware<T>,
+        store: &dyn Store<T>,
+    ) -> Self {
+        let store = store.answers_at_once();
+        let fetches = session_id.is_standard() && !matches!(middleware.0, MiddlewareKind::Custom(_));
+        let starts = fetches && matches!(middleware.0, MiddlewareKind::Lazy);
+        Self { store, fetches, starts, drives: fetches && !starts && store && generate.is_standard() }
+    }
 }
 
 /// Gives the routes that it is around sessions with data of type `T`.

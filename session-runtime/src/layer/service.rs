@@ -118,12 +118,12 @@ where
                 ResponseFuture::boxed(async move { leave(&state, infallible(inner.await)).await })
             }
             Self::Direct(inner) => {
-                let lazy = matches!(state.config.middleware.0, MiddlewareKind::Lazy);
-                match (!lazy).then(|| state.drive_at_once(&mut request)).flatten() {
+                match state.drive_at_once(&mut request) {
                     Some(Ok(())) => return ResponseFuture::direct(inner.call(request), state),
                     Some(Err(error)) => return ResponseFuture::boxed(async move { leave(&state, error.into_response()).await }),
                     None => {}
                 }
+                let lazy = matches!(state.config.middleware.0, MiddlewareKind::Lazy);
                 // The service that was polled ready is the one that is called.
                 let clone = inner.clone();
                 let inner = std::mem::replace(inner, clone);
