@@ -7,7 +7,7 @@ use super::bench::{Bench, Verdict};
 use super::data::ConformanceData;
 use super::{changing, creating, deleting, expiring, failing, keeping, rotating};
 
-/// A check, and why it does not run unless asked for.
+/// A check, which is given a place of its own each time that it runs.
 pub(super) struct Check<T> {
     pub(super) name: &'static str,
     pub(super) law: &'static str,
