@@ -8,6 +8,8 @@
 //! 3. a rotation moves the session to its new key in one commit and leaves a mark at the old key for
 //!    [`ROTATION_MARK`];
 //! 4. the store's clock decides what is expired, and at the instant of expiry a session is expired.
+//!
+//! [`writing`] says how to write one.
 
 mod connect;
 #[cfg(feature = "_encoding")]
@@ -18,6 +20,9 @@ mod memory;
 mod redis;
 #[cfg(feature = "_sql")]
 mod sql;
+
+#[doc = include_str!("../../docs/writing_a_store.md")]
+pub mod writing {}
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +55,8 @@ pub type StoreFuture<'a, R> = MaybeReady<'a, Result<R, StoreError>>;
 /// A place that keeps sessions with data of type `T`.
 ///
 /// Implement it for the `T` you keep: a store of bytes implements `Store<Vec<u8>>`. Every operation is one atomic step, as seen
-/// by all the processes that share the store. A session that is expired is absent in every operation.
+/// by all the processes that share the store. A session that is expired is absent in every operation. [`writing`] says how to
+/// write one, and [`conformance`](crate::testing::conformance) checks it.
 pub trait Store<T>: Send + Sync + 'static {
     /// Inserts a new session where the key is absent. A key that carries the mark of a rotation is not absent.
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created>;
@@ -133,7 +139,7 @@ impl Limits {
 }
 
 /// A number that changes whenever the data does. A session starts with any number, and each change gives it one that it did not
-/// have before.
+/// have before; under one key it grows, so that the session system can tell newer from older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
