@@ -521,9 +521,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 let mut progress = self.lock();
                 if let Stage::Present(present) = &mut progress.stage
                     && present.id == *id
-                    // Another task of this request may have written meanwhile.
-                    && present.record.version < record.version
                 {
+                    // If another task of this request has written meanwhile, the next try meets a conflict and comes back.
                     present.record = record;
                 }
                 Ok(())

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use session_runtime::store::{
-    Created, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+    Created, HashSecret, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError,
+    StoreFuture, Version,
 };
 use session_runtime::{MaybeReady, SessionId};
 use tokio::task::yield_now;
@@ -152,7 +153,8 @@ impl Model {
 
 /// Hashes show nobody an id, so the ids that are mistaken for others are known by theirs.
 fn hash(key: Key<'_>) -> u128 {
-    key.keyed_hash(&[7; 16])
+    static SECRET: LazyLock<HashSecret> = LazyLock::new(HashSecret::random);
+    key.keyed_hash(&SECRET)
 }
 
 fn hash_of(text: &str) -> u128 {

@@ -88,6 +88,13 @@ const fn shift(sum: u128, [low, high, all]: &[u128; 3]) -> u64 {
     (low.wrapping_add(high).wrapping_add(*all) >> 64) as u64
 }
 
+/// [`HashSecret::random`].
+impl Default for HashSecret {
+    fn default() -> Self {
+        Self::random()
+    }
+}
+
 impl fmt::Debug for HashSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HashSecret(..)")
