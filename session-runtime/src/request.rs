@@ -122,6 +122,11 @@ impl Carried {
         extensions.get_or_insert_default()
     }
 
+    /// What a request carries that has entered its first layer.
+    pub(crate) const fn by(state: Arc<dyn LayerState>) -> Self {
+        Self { current: Some(state), set: Few::new() }
+    }
+
     /// The layer whose id is meant; 0 where there is none yet.
     pub(crate) fn depth(&self) -> u32 {
         self.current.as_ref().map_or(0, |state| state.depth())

@@ -151,9 +151,17 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// The state of a request that enters the layer.
     pub(crate) fn enter(config: &Arc<Config<T>>, request: &mut Request) -> Result<Arc<Self>, SessionError> {
         let transport = Transport::of(request.headers(), request.uri());
-        let carried = Carried::of(request.extensions_mut());
-        let outer = carried.current.clone();
-        let mut at = outer.as_ref();
+        let state = Arc::new(Self::new(config, transport, None));
+        match request.extensions_mut().insert(Carried::by(Arc::clone(&state) as Arc<dyn LayerState>)) {
+            None => Ok(state),
+            Some(carried) => Self::enter_within(config, carried, request),
+        }
+    }
+
+    /// The same where the request carries something already: it has passed other layers, or was given an id before any.
+    #[cold]
+    fn enter_within(config: &Arc<Config<T>>, mut carried: Carried, request: &mut Request) -> Result<Arc<Self>, SessionError> {
+        let mut at = carried.current.as_ref();
         while let Some(state) = at {
             if state.cookie_name() == config.cookie.name() {
                 let (outer, inner) = (state.data_type_name(), type_name::<T>());
@@ -161,7 +169,15 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             }
             at = state.outer();
         }
-        let state = Arc::new(Self {
+        let transport = Transport::of(request.headers(), request.uri());
+        let state = Arc::new(Self::new(config, transport, carried.current.clone()));
+        carried.enter(Arc::clone(&state) as Arc<dyn LayerState>);
+        request.extensions_mut().insert(carried);
+        Ok(state)
+    }
+
+    fn new(config: &Arc<Config<T>>, transport: Transport, outer: Option<Arc<dyn LayerState>>) -> Self {
+        Self {
             config: Arc::clone(config),
             depth: outer.as_ref().map_or(0, |outer| outer.depth()) + 1,
             outer,
@@ -181,9 +197,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 failed: None,
             }),
             released: Notify::new(),
-        });
-        carried.enter(Arc::clone(&state) as Arc<dyn LayerState>);
-        Ok(state)
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Progress<T>> {
