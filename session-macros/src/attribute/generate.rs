@@ -185,10 +185,8 @@ impl Code<'_> {
     /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages
     /// would stand at the attribute.
     fn path(&self, first: Span, last: Span, name: &str) -> TokenStream {
-        let private = match &self.imported {
-            Some(imported) => Ident::new(imported, at(first)).into_token_stream(),
-            None => quote_spanned!(first=> ::session_runtime::__private),
-        };
+        let given = self.imported.as_ref().map(|imported| Ident::new(imported, at(first)).into_token_stream());
+        let private = given.unwrap_or_else(|| quote_spanned!(first=> ::session_runtime::__private));
         let name = Ident::new(name, last);
         quote_spanned!(last=> #private::#name)
     }
@@ -201,13 +199,16 @@ fn at(span: Span) -> Span {
 
 /// The places of the first and the last token, also where a macro's `$ty:ty` wraps them up.
 fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut tokens = tokens.into_token_stream().into_iter();
-    let first = tokens.next();
-    let last = tokens.last().or_else(|| first.clone());
-    let place = |token: Option<TokenTree>, end: fn((Span, Span)) -> Span| match token {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => end(ends(group.stream())),
-        Some(token) => token.span(),
-        None => Span::call_site(),
-    };
-    (place(first, |(first, _)| first), place(last, |(_, last)| last))
+    let tokens = tokens.into_token_stream();
+    let (first, last) = (tokens.clone().into_iter().next(), tokens.into_iter().last());
+    (end(first, |inner| inner.into_iter().next()), end(last, |inner| inner.into_iter().last()))
+}
+
+fn end(mut token: Option<TokenTree>, inside: fn(TokenStream) -> Option<TokenTree>) -> Span {
+    while let Some(TokenTree::Group(group)) = &token
+        && group.delimiter() == Delimiter::None
+    {
+        token = inside(group.stream());
+    }
+    token.map_or_else(Span::call_site, |token| token.span())
 }
