@@ -61,9 +61,9 @@ impl Random {
         }
     }
 
-    /// The tokens with up to three of them left out, doubled, swapped or put before another, also inside of groups.
+    /// The tokens with up to two of them left out, doubled, swapped or put before another, also inside of groups.
     pub(crate) fn mutated(&mut self, mut tokens: TokenStream) -> TokenStream {
-        for _ in 0..self.below(4) {
+        for _ in 0..self.below(3) {
             tokens = self.changed(tokens);
         }
         tokens
