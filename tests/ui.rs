@@ -29,3 +29,12 @@ fn no_expected_message_depends_on_what_else_is_installed() {
         }
     }
 }
+
+#[test]
+fn the_readme_shows_an_error_as_the_compiler_writes_it() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mistake = "ui-tests/attributes/session_id_callback/fail/argument_by_value";
+    let message = fs::read_to_string(root.join(mistake).with_extension("stderr")).expect("a message");
+    let shown = message.replace(&format!("{mistake}.rs"), "src/main.rs");
+    assert!(fs::read_to_string(root.join("README.md")).expect("a text").contains(shown.trim()), "{shown}");
+}
