@@ -13,6 +13,9 @@ use super::role::Bound;
 
 /// `sound` is whether the tokens showed nothing wrong; else the types are asked about, and nothing more.
 pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, sound: bool) -> TokenStream {
+    if !sound && callback.asked.is_empty() {
+        return TokenStream::new();
+    }
     let imported = arguments.runtime.as_ref().map(|_| hidden_name(role, callback, "_runtime"));
     let code = Code { role, imported, data: &arguments.data, callback, sound };
     let import = arguments.runtime.as_ref().map(|runtime| code.import(runtime));
