@@ -2,6 +2,8 @@
 #![expect(missing_docs, reason = "documented where they are re-exported")]
 
 mod attribute;
+#[cfg(test)]
+mod random;
 mod setup;
 
 use proc_macro::TokenStream;

@@ -122,5 +122,5 @@ pub use session_macros::session_middleware;
 
 // The README's examples are tests, too.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

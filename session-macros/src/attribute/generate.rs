@@ -1,7 +1,7 @@
 //! The code beside the function: it asks the compiler about the types, and registers the function for data types.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Ident, Path, Token, Type};
@@ -13,25 +13,47 @@ use super::role::Bound;
 
 /// `sound` is whether the tokens showed nothing wrong; else the types are asked about, and nothing more.
 pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, sound: bool) -> TokenStream {
-    let code = Code { role, runtime: arguments.runtime.as_ref(), data: &arguments.data, callback, sound };
-    if !sound {
-        return code.only_asked();
+    if !sound && callback.asked.is_empty() {
+        return TokenStream::new();
     }
-    match &*arguments.data {
+    let imported = arguments.runtime.as_ref().map(|_| hidden_name(role, callback, "_runtime"));
+    let code = Code { role, imported, data: &arguments.data, callback, sound };
+    let import = arguments.runtime.as_ref().map(|runtime| code.import(runtime));
+    let generated = match &*arguments.data {
+        _ if !sound => code.only_asked(),
         [] => code.checked(),
         [first, others @ ..] => code.registered(first, others),
-    }
+    };
+    quote!(#import #generated)
+}
+
+/// A name beside the function's that no other function's code has.
+fn hidden_name(role: Role, callback: &Callback, what: &str) -> String {
+    format!("__{}_{}{what}", role.attribute(), callback.name.unraw())
 }
 
 struct Code<'a> {
     role: Role,
-    runtime: Option<&'a Path>,
+    /// The runtime's items, imported under this name where the path of the runtime is given.
+    imported: Option<String>,
     data: &'a [Type],
     callback: &'a Callback,
     sound: bool,
 }
 
 impl Code<'_> {
+    /// The runtime's items by the path that is given, which is named here alone: one that is wrong makes one error.
+    fn import(&self, runtime: &Path) -> TokenStream {
+        let attributes = &self.callback.attributes;
+        let last = ends(runtime).1;
+        let imported = self.imported.as_ref().map(|name| Ident::new(name, last));
+        let items = quote_spanned!(last=> ::__private as #imported);
+        quote! {
+            #(#attributes)*
+            use #runtime #items;
+        }
+    }
+
     /// The questions alone, each by itself.
     fn only_asked(&self) -> TokenStream {
         let asked = self.callback.asked.iter().map(|(ty, bound)| self.ask(ty, *bound, &quote!(())));
@@ -90,7 +112,7 @@ impl Code<'_> {
     /// A function that nothing calls, beside the user's: an item that may stand wherever that one may.
     fn hidden_function(&self, body: &TokenStream) -> TokenStream {
         let attributes = &self.callback.attributes;
-        let name = format_ident!("__{}_{}", self.role.attribute(), self.callback.name.unraw(), span = Span::call_site());
+        let name = Ident::new(&hidden_name(self.role, self.callback, ""), Span::call_site());
         quote! {
             #(#attributes)*
             fn #name() {
@@ -166,14 +188,10 @@ impl Code<'_> {
     /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages
     /// would stand at the attribute.
     fn path(&self, first: Span, last: Span, name: &str) -> TokenStream {
-        let place = |mut token: TokenTree| {
-            token.set_span(token.span().located_at(first));
-            token
-        };
-        let given = |path: &Path| path.to_token_stream().into_iter().map(place).collect();
-        let runtime = self.runtime.map_or_else(|| quote_spanned!(first=> ::session_runtime), given);
+        let given = self.imported.as_ref().map(|imported| Ident::new(imported, at(first)).into_token_stream());
+        let private = given.unwrap_or_else(|| quote_spanned!(first=> ::session_runtime::__private));
         let name = Ident::new(name, last);
-        quote_spanned!(last=> #runtime::__private::#name)
+        quote_spanned!(last=> #private::#name)
     }
 }
 
@@ -184,13 +202,16 @@ fn at(span: Span) -> Span {
 
 /// The places of the first and the last token, also where a macro's `$ty:ty` wraps them up.
 fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut tokens = tokens.into_token_stream().into_iter();
-    let first = tokens.next();
-    let last = tokens.last().or_else(|| first.clone());
-    let place = |token: Option<TokenTree>, end: fn((Span, Span)) -> Span| match token {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => end(ends(group.stream())),
-        Some(token) => token.span(),
-        None => Span::call_site(),
-    };
-    (place(first, |(first, _)| first), place(last, |(_, last)| last))
+    let tokens = tokens.into_token_stream();
+    let (first, last) = (tokens.clone().into_iter().next(), tokens.into_iter().last());
+    (end(first, |inner| inner.into_iter().next()), end(last, |inner| inner.into_iter().last()))
+}
+
+fn end(mut token: Option<TokenTree>, inside: fn(TokenStream) -> Option<TokenTree>) -> Span {
+    while let Some(TokenTree::Group(group)) = &token
+        && group.delimiter() == Delimiter::None
+    {
+        token = inside(group.stream());
+    }
+    token.map_or_else(Span::call_site, |token| token.span())
 }

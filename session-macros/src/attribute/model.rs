@@ -2,10 +2,10 @@
 
 use proc_macro2::{Span, TokenTree};
 use quote::ToTokens;
-use syn::visit_mut::VisitMut;
+use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime, PatType, PathArguments, ReturnType,
-    Safety, Signature, Type, TypeImplTrait, TypeInfer, TypeParamBound, WherePredicate, parse_quote,
+    Safety, Signature, Type, TypeImplTrait, TypeInfer, TypeParamBound, TypeTraitObject, WherePredicate, parse_quote,
 };
 
 use super::parse::Function;
@@ -143,8 +143,8 @@ const fn extra(expected: usize) -> &'static str {
 }
 
 fn check_argument(role: Role, argument: &PatType, errors: &mut Errors) {
-    if let Some(keyword) = Unnameable::find(&argument.ty).impl_trait {
-        errors.push(wrong(role, keyword, NOT_GENERIC));
+    if let Some(hidden) = Unnameable::find(&argument.ty).impl_trait {
+        errors.push(wrong(role, hidden.impl_token.span, NOT_GENERIC));
     }
     if let Type::Reference(reference) = plain(&argument.ty)
         && let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static")
@@ -155,13 +155,7 @@ fn check_argument(role: Role, argument: &PatType, errors: &mut Errors) {
 
 fn check_return(role: Role, signature: &Signature, errors: &mut Errors) {
     match &signature.output {
-        ReturnType::Type(_, returned) => match plain(returned) {
-            Type::Never(never) => errors.push(wrong(role, never.bang_token.span, "must return")),
-            Type::ImplTrait(hidden) if role != Role::Middleware && output(&hidden.bounds).is_none() => {
-                errors.push(wrong_at(role, hidden, "cannot hide what it returns: name the type, or `impl Future<Output = ..>`"));
-            }
-            _ => {}
-        },
+        ReturnType::Type(_, returned) => check_returned(role, returned, errors),
         ReturnType::Default => match role {
             Role::SessionId => {
                 if let Some(shared) = shared_request(signature) {
@@ -181,6 +175,26 @@ fn check_return(role: Role, signature: &Signature, errors: &mut Errors) {
                 ));
             }
         },
+    }
+}
+
+fn check_returned(role: Role, returned: &Type, errors: &mut Errors) {
+    let plain = plain(returned);
+    if let Type::Never(never) = plain {
+        errors.push(wrong(role, never.bang_token.span, "must return"));
+    }
+    let answer = match plain {
+        Type::ImplTrait(future) => output(&future.bounds),
+        _ => None,
+    };
+    let found = Unnameable::find(answer.as_ref().unwrap_or(plain));
+    if role != Role::Middleware
+        && let Some(hidden) = found.impl_trait
+    {
+        errors.push(wrong_at(role, hidden, "cannot hide what it returns: name the type, or `impl Future<Output = ..>`"));
+    }
+    if let Some(future) = found.local_future {
+        errors.push(wrong_at(role, future, "returns a future that is `Send`: add `+ Send`"));
     }
 }
 
@@ -212,7 +226,7 @@ fn asked(role: Role, signature: &Signature) -> Vec<(Type, Bound)> {
         }
     }
     asked.extend(returned(role, signature));
-    asked.retain(|(ty, _)| matches!(Unnameable::find(ty), Unnameable { impl_trait: None, infer: false }));
+    asked.retain(|(ty, _)| matches!(Unnameable::find(ty), Unnameable { impl_trait: None, infer: false, .. }));
     for (ty, _) in &mut asked {
         EraseLifetimes(generics).visit_type_mut(ty);
     }
@@ -262,11 +276,13 @@ fn plain(ty: &Type) -> &Type {
     }
 }
 
-/// What stands in a type that keeps it from being named in another function.
+/// What stands in a type that keeps it from being named in another function, or from being sent to another thread.
 #[derive(Default)]
 struct Unnameable {
-    impl_trait: Option<Span>,
+    impl_trait: Option<TypeImplTrait>,
     infer: bool,
+    /// `dyn Future` without `Send`.
+    local_future: Option<TypeTraitObject>,
 }
 
 impl Unnameable {
@@ -279,12 +295,26 @@ impl Unnameable {
 
 impl VisitMut for Unnameable {
     fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
-        self.impl_trait.get_or_insert(ty.impl_token.span);
+        self.impl_trait.get_or_insert_with(|| ty.clone());
     }
 
     fn visit_type_infer_mut(&mut self, _: &mut TypeInfer) {
         self.infer = true;
     }
+
+    fn visit_type_trait_object_mut(&mut self, ty: &mut TypeTraitObject) {
+        if has_bound(ty, "Future") && !has_bound(ty, "Send") {
+            self.local_future.get_or_insert_with(|| ty.clone());
+        }
+        visit_mut::visit_type_trait_object_mut(self, ty);
+    }
+}
+
+fn has_bound(ty: &TypeTraitObject, name: &str) -> bool {
+    ty.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|segment| segment.ident == name),
+        _ => false,
+    })
 }
 
 /// Writes `'_` for the lifetimes that the function declares: the type is named outside of it.

@@ -77,13 +77,11 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
 }
 
 fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
-    if input.peek(Token![crate]) && input.peek2(Token![=]) {
-        let keyword = input.parse()?;
-        input.parse::<Token![=]>()?;
-        if input.peek(LitStr) {
-            return Err(input.error("the path is written without quotes: `crate = path::to::session_runtime`"));
-        }
-        return Ok(Argument::Runtime(keyword, input.call(Path::parse_mod_style)?));
+    if input.peek(Token![crate]) && !input.peek2(Token![::]) {
+        return runtime(input);
+    }
+    if input.peek(Token![<]) && input.fork().parse::<Type>().is_err() {
+        return Err(input.error(format!("the data type is written without `<` and `>`: `#[{}(Visit)]`", role.attribute())));
     }
     if input.peek(Ident::peek_any) && input.peek2(Token![=]) {
         let name = input.call(Ident::parse_any)?;
@@ -93,6 +91,18 @@ fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
         return Err(input.error(takes(role)));
     }
     input.parse().map(Argument::Data)
+}
+
+fn runtime(input: ParseStream<'_>) -> Result<Argument> {
+    let keyword: Token![crate] = input.parse()?;
+    let equals: Option<Token![=]> = input.parse()?;
+    if input.peek(LitStr) {
+        return Err(input.error("the path is written without quotes: `crate = path::to::session_runtime`"));
+    }
+    if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
+        return Err(Error::new(keyword.span, "`crate` has no path: `crate = path::to::session_runtime`"));
+    }
+    Ok(Argument::Runtime(keyword, input.call(Path::parse_mod_style)?))
 }
 
 fn unknown(role: Role, name: &Ident) -> String {

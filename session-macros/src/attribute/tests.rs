@@ -1,8 +1,10 @@
 //! Random tokens: whatever stands under an attribute, and in it, the macro answers, and gives the item back.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
+use quote::quote;
 
 use super::{Role, expand};
+use crate::random::{DEEP, DELIMITERS, Random, nested, on_the_compilers_stack};
 
 const ROUNDS: u32 = 20_000;
 
@@ -64,6 +66,12 @@ const PIECES: &[&str] = &[
     "$",
     "~",
     "é",
+    "'x'",
+    "b\"\\xff\"",
+    "c\"x\"",
+    "r#\"x\"#",
+    "1e999",
+    "1.5h",
 ];
 
 /// Items that are right, or nearly, to be broken.
@@ -85,19 +93,55 @@ const ARGUMENTS: &[&str] =
 
 #[test]
 fn whatever_the_tokens_the_macro_answers_and_gives_the_item_back() {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random::new(0x9E37_79B9_7F4A_7C15, PIECES);
     let mut registered = 0;
-    for round in 0..ROUNDS {
+    for _ in 0..ROUNDS {
         let role = Role::ALL[random.below(Role::ALL.len())];
-        let arguments = random.stream(ARGUMENTS);
-        let item = random.stream(ITEMS);
-        let output = expand(role, arguments.clone(), item.clone()).to_string();
-        registered += u32::from(output.contains(":: Registered"));
-        let text = item.to_string();
-        let changed = text.contains("session_id") || text.contains("...") || text.contains(". . .");
-        assert!(changed || output.starts_with(&text), "round {round}: {role:?} of `{arguments}` on `{text}` gave `{output}`");
+        let arguments = stream(&mut random, ARGUMENTS);
+        let item = stream(&mut random, ITEMS);
+        registered += u32::from(assert_given_back(role, &arguments, &item).contains(":: Registered"));
     }
     assert!(registered > ROUNDS / 100, "the tokens are too random: {registered} of {ROUNDS} registered a callback");
+}
+
+/// One of `whole`, changed in some places; or tokens without any order.
+fn stream(random: &mut Random, whole: &[&str]) -> TokenStream {
+    if random.below(8) == 0 {
+        return random.tokens(3);
+    }
+    let whole = random.one_of(whole);
+    random.mutated(whole)
+}
+
+/// The expansion, which begins with the item unless a part of it makes the compiler repeat an error.
+fn assert_given_back(role: Role, arguments: &TokenStream, item: &TokenStream) -> String {
+    let output = expand(role, arguments.clone(), item.clone()).to_string();
+    let text = item.to_string();
+    let changed = text.contains("session_id") || text.contains("...") || text.contains(". . .");
+    assert!(changed || output.starts_with(&text), "{role:?} of `{arguments}` on `{text}` gave `{output}`");
+    output
+}
+
+#[test]
+fn deep_nesting_is_answered() {
+    on_the_compilers_stack(|| {
+        for delimiter in DELIMITERS {
+            let deep = nested(quote!(Visit), DEEP, delimiter);
+            let items = [
+                quote!(fn callback(request: #deep) -> #deep #deep),
+                quote!(fn callback(#deep: &mut Parts) -> impl Future<Output = #deep> where #deep: Send { #deep }),
+                quote!(#[cfg #deep] fn callback() -> Option<Box<#deep>> {}),
+                deep.clone(),
+            ];
+            for role in Role::ALL {
+                for item in &items {
+                    assert_given_back(role, &deep, item);
+                }
+            }
+        }
+        let deep = format!("fn callback(request: {}Parts{}) {{}}", "Option<&mut ".repeat(DEEP), ">".repeat(DEEP));
+        assert_given_back(Role::SessionId, &TokenStream::new(), &deep.parse().expect("tokens"));
+    });
 }
 
 #[test]
@@ -109,60 +153,5 @@ fn an_item_that_is_no_callback_is_given_back_with_an_error() {
             assert!(output.starts_with(&item.to_string()), "{output}");
             assert!(output.contains("compile_error"), "{output}");
         }
-    }
-}
-
-/// Xorshift: the same tokens in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
-    }
-
-    /// One of `whole`, changed in some places; or tokens without any order.
-    fn stream(&mut self, whole: &[&str]) -> TokenStream {
-        let start = if self.below(8) == 0 { "" } else { whole[self.below(whole.len())] };
-        let mut stream = start.parse().unwrap();
-        for _ in 0..self.below(4).saturating_sub(1) {
-            stream = self.change(stream);
-        }
-        stream
-    }
-
-    /// Leaves a token out, doubles it, swaps it with the next, puts another before it, or does so inside of a group.
-    fn change(&mut self, stream: TokenStream) -> TokenStream {
-        let mut tokens: Vec<TokenTree> = stream.into_iter().collect();
-        let at = self.below(tokens.len() + 1);
-        match self.below(6) {
-            0 if at < tokens.len() => drop(tokens.remove(at)),
-            1 if at < tokens.len() => tokens.insert(at, tokens[at].clone()),
-            2 if at + 1 < tokens.len() => tokens.swap(at, at + 1),
-            3 | 4 if matches!(tokens.get(at), Some(TokenTree::Group(_))) => {
-                let TokenTree::Group(group) = &tokens[at] else { unreachable!() };
-                tokens[at] = Group::new(group.delimiter(), self.change(group.stream())).into();
-            }
-            _ => {
-                let pieces = self.pieces();
-                tokens.splice(at..at, pieces);
-            }
-        }
-        tokens.into_iter().collect()
-    }
-
-    fn pieces(&mut self) -> TokenStream {
-        let mut pieces = TokenStream::new();
-        for _ in 0..=self.below(3) {
-            let piece: TokenStream = PIECES[self.below(PIECES.len())].parse().unwrap();
-            let delimiters = [Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace, Delimiter::None];
-            match self.below(3) {
-                0 => pieces.extend([TokenTree::from(Group::new(delimiters[self.below(4)], piece))]),
-                _ => pieces.extend(piece),
-            }
-        }
-        pieces
     }
 }

@@ -1,7 +1,8 @@
-//! The pieces for an editor: an expression for each name and value, in a macro that the compiler sees as nothing. They have the
-//! same shape however much of the input is typed, and stand first, so that a token is found where it was before one more letter.
+//! The pieces for an editor: the type, and an expression for each name and value, in a macro that the compiler sees as nothing. They have the
+//! same shape however much of the input is typed, and stand first, so that a token is found where it was before one more letter:
+//! behind the last option stands the place of the next.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 
 use super::options::{self, Constant, Kind};
@@ -10,9 +11,16 @@ use super::parse::{Piece, Pieces};
 pub(super) fn completion(pieces: &Pieces) -> TokenStream {
     let Pieces { krate, data, options, .. } = pieces;
     let options = options.iter().map(|piece| option(krate, data, piece));
+    let data = without_brackets(data, pieces.data_is_type);
     quote! {
-        #krate::__complete! { #(#options)* }
+        #krate::__complete! { let _: #data; #(#options)* #krate::__private::Options::NONE; (); }
     }
+}
+
+/// A type that is half typed, without the brackets around it.
+fn without_brackets(data: &TokenStream, is_type: bool) -> TokenStream {
+    let is_bracket = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if matches!(punct.as_char(), '<' | '>'));
+    data.clone().into_iter().filter(|token| is_type || !is_bracket(token)).collect()
 }
 
 fn option(krate: &TokenStream, data: &TokenStream, piece: &Piece) -> TokenStream {

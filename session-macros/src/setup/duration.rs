@@ -55,6 +55,12 @@ fn seconds_of_literal(literal: Literal) -> Result<Literal, Error> {
     }
 }
 
+/// The unit that this is a name of.
+pub(super) fn unit(name: &str) -> Option<&'static str> {
+    let by_its_own_name = UNITS.iter().map(|(unit, _)| *unit).find(|unit| *unit == name);
+    by_its_own_name.or_else(|| OTHER_NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(unit, _)| *unit))
+}
+
 fn unknown_unit(digits: &str, suffix: &str) -> String {
     if matches!(suffix, "ms" | "us" | "ns") {
         let constructor = match suffix {
@@ -64,9 +70,8 @@ fn unknown_unit(digits: &str, suffix: &str) -> String {
         };
         return format!("`{suffix}` is no unit here: write `Duration::{constructor}({digits})`");
     }
-    let known = OTHER_NAMES.iter().find(|(_, names)| names.contains(&suffix));
-    match known {
-        Some((unit, _)) => format!("`{suffix}` is no unit: write `{digits}{unit}`"),
+    match unit(suffix) {
+        Some(unit) => format!("`{suffix}` is no unit: write `{digits}{unit}`"),
         None => format!("`{suffix}` is no unit: a duration is written `24h`, `30m`, `90s` or `7d`, and their sum `1h + 30m`"),
     }
 }

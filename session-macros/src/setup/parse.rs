@@ -6,6 +6,7 @@ use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{Error, Expr, Token, Type};
 
+use super::duration;
 use super::options::{self, Choice};
 use super::tokens::written;
 
@@ -194,6 +195,11 @@ impl Reader<'_> {
             self.at += 1;
             return;
         }
+        if let Some(error) = self.unit_apart() {
+            self.errors.push(error);
+            self.at += 1;
+            return self.comma();
+        }
         let is_option = self.is_option(self.at);
         let expected = if is_option { "expected `,` before this option" } else { "expected `,`" };
         self.errors.push(Error::new(self.tokens[self.at].span(), expected));
@@ -201,6 +207,13 @@ impl Reader<'_> {
             self.lost = true;
             self.skip_to_next();
         }
+    }
+
+    /// `30 m` in two words.
+    fn unit_apart(&self) -> Option<Error> {
+        let [.., TokenTree::Literal(number), TokenTree::Ident(name)] = self.tokens.get(..=self.at)? else { return None };
+        let unit = duration::unit(&name.to_string()).filter(|_| !self.is_punct(self.at + 1, '='))?;
+        Some(Error::new(name.span(), format!("a duration is one word: write `{number}{unit}`")))
     }
 
     fn skip_to_next(&mut self) {

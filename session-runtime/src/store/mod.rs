@@ -57,6 +57,11 @@ pub type StoreFuture<'a, R> = MaybeReady<'a, Result<R, StoreError>>;
 /// Implement it for the `T` you keep: a store of bytes implements `Store<Vec<u8>>`. Every operation is one atomic step, as seen
 /// by all the processes that share the store. A session that is expired is absent in every operation. [`writing`] says how to
 /// write one, and [`conformance`](crate::testing::conformance) checks it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of sessions whose data is `{T}`",
+    label = "not a `Store<{T}>`",
+    note = "a store is `MemoryStore`, an engine's (`RedisStore`, `SqliteStore`, `PostgresStore`, `MySqlStore`, each behind a feature), what `store::connect(url).await?` gives, an `Arc` of one of these, or a type of your own that implements `store::Store`"
+)]
 pub trait Store<T>: Send + Sync + 'static {
     /// Inserts a new session where the key is absent. A key that carries the mark of a rotation is not absent.
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created>;
@@ -267,6 +272,11 @@ impl std::error::Error for StoreError {
 }
 
 /// What can serve as the store of sessions with data of type `T`: a [`Store`], alone or in an [`Arc`] that is shared.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of sessions whose data is `{T}`",
+    label = "not a `Store<{T}>`",
+    note = "a store is `MemoryStore`, an engine's (`RedisStore`, `SqliteStore`, `PostgresStore`, `MySqlStore`, each behind a feature), what `store::connect(url).await?` gives, an `Arc` of one of these, or a type of your own that implements `store::Store`"
+)]
 pub trait IntoStore<T> {
     /// The store.
     fn into_store(self) -> Arc<dyn Store<T>>;
@@ -278,6 +288,7 @@ impl<T, S: Store<T>> IntoStore<T> for S {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: 'static, S: Store<T> + ?Sized> Store<T> for Arc<S> {
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
         (**self).create(key, session)

@@ -15,6 +15,7 @@ type Visits = Session<Visit>;
 #[derive(Clone)]
 pub struct Visit;
 pub struct Admin;
+pub struct Shop;
 
 #[session_middleware(Visit)]
 pub async fn later(session_system: Session<Visit>, request: Request, next: Next) -> Response {
@@ -40,6 +41,12 @@ pub async fn result(_session_system: Visits, request: Request, next: Next) -> Re
 #[session_middleware]
 pub async fn hidden(_: Session<Visit>, request: axum::extract::Request, next: axum::middleware::Next) -> impl IntoResponse {
     next.run(request).await
+}
+
+#[session_middleware(Shop)]
+pub async fn hidden_and_registered(_: Session<Shop>, mut request: Request, next: Next) -> Result<impl IntoResponse, StatusCode> {
+    request.headers_mut().clear();
+    Ok(next.run(request).await)
 }
 
 #[session_middleware]
