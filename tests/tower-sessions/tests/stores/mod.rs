@@ -31,11 +31,11 @@ pub async fn cached() -> CachingSessionStore<MokaStore, SqliteStore> {
     CachingSessionStore::new(MokaStore::new(None), sqlite().await)
 }
 
-/// A store in a file of its own, which the operating system's temporary folder keeps.
+/// A store in a file of its own, in cargo's folder for that.
 pub async fn sqlite() -> SqliteStore {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let file = std::env::temp_dir().join(format!("tower-sessions-{}-{number}.db", std::process::id()));
+    let file = format!("{}/{}-{number}.db", env!("CARGO_TARGET_TMPDIR"), env!("CARGO_CRATE_NAME"));
     let _ = std::fs::remove_file(&file);
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).busy_timeout(Duration::from_secs(20));
     let store = SqliteStore::new(SqlitePoolOptions::new().max_connections(4).connect_with(options).await.unwrap());
