@@ -4,9 +4,12 @@
 
 mod app;
 mod calls;
+mod clocks;
 mod connecting;
+mod counted;
 mod engine;
 mod faults;
+mod full_disk;
 mod processes;
 mod proxy;
 #[path = "../support/servers.rs"]

@@ -238,7 +238,7 @@ fn ask(address: SocketAddr, question: &str) -> Option<String> {
 }
 
 /// The path of a program, or a panic with the line that installs it.
-fn installed(program: &str, folders: &[&str]) -> String {
+pub fn installed(program: &str, folders: &[&str]) -> String {
     let path = std::env::var("PATH").unwrap_or_default();
     let places = folders.iter().copied().chain(path.split(':')).map(|folder| Path::new(folder).join(program));
     match places.into_iter().find(|place| place.is_file()) {
