@@ -5,6 +5,7 @@
 mod app;
 mod calls;
 mod clocks;
+mod conformance;
 mod connecting;
 mod counted;
 mod engine;
