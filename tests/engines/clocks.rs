@@ -67,9 +67,9 @@ async fn apart(engine: Engine, offset: &'static str, seconds: i64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_lives_for_its_limit_though_the_programs_clock_is_an_hour_from_the_databases() {
-    let apart = [("+1h", 3600), ("-1h", -3600)].into_iter().flat_map(|(offset, seconds)| {
-        engine::all().into_iter().map(move |engine| tokio::spawn(apart(engine, offset, seconds)))
-    });
+    let apart = [("+1h", 3600), ("-1h", -3600)]
+        .into_iter()
+        .flat_map(|(offset, seconds)| engine::all().into_iter().map(move |engine| tokio::spawn(apart(engine, offset, seconds))));
     for task in apart.collect::<Vec<_>>() {
         task.await.unwrap();
     }

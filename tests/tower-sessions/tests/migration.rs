@@ -62,7 +62,7 @@ async fn send(app: &Router, method: &str, path: &str, cookie: &mut String) -> St
     let request = request.header(header::COOKIE, &*cookie).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
     if let Some(set) = response.headers().get(header::SET_COOKIE) {
-        *cookie = set.to_str().unwrap().split(';').next().unwrap().to_owned();
+        set.to_str().unwrap().split(';').next().unwrap().clone_into(cookie);
     }
     assert!(response.status().is_success() || response.status() == 401, "{path}: {}", response.status());
     String::from_utf8(to_bytes(response.into_body(), 1000).await.unwrap().to_vec()).unwrap()

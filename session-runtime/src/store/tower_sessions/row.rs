@@ -54,6 +54,8 @@ pub(super) struct Terms {
     idle: u64,
     absolute_at: Option<u64>,
     expires_at: u64,
+    /// When it was found that the session lives.
+    read_at: u64,
 }
 
 impl<S: SessionStore> Rows<S> {
@@ -93,7 +95,8 @@ impl<S: SessionStore> Rows<S> {
             return Found::Other;
         }
         let Some(expires_at) = number(terms, "expires_at") else { return Found::Other };
-        if expires_at <= now() {
+        let read_at = now();
+        if expires_at <= read_at {
             return Found::Expired;
         }
         if flag(terms, "rotated") {
@@ -101,7 +104,7 @@ impl<S: SessionStore> Rows<S> {
         }
         match (number(terms, "version"), number(terms, "idle")) {
             (Some(version), Some(idle)) => {
-                let terms = Terms { version, idle, absolute_at: number(terms, "absolute_at"), expires_at };
+                let terms = Terms { version, idle, absolute_at: number(terms, "absolute_at"), expires_at, read_at };
                 Found::Session(entry, terms)
             }
             _ => Found::Other,
@@ -114,10 +117,12 @@ impl<S: SessionStore> Rows<S> {
             return Found::Other;
         }
         let expires_at = u64::try_from(entry.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
-        match expires_at.checked_sub(now()) {
-            None | Some(0) => Found::Expired,
-            Some(idle) => Found::Session(entry, Terms { version: 0, idle, absolute_at: Some(expires_at), expires_at }),
+        let read_at = now();
+        if expires_at <= read_at {
+            return Found::Expired;
         }
+        let idle = expires_at - read_at;
+        Found::Session(entry, Terms { version: 0, idle, absolute_at: Some(expires_at), expires_at, read_at })
     }
 
     pub(super) fn take_data(&self, entry: &mut Entry) -> Option<Value> {
@@ -212,10 +217,11 @@ impl Place {
 impl Terms {
     /// Those of a new session.
     pub(super) fn new(limits: Limits) -> Self {
-        let absolute_at = limits.absolute.map(|absolute| now() + millis(absolute));
+        let read_at = now();
+        let absolute_at = limits.absolute.map(|absolute| read_at + millis(absolute));
         // Versions start anywhere, so that a session does not have those of one that had its key before.
         let version = rand::random_range(1..1 << 40);
-        Self { version, idle: millis(limits.idle), absolute_at, expires_at: 0 }.renewed()
+        Self { version, idle: millis(limits.idle), absolute_at, expires_at: 0, read_at }.renewed()
     }
 
     /// With the idle limit from now on.
@@ -235,8 +241,7 @@ impl Terms {
 
     /// The session as it is given to the caller.
     pub(super) fn record<T>(&self, data: Arc<T>) -> Record<T> {
-        let now = now();
-        let until = |time: u64| Duration::from_millis(time.saturating_sub(now));
+        let until = |time: u64| Duration::from_millis(time.saturating_sub(self.read_at));
         let idle = Duration::from_millis(self.idle);
         Record::new(data, self.version(), idle, until(self.expires_at), self.absolute_at.map(until))
     }
