@@ -11,6 +11,7 @@ mod counted;
 mod engine;
 mod faults;
 mod full_disk;
+mod latency;
 mod processes;
 mod proxy;
 #[path = "../support/servers.rs"]
