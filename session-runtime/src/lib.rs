@@ -63,7 +63,8 @@
 //!
 //! # Where sessions are kept
 //!
-//! In memory unless told otherwise: [`store::MemoryStore`]. [`store`] lists the others, and says how to write one.
+//! In memory unless told otherwise: [`store::MemoryStore`]. [`store`] lists the others, and says how to write one;
+//! [`choosing_an_engine`] compares them. [`migrating_from_tower_sessions`] is for those who come from there.
 //!
 //! # Security
 //!
@@ -91,6 +92,12 @@ mod transport;
 
 #[doc = include_str!("../docs/security.md")]
 pub mod security {}
+
+#[doc = include_str!("../docs/choosing_an_engine.md")]
+pub mod choosing_an_engine {}
+
+#[doc = include_str!("../docs/migrating_from_tower_sessions.md")]
+pub mod migrating_from_tower_sessions {}
 
 /// What the macros expand to. Not for use by hand; it changes without notice.
 #[doc(hidden)]

@@ -16,6 +16,12 @@ use session_runtime::{SessionData, SessionError, SessionLayer, standard};
 /// The environment variable that names the store of a process of its own.
 const STORE: &str = "ENGINES_APP_STORE";
 
+/// The one that says, in milliseconds, how long its sessions live unused.
+pub const IDLE: &str = "ENGINES_APP_IDLE";
+
+/// How long sessions live unused, unless told otherwise.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counter {
     pub count: u64,
@@ -36,9 +42,15 @@ pub fn router(store: Arc<dyn Store<Counter>>) -> Router {
 }
 
 pub fn router_with(store: Arc<dyn Store<Counter>>, store_timeout: Duration) -> Router {
+    router_for(store, store_timeout, DAY)
+}
+
+/// The counter, whose sessions live for `idle` unused.
+pub fn router_for(store: Arc<dyn Store<Counter>>, store_timeout: Duration, idle: Duration) -> Router {
     let layer = SessionLayer::<Counter>::builder()
         .store(store)
         .secure(false)
+        .session_expire(idle)
         .store_timeout(store_timeout)
         .middleware(standard::lazy_session_middleware)
         .build()
@@ -50,6 +62,7 @@ pub fn router_with(store: Arc<dyn Store<Counter>>, store_timeout: Duration) -> R
         .route("/slow/{millis}", post(slow))
         .route("/rotate", post(async |session: Session| session.rotate().await))
         .route("/logout", post(log_out))
+        .route("/clock", get(clock))
         .layer(layer)
 }
 
@@ -76,6 +89,12 @@ async fn log_out(session: Session) -> Result<StatusCode, SessionError> {
     session.destroy().await.map(|()| StatusCode::OK)
 }
 
+/// The seconds since 1970, as this process sees them.
+async fn clock() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.unwrap().as_secs().to_string()
+}
+
 /// Serves the counter in this process; the address.
 pub async fn serve(store: Arc<dyn Store<Counter>>) -> String {
     serve_router(router(store)).await
@@ -96,7 +115,11 @@ pub struct Process {
 
 impl Process {
     pub fn start(store: &str) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::run(Command::new(std::env::current_exe().unwrap()), store)
+    }
+
+    /// Starts it by way of `command`, which may set more, such as another clock.
+    pub fn run(mut command: Command, store: &str) -> Self {
         command.args(["--exact", "app::process", "--ignored", "--nocapture"]).env(STORE, store);
         Self::spawn(command)
     }
@@ -128,7 +151,9 @@ impl Drop for Process {
 #[ignore = "the other tests run it, as a process of its own"]
 async fn process() {
     let Ok(url) = std::env::var(STORE) else { return };
-    println!("serving at {}", serve(connect(&url).await).await);
+    let idle = std::env::var(IDLE).map_or(DAY, |millis| Duration::from_millis(millis.parse().unwrap()));
+    let router = router_for(connect(&url).await, STORE_TIMEOUT, idle);
+    println!("serving at {}", serve_router(router).await);
     // Ends with the process that started it, whose end closes this input.
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await.unwrap();
     std::process::exit(0);

@@ -4,10 +4,14 @@
 
 mod app;
 mod calls;
+mod clocks;
 mod conformance;
 mod connecting;
+mod counted;
 mod engine;
 mod faults;
+mod full_disk;
+mod latency;
 mod processes;
 mod proxy;
 #[path = "../support/servers.rs"]

@@ -70,6 +70,11 @@ pub fn start_redis_with(options: &[&str]) -> Server {
 
 /// A PostgreSQL server of the caller's own, with one database.
 pub fn start_postgres() -> Server {
+    start_postgres_with(&[])
+}
+
+/// A PostgreSQL server of the caller's own, with further options.
+pub fn start_postgres_with(options: &[&str]) -> Server {
     let newest = newest_postgres();
     let initdb = installed("initdb", &[newest.as_str()]);
     let program = installed("postgres", &[newest.as_str()]);
@@ -87,6 +92,7 @@ pub fn start_postgres() -> Server {
     command.extend(strings(&["-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=200"]));
     // Nothing is synced, since it is the program that is killed, not the machine; and the time zone is far from UTC.
     command.extend(strings(&["-c", "fsync=off", "-c", "timezone=Pacific/Auckland"]));
+    command.extend(strings(options));
     let program = Program { command, user, ready: |server| server.log_says("ready to accept connections") };
     Server::start(port, format!("postgres://app@127.0.0.1:{port}/postgres"), program, folder)
 }
@@ -238,7 +244,7 @@ fn ask(address: SocketAddr, question: &str) -> Option<String> {
 }
 
 /// The path of a program, or a panic with the line that installs it.
-fn installed(program: &str, folders: &[&str]) -> String {
+pub fn installed(program: &str, folders: &[&str]) -> String {
     let path = std::env::var("PATH").unwrap_or_default();
     let places = folders.iter().copied().chain(path.split(':')).map(|folder| Path::new(folder).join(program));
     match places.into_iter().find(|place| place.is_file()) {

@@ -20,6 +20,8 @@ mod memory;
 mod redis;
 #[cfg(feature = "_sql")]
 mod sql;
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
 
 #[doc = include_str!("../../docs/writing_a_store.md")]
 pub mod writing {}
@@ -45,6 +47,8 @@ pub use sql::{Postgres, PostgresStore};
 pub use sql::{Sql, SqlOptions};
 #[cfg(feature = "sqlite")]
 pub use sql::{Sqlite, SqliteStore};
+#[cfg(feature = "tower-sessions")]
+pub use tower_sessions::TowerSessionsStore;
 
 /// How long a request that carries a just-rotated id is told apart from one with an unknown id.
 pub const ROTATION_MARK: Duration = Duration::from_secs(30);

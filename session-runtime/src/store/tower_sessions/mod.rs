@@ -1,0 +1,318 @@
+//! Sessions in any store that was written for tower-sessions.
+//!
+//! 1. Its trait reads, writes and deletes whole records, and has no compare-and-swap. So each change here is a read, a check and a
+//!    write, one after the other for each session, by a lock that the session has while somebody changes it ([`locks`]).
+//! 2. A step that has begun is carried to its end also when its caller gives up: only then may the next one begin, so that no
+//!    write is on its way when a session is deleted.
+//! 3. What a session needs beyond its data lies in its record ([`row`]).
+//!
+//! All that is for one process; what it cannot do for several, [`TowerSessionsStore`] says.
+
+mod locks;
+mod row;
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use serde_core::Serialize;
+use serde_core::de::DeserializeOwned;
+use serde_json::Value;
+use tower_sessions_core::session::Record as Entry;
+use tower_sessions_core::{ExpiredDeletion, SessionStore};
+
+use self::locks::{Guard, Locks};
+use self::row::{Found, Place, Rows, Terms};
+use super::{
+    Created, Key, Limits, Loaded, NewSession, OnUndecodable, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+};
+use crate::maybe_ready::MaybeReady;
+
+/// Sessions in a store that was written for tower-sessions: any `SessionStore` of `tower-sessions-core` 0.14, which is what its Redis,
+/// sqlx, moka, `DynamoDB` and libSQL stores are written for.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use session_runtime::{session, store::TowerSessionsStore};
+/// use tower_sessions_memory_store::MemoryStore;
+///
+/// #[derive(Clone, Default, Serialize, Deserialize)]
+/// struct Visit { pages: u32 }
+///
+/// let layer = session!(<Visit>, store = TowerSessionsStore::new(MemoryStore::default()));
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(|| async {})).layer(layer);
+/// ```
+///
+/// It is for a store that this crate has no other for, and for moving from tower-sessions. Redis and the SQL databases are
+/// served better by their own stores here, which keep every law among many processes, in fewer calls.
+///
+/// # What it keeps, and what it cannot
+///
+/// **Within one process every law holds.** The calls that change a session follow one another, and each is carried to its end, also
+/// when its caller has given up; one that the store does not answer for 30 seconds is given up.
+///
+/// **Among several processes these do not hold**, because the trait has no compare-and-swap and its `save` writes whatever was
+/// there before:
+///
+/// - *No lost update*: of two processes that change a session at the same moment, one may undo the other's change.
+/// - *Delete wins*: a change in one process that was on its way when another deleted the session may bring it back, unless the
+///   store's `save` writes only what is there (its Redis store's does).
+/// - *One commit point of rotation*: two processes that rotate a session at once may each succeed, under two new ids.
+///
+/// *Creating never overwrites* holds among processes as far as the store's `create` inserts only what is absent; those that come with
+/// tower-sessions do, a store that leaves `create` out does not. A `CachingSessionStore` in several processes shows each the past:
+/// a session deleted in one stays alive in the others' caches. Send a client always to the same process, or take another store.
+///
+/// # What lies in a record
+///
+/// The value `session` is the data, as JSON; `session_runtime` is the version and the limits. Other values stay as they are. The
+/// record's id is the beginning of a SHA-256 hash of the session's id, 128 bits as the trait has it. Its `expiry_date` is the second
+/// in which the session expires, or the next; the session itself expires on the millisecond, by the clock of the process. The
+/// trait's dates end with the year 9999, and so do limits (those of its MySQL store end in 2038).
+///
+/// # Calls
+///
+/// Of the other store's operations, some of which are several statements: 1 for a read, 2 for a change, a touch, a deletion and a new
+/// session, 4 for a rotation.
+pub struct TowerSessionsStore<S> {
+    rows: Rows<S>,
+    locks: Arc<Locks>,
+    on_undecodable: OnUndecodable,
+}
+
+/// How long a call of the other store may take before the session's lock is given to the next.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+impl<S: SessionStore> TowerSessionsStore<S> {
+    /// Keeps sessions in `store`.
+    ///
+    /// All the sessions of a process that share a `store` have to share this, or a clone of it: its locks are what keeps the laws.
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        Self { rows: Rows::new(store), locks: Arc::default(), on_undecodable: OnUndecodable::Fail }
+    }
+
+    /// Also takes the sessions that tower-sessions has made: those whose value `key` is the data, which stays under that key. Give
+    /// the layer the cookie's name that tower-sessions used, which is `id` unless it was set.
+    ///
+    /// Such a session ends when tower-sessions would have ended it, used or not, since the record does not say how often its
+    /// date was moved. Rotating it, as a login does, gives it an id of this crate's and keeps that end.
+    ///
+    /// The ids of such sessions stand in the store as they are, as tower-sessions keeps them, until they are rotated: whoever reads
+    /// the store can use them. That is over when the last of them has expired; take this out then.
+    ///
+    /// ```
+    /// use session_runtime::store::TowerSessionsStore;
+    /// use tower_sessions_memory_store::MemoryStore;
+    ///
+    /// // Where handlers of tower-sessions did `session.insert("visit", Visit { .. })`.
+    /// let store = TowerSessionsStore::new(MemoryStore::default()).keep_existing("visit");
+    /// ```
+    #[must_use]
+    pub fn keep_existing(mut self, key: impl Into<String>) -> Self {
+        self.rows.keep_existing(key.into());
+        self
+    }
+
+    /// What a session reads as whose stored data does not fit its type; [`OnUndecodable::Fail`] unless given.
+    #[must_use]
+    pub fn on_undecodable(mut self, answer: OnUndecodable) -> Self {
+        self.on_undecodable = answer;
+        self
+    }
+
+    /// Removes expired sessions every `interval` for as long as the store is there, by the store's own `delete_expired`. One that
+    /// fails does not end it. For stores that do not expire by themselves; call it in a tokio runtime.
+    ///
+    /// That of its Postgres store compares with the local time of the database's session as if it were UTC: where the
+    /// database's time zone is ahead of UTC expired rows stay longer, and where it is behind live sessions are deleted. Keep the
+    /// database in UTC.
+    #[must_use]
+    pub fn sweep_every(self, interval: Duration) -> Self
+    where
+        S: ExpiredDeletion,
+    {
+        tokio::spawn(sweep(Arc::downgrade(&self.rows.store), interval));
+        self
+    }
+
+    /// Runs a step for a session to its end, also when the caller gives up.
+    async fn alone<R, F>(&self, guard: Guard, step: impl FnOnce(Rows<S>) -> F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<R, StoreError>> + Send + 'static,
+    {
+        let step = step(self.rows.clone());
+        let task = tokio::spawn(async move {
+            let _guard = guard;
+            tokio::time::timeout(GIVE_UP, step).await
+        });
+        match task.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(StoreError::unavailable("the store for tower-sessions has not answered for 30 seconds")),
+            Err(_) => Err(StoreError::unavailable("the store for tower-sessions panicked")),
+        }
+    }
+}
+
+async fn sweep<S: ExpiredDeletion>(store: Weak<S>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(store) = store.upgrade() else { return };
+        if let Err(error) = store.delete_expired().await {
+            tracing::warn!(%error, "sweeping expired sessions failed; it is tried again");
+        }
+    }
+}
+
+impl<S> Clone for TowerSessionsStore<S> {
+    fn clone(&self) -> Self {
+        Self { rows: self.rows.clone(), locks: Arc::clone(&self.locks), on_undecodable: self.on_undecodable }
+    }
+}
+
+impl<S> fmt::Debug for TowerSessionsStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TowerSessionsStore").field("on_undecodable", &self.on_undecodable).finish_non_exhaustive()
+    }
+}
+
+impl<S, T> Store<T> for TowerSessionsStore<S>
+where
+    S: SessionStore,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
+        let place = self.rows.place(key);
+        MaybeReady::boxed(async move {
+            let data = encode(&*session.data)?;
+            let guard = self.locks.lock(place).await;
+            self.alone(guard, |rows| create(rows, place, data, session.limits)).await
+        })
+    }
+
+    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
+        let place = self.rows.place(key);
+        MaybeReady::boxed(async move {
+            match self.rows.find(place).await? {
+                Found::Session(mut entry, terms) => self.decode(self.rows.take_data(&mut entry), &terms),
+                Found::Mark => Ok(Loaded::JustRotated),
+                Found::Expired | Found::Nothing | Found::Other => Ok(Loaded::Missing),
+            }
+        })
+    }
+
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
+        let place = self.rows.place(key);
+        MaybeReady::boxed(async move {
+            let data = encode(&*data)?;
+            let guard = self.locks.lock(place).await;
+            self.alone(guard, |rows| replace(rows, place, expected, data)).await
+        })
+    }
+
+    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        let place = self.rows.place(key);
+        MaybeReady::boxed(async move {
+            let guard = self.locks.lock(place).await;
+            self.alone(guard, |rows| touch(rows, place)).await
+        })
+    }
+
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
+        let (old, new) = (self.rows.place(old), self.rows.place(new));
+        MaybeReady::boxed(async move {
+            let data = encode(&*session.data)?;
+            let guard = self.locks.lock_two(old, new).await;
+            self.alone(guard, |rows| rotate(rows, old, new, session.version, data)).await
+        })
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        let place = self.rows.place(key);
+        MaybeReady::boxed(async move {
+            let guard = self.locks.lock(place).await;
+            self.alone(guard, |rows| delete(rows, place)).await
+        })
+    }
+}
+
+impl<S> TowerSessionsStore<S> {
+    fn decode<T: DeserializeOwned>(&self, data: Option<Value>, terms: &Terms) -> Result<Loaded<T>, StoreError> {
+        let data = data.ok_or(()).and_then(|data| serde_json::from_value(data).map_err(drop));
+        match data {
+            Ok(data) => Ok(Loaded::Found(terms.record(Arc::new(data)))),
+            Err(()) if self.on_undecodable == OnUndecodable::StartAfresh => {
+                tracing::warn!("a stored session does not fit its type and is taken for none");
+                Ok(Loaded::Missing)
+            }
+            // What serde says may quote the data.
+            Err(()) => Err(StoreError::data("a value or field of another type than expected, or a field missing")),
+        }
+    }
+}
+
+fn encode<T: Serialize>(data: &T) -> Result<Value, StoreError> {
+    serde_json::to_value(data).map_err(StoreError::data)
+}
+
+async fn create<S: SessionStore>(rows: Rows<S>, place: Place, data: Value, limits: Limits) -> Result<Created, StoreError> {
+    let terms = Terms::new(limits);
+    let entry = rows.entry(place, terms, data);
+    Ok(if rows.insert(place, entry).await? { Created::Created(terms.version()) } else { Created::Exists })
+}
+
+async fn replace<S: SessionStore>(
+    rows: Rows<S>,
+    place: Place,
+    expected: Option<Version>,
+    data: Value,
+) -> Result<Replaced, StoreError> {
+    let Found::Session(mut entry, terms) = rows.find(place).await? else { return Ok(Replaced::Missing) };
+    if expected.is_some_and(|expected| expected != terms.version()) {
+        return Ok(Replaced::Conflict);
+    }
+    let changed = terms.renewed().changed();
+    rows.put(&mut entry, place, changed, Some(data));
+    rows.save(place, &entry).await?;
+    Ok(Replaced::Replaced(changed.version()))
+}
+
+async fn touch<S: SessionStore>(rows: Rows<S>, place: Place) -> Result<bool, StoreError> {
+    let Found::Session(mut entry, terms) = rows.find(place).await? else { return Ok(false) };
+    rows.put(&mut entry, place, terms.renewed(), None);
+    rows.save(place, &entry).await?;
+    Ok(true)
+}
+
+/// Writes the new record, of which nobody knows yet, then the mark over the old one, which is the commit. What fails between the
+/// two leaves a record that nobody can ask for, and that expires.
+async fn rotate<S: SessionStore>(
+    rows: Rows<S>,
+    old: Place,
+    new: Place,
+    expected: Version,
+    data: Value,
+) -> Result<Rotated, StoreError> {
+    let Found::Session(mut entry, terms) = rows.find(old).await? else { return Ok(Rotated::Missing) };
+    if expected != terms.version() {
+        return Ok(Rotated::Conflict);
+    }
+    let changed = terms.renewed().changed();
+    let mut moved = Entry { id: new.id(), data: mem::take(&mut entry.data), expiry_date: entry.expiry_date };
+    rows.put(&mut moved, new, changed, Some(data));
+    if !rows.insert(new, moved).await? {
+        return Ok(Rotated::Exists);
+    }
+    row::mark(&mut entry, old);
+    rows.save(old, &entry).await?;
+    Ok(Rotated::Rotated(changed.version()))
+}
+
+async fn delete<S: SessionStore>(rows: Rows<S>, place: Place) -> Result<bool, StoreError> {
+    let Found::Session(..) = rows.find(place).await? else { return Ok(false) };
+    rows.delete(place).await?;
+    Ok(true)
+}

@@ -1,0 +1,284 @@
+//! What a session is in a record of tower-sessions.
+//!
+//! The value [`TERMS`] says which version the session has and how long it lives; beside it lies its data. Times are milliseconds
+//! since 1970.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+use tower_sessions_core::SessionStore;
+use tower_sessions_core::session::{Id, Record as Entry};
+use tower_sessions_core::session_store::Error;
+
+use crate::store::{Key, Limits, ROTATION_MARK, Record, StoreError, Version};
+
+/// The value of a record that says which version the session has and how long it lives.
+const TERMS: &str = "session_runtime";
+
+/// The value of a record that is the data, unless existing sessions have another.
+const DATA: &str = "session";
+
+/// The records of a store.
+pub(super) struct Rows<S> {
+    pub(super) store: Arc<S>,
+    data: Arc<str>,
+    keeps_existing: bool,
+}
+
+/// Where a session lies in the store.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    id: Id,
+    /// The id is the client's, as tower-sessions has it, rather than a hash.
+    plain: bool,
+}
+
+/// What is found at a place.
+pub(super) enum Found {
+    Session(Entry, Terms),
+    /// The mark of a rotation.
+    Mark,
+    /// What was a session or a mark.
+    Expired,
+    Nothing,
+    /// A record that this place does not lead to.
+    Other,
+}
+
+/// The version of a session, and how long it lives.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    version: u64,
+    idle: u64,
+    absolute_at: Option<u64>,
+    expires_at: u64,
+    /// When it was found that the session lives.
+    read_at: u64,
+}
+
+impl<S: SessionStore> Rows<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self { store: Arc::new(store), data: Arc::from(DATA), keeps_existing: false }
+    }
+
+    pub(super) fn keep_existing(&mut self, data: String) {
+        self.data = Arc::from(data);
+        self.keeps_existing = true;
+    }
+
+    pub(super) fn place(&self, key: Key<'_>) -> Place {
+        if self.keeps_existing
+            && let Ok(id) = key.0.as_str().parse()
+        {
+            return Place { id, plain: true };
+        }
+        let [hash @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = key.sha256();
+        Place { id: Id(i128::from_le_bytes(hash)), plain: false }
+    }
+
+    pub(super) async fn find(&self, place: Place) -> Result<Found, StoreError> {
+        match self.store.load(&place.id).await {
+            Ok(Some(entry)) => Ok(self.read(place, entry)),
+            Ok(None) => Ok(Found::Nothing),
+            Err(error) => Err(place.failed(&error)),
+        }
+    }
+
+    fn read(&self, place: Place, entry: Entry) -> Found {
+        let Some(terms) = entry.data.get(TERMS) else {
+            return self.read_existing(place, entry);
+        };
+        // Else whoever reads a hash in the store could send it as an id.
+        if flag(terms, "plain") != place.plain {
+            return Found::Other;
+        }
+        let Some(expires_at) = number(terms, "expires_at") else { return Found::Other };
+        let read_at = now();
+        if expires_at <= read_at {
+            return Found::Expired;
+        }
+        if flag(terms, "rotated") {
+            return Found::Mark;
+        }
+        match (number(terms, "version"), number(terms, "idle")) {
+            (Some(version), Some(idle)) => {
+                let terms = Terms { version, idle, absolute_at: number(terms, "absolute_at"), expires_at, read_at };
+                Found::Session(entry, terms)
+            }
+            _ => Found::Other,
+        }
+    }
+
+    /// A session that tower-sessions made: it has no version yet, and its end is its absolute limit.
+    fn read_existing(&self, place: Place, entry: Entry) -> Found {
+        if !place.plain || !entry.data.contains_key(&*self.data) {
+            return Found::Other;
+        }
+        let expires_at = u64::try_from(entry.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+        let read_at = now();
+        if expires_at <= read_at {
+            return Found::Expired;
+        }
+        let idle = expires_at - read_at;
+        Found::Session(entry, Terms { version: 0, idle, absolute_at: Some(expires_at), expires_at, read_at })
+    }
+
+    pub(super) fn take_data(&self, entry: &mut Entry) -> Option<Value> {
+        entry.data.remove(&*self.data)
+    }
+
+    /// Writes a session into a record, with new data or those that it has.
+    pub(super) fn put(&self, entry: &mut Entry, place: Place, terms: Terms, data: Option<Value>) {
+        let mut value = Map::new();
+        value.insert("version".to_owned(), terms.version.into());
+        value.insert("idle".to_owned(), terms.idle.into());
+        value.insert("absolute_at".to_owned(), terms.absolute_at.into());
+        write_terms(entry, place, value, terms.expires_at);
+        if let Some(data) = data {
+            entry.data.insert((*self.data).to_owned(), data);
+        }
+    }
+
+    pub(super) fn entry(&self, place: Place, terms: Terms, data: Value) -> Entry {
+        let mut entry = Entry { id: place.id, data: HashMap::new(), expiry_date: SystemTime::UNIX_EPOCH.into() };
+        self.put(&mut entry, place, terms, Some(data));
+        entry
+    }
+
+    /// Inserts a record where there is none, or none that counts.
+    pub(super) async fn insert(&self, place: Place, mut entry: Entry) -> Result<bool, StoreError> {
+        match self.find(place).await? {
+            Found::Session(..) | Found::Mark | Found::Other => return Ok(false),
+            Found::Expired => self.delete(place).await?,
+            Found::Nothing => {}
+        }
+        if self.create(place, &mut entry).await? {
+            return Ok(true);
+        }
+        // Something is in the way that cannot be read: a record that expired and was not swept, or one of this moment.
+        if !matches!(self.find(place).await?, Found::Nothing | Found::Expired) {
+            return Ok(false);
+        }
+        self.delete(place).await?;
+        self.create(place, &mut entry).await
+    }
+
+    /// A store that finds the id taken stores the record under another, which nobody asked for.
+    async fn create(&self, place: Place, entry: &mut Entry) -> Result<bool, StoreError> {
+        self.store.create(entry).await.map_err(|error| place.failed(&error))?;
+        if entry.id == place.id {
+            return Ok(true);
+        }
+        let elsewhere = std::mem::replace(&mut entry.id, place.id);
+        self.store.delete(&elsewhere).await.map_err(|error| place.failed(&error))?;
+        Ok(false)
+    }
+
+    pub(super) async fn save(&self, place: Place, entry: &Entry) -> Result<(), StoreError> {
+        self.store.save(entry).await.map_err(|error| place.failed(&error))
+    }
+
+    pub(super) async fn delete(&self, place: Place) -> Result<(), StoreError> {
+        self.store.delete(&place.id).await.map_err(|error| place.failed(&error))
+    }
+}
+
+/// Makes a record the mark of a rotation.
+pub(super) fn mark(entry: &mut Entry, place: Place) {
+    entry.data.clear();
+    let value = Map::from_iter([("rotated".to_owned(), true.into())]);
+    write_terms(entry, place, value, now() + millis(ROTATION_MARK));
+}
+
+impl<S> Clone for Rows<S> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), data: Arc::clone(&self.data), keeps_existing: self.keeps_existing }
+    }
+}
+
+impl Place {
+    pub(super) const fn id(self) -> Id {
+        self.id
+    }
+
+    /// What a store says is told, unless it may quote the data or an id.
+    fn failed(self, error: &Error) -> StoreError {
+        match error {
+            Error::Encode(_) => StoreError::data("the store for tower-sessions could not encode a record"),
+            Error::Decode(_) => StoreError::data("the store for tower-sessions could not decode a record"),
+            Error::Backend(_) if self.plain => StoreError::unavailable("the store for tower-sessions failed"),
+            Error::Backend(said) => StoreError::unavailable(said.as_str()),
+        }
+    }
+}
+
+impl Terms {
+    /// Those of a new session.
+    pub(super) fn new(limits: Limits) -> Self {
+        let read_at = now();
+        let absolute_at = limits.absolute.map(|absolute| read_at + millis(absolute));
+        // Versions start anywhere, so that a session does not have those of one that had its key before.
+        let version = rand::random_range(1..1 << 40);
+        Self { version, idle: millis(limits.idle), absolute_at, expires_at: 0, read_at }.renewed()
+    }
+
+    /// With the idle limit from now on.
+    pub(super) fn renewed(self) -> Self {
+        let idle_at = now() + self.idle;
+        Self { expires_at: self.absolute_at.map_or(idle_at, |absolute| absolute.min(idle_at)), ..self }
+    }
+
+    /// For other data.
+    pub(super) const fn changed(self) -> Self {
+        Self { version: self.version + 1, ..self }
+    }
+
+    pub(super) const fn version(self) -> Version {
+        Version(self.version)
+    }
+
+    /// The session as it is given to the caller.
+    pub(super) fn record<T>(&self, data: Arc<T>) -> Record<T> {
+        let until = |time: u64| Duration::from_millis(time.saturating_sub(self.read_at));
+        let idle = Duration::from_millis(self.idle);
+        Record::new(data, self.version(), idle, until(self.expires_at), self.absolute_at.map(until))
+    }
+}
+
+fn write_terms(entry: &mut Entry, place: Place, mut terms: Map<String, Value>, expires_at: u64) {
+    terms.insert("expires_at".to_owned(), expires_at.into());
+    if place.plain {
+        terms.insert("plain".to_owned(), true.into());
+    }
+    entry.data.insert(TERMS.to_owned(), Value::Object(terms));
+    // Whole seconds: some stores cut the rest off, others compare dates as text, where a fraction comes before none.
+    let seconds = expires_at.div_ceil(1000).min(LAST_SECOND);
+    entry.expiry_date = (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).into();
+}
+
+/// The end of the year 9999, which is that of the dates.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// The longest limit, some 30 000 years.
+const MAX_MILLIS: u64 = 1_000_000_000_000_000;
+
+/// Whole milliseconds, rounded up so that no limit becomes none.
+fn millis(limit: Duration) -> u64 {
+    u64::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(MAX_MILLIS).min(MAX_MILLIS)
+}
+
+/// By the clock of this process; a clock before 1970 stands at 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(MAX_MILLIS)
+}
+
+fn number(terms: &Value, name: &str) -> Option<u64> {
+    terms.get(name)?.as_u64()
+}
+
+fn flag(terms: &Value, name: &str) -> bool {
+    terms.get(name).and_then(Value::as_bool).unwrap_or(false)
+}

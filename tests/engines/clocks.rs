@@ -1,0 +1,122 @@
+//! How long a session lives, where the program and the database disagree about what time it is.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use session_runtime::store::{MySqlStore, PostgresStore, SqlOptions, Store};
+use sqlx::mysql::MySqlPoolOptions;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::app::{Counter, IDLE, Process, STORE_TIMEOUT, connect, router_for, serve_router};
+use crate::engine::{self, Engine};
+use crate::servers;
+use crate::wire::Client;
+
+/// How long the sessions live unused.
+const LIMIT: Duration = Duration::from_secs(4);
+
+async fn serve_here(store: Arc<dyn Store<Counter>>) -> String {
+    serve_router(router_for(store, STORE_TIMEOUT, LIMIT)).await
+}
+
+/// The counter in a process whose clock is set apart by `offset`, such as `+1h`, and which is in another time zone.
+fn start_apart(engine: &Engine, offset: &str) -> Process {
+    let faketime = servers::installed("faketime", &["/usr/bin"]);
+    let mut command = Command::new(faketime);
+    // The clock that measures durations is left alone, as a wrong time of day leaves it alone.
+    command.args(["-m", "--exclude-monotonic", "-f", offset]).arg(std::env::current_exe().unwrap());
+    command.env("TZ", "Asia/Kolkata").env(IDLE, LIMIT.as_millis().to_string());
+    Process::run(command, &engine.url)
+}
+
+/// A session that `maker` makes lives on in use, seen from everywhere, and ends when it is not used any more.
+async fn lives_for_its_limit<const N: usize>(name: &str, maker: &str, others: [&str; N]) {
+    let mut client = Client::to(maker).await;
+    assert_eq!(client.post("/add").await.body, "1", "{name}");
+    let mut used = Instant::now();
+    let mut everywhere = vec![client.sibling(maker).await];
+    for other in others {
+        everywhere.push(client.sibling(other).await);
+    }
+    for round in 0..4 {
+        tokio::time::sleep(LIMIT / 2).await;
+        let reader = round % everywhere.len();
+        assert_eq!(everywhere[reader].get("/").await.body, "1", "{name}: used {:?} ago, it is still there", used.elapsed());
+        used = Instant::now();
+    }
+    tokio::time::sleep(LIMIT + Duration::from_millis(300)).await;
+    for reader in &mut everywhere {
+        assert_eq!(reader.get("/").await.body, "0", "{name}: used {:?} ago, it is over", used.elapsed());
+    }
+}
+
+async fn apart(engine: Engine, offset: &'static str, seconds: i64) {
+    let name = format!("{engine:?}, the program's clock {offset}");
+    let process = tokio::task::block_in_place(|| start_apart(&engine, offset));
+    let there: i64 = Client::to(&process.address).await.get("/clock").await.body.parse().unwrap();
+    let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().cast_signed();
+    assert!((there - here - seconds).abs() < 10, "{name}: {}", there - here);
+    // A SQLite file has no clock but that of the programs, which are on one machine.
+    if engine.name == "SQLite" {
+        return lives_for_its_limit(&name, &process.address, []).await;
+    }
+    let here = serve_here(connect(&engine.url).await).await;
+    tokio::join!(lives_for_its_limit(&name, &process.address, [&here]), lives_for_its_limit(&name, &here, [&process.address]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_lives_for_its_limit_though_the_programs_clock_is_an_hour_from_the_databases() {
+    let apart = [("+1h", 3600), ("-1h", -3600)]
+        .into_iter()
+        .flat_map(|(offset, seconds)| engine::all().into_iter().map(move |engine| tokio::spawn(apart(engine, offset, seconds))));
+    for task in apart.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+/// A store whose connections are in a time zone of their own.
+async fn postgres_in(zone: &str, table: &str) -> Arc<dyn Store<Counter>> {
+    let set = format!("SET TIME ZONE '{zone}'");
+    let pool = PgPoolOptions::new().after_connect(move |connection, _| {
+        let set = sqlx::AssertSqlSafe(set.clone());
+        Box::pin(async move { sqlx::raw_sql(set).execute(connection).await.map(drop) })
+    });
+    let pool = pool.connect(servers::postgres().url()).await.unwrap();
+    Arc::new(PostgresStore::from_pool(pool, SqlOptions::new().table(table)).await.unwrap())
+}
+
+/// A store whose connections are in a time zone of their own.
+async fn mariadb_in(zone: &str, table: &str) -> Arc<dyn Store<Counter>> {
+    let set = format!("SET time_zone = '{zone}'");
+    let pool = MySqlPoolOptions::new().after_connect(move |connection, _| {
+        let set = sqlx::AssertSqlSafe(set.clone());
+        Box::pin(async move { sqlx::raw_sql(set).execute(connection).await.map(drop) })
+    });
+    let pool = pool.connect(servers::mariadb().url()).await.unwrap();
+    Arc::new(MySqlStore::from_pool(pool, SqlOptions::new().table(table)).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_lives_for_its_limit_whatever_the_time_zones_of_the_server_and_its_clients() {
+    // The server's is Pacific/Auckland.
+    let west = serve_here(postgres_in("America/St_Johns", "zones").await).await;
+    let east = serve_here(postgres_in("Pacific/Kiritimati", "zones").await).await;
+    let server = serve_here(connect(&format!("{}?table=zones", servers::postgres().url())).await).await;
+    let postgres = async {
+        tokio::join!(
+            lives_for_its_limit("PostgreSQL, made in the west", &west, [&east, &server]),
+            lives_for_its_limit("PostgreSQL, made in the east", &east, [&west, &server]),
+        )
+    };
+    let west_too = serve_here(mariadb_in("-11:00", "zones").await).await;
+    let east_too = serve_here(mariadb_in("+05:30", "zones").await).await;
+    let server_too = serve_here(connect(&format!("{}?table=zones", servers::mariadb().url())).await).await;
+    let mariadb = async {
+        tokio::join!(
+            lives_for_its_limit("MariaDB, made in the west", &west_too, [&east_too, &server_too]),
+            lives_for_its_limit("MariaDB, made in the east", &east_too, [&west_too, &server_too]),
+        )
+    };
+    tokio::join!(postgres, mariadb);
+}

@@ -1,0 +1,61 @@
+//! The stores of tower-sessions pass the conformance kit, in one process.
+
+use session_runtime::store::TowerSessionsStore;
+use session_runtime::testing::conformance;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error, Result};
+use tower_sessions::{MemoryStore, SessionStore};
+use tower_sessions_moka_store::MokaStore;
+
+mod stores;
+
+/// Fails, and says so in words that quote the id.
+#[derive(Debug)]
+struct Down;
+
+fn failure<T>(id: Id) -> Result<T> {
+    Err(Error::Backend(format!("no connection for {id}")))
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Down {
+    async fn save(&self, record: &Record) -> Result<()> {
+        failure(record.id)
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        failure(*id)
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        failure(*id)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_memory_store() {
+    let open = async |_: &str| TowerSessionsStore::new(MemoryStore::default());
+    conformance::<String, _>(open).slow().failing(TowerSessionsStore::new(Down)).await;
+    conformance::<Vec<u8>, _>(open).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_memory_store_where_sessions_of_tower_sessions_are_kept() {
+    let open = async |_: &str| TowerSessionsStore::new(MemoryStore::default()).keep_existing("data");
+    conformance::<String, _>(open).failing(TowerSessionsStore::new(Down).keep_existing("data")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_moka_store() {
+    conformance::<String, _>(async |_| TowerSessionsStore::new(MokaStore::new(None))).slow().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_sqlite_store() {
+    conformance::<String, _>(async |_| TowerSessionsStore::new(stores::sqlite().await)).slow().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_sqlite_store_behind_its_moka_store() {
+    conformance::<String, _>(async |_| TowerSessionsStore::new(stores::cached().await)).slow().await;
+}
