@@ -21,7 +21,11 @@ impl fmt::Debug for Engine {
 
 /// Every engine, each with a key prefix or a table that no other test uses.
 pub fn all() -> Vec<Engine> {
-    vec![redis(), sqlite(), postgres(), mariadb()]
+    vec![redis(), redis_cluster(), sqlite(), postgres(), mariadb()]
+}
+
+pub fn redis_cluster() -> Engine {
+    Engine { name: "Redis Cluster", url: format!("{}?key_prefix={}:", servers::redis_cluster().url(), place()) }
 }
 
 pub fn redis() -> Engine {

@@ -4,6 +4,7 @@
 
 mod app;
 mod calls;
+mod cluster;
 mod connecting;
 mod engine;
 mod faults;

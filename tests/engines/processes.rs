@@ -53,6 +53,11 @@ async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_a_redis_cluster() {
+    none_is_lost(engine::redis_cluster()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_sqlite() {
     none_is_lost(engine::sqlite()).await;
 }

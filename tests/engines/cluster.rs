@@ -1,0 +1,190 @@
+//! A Redis Cluster of three masters and three replicas.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use session_runtime::SessionId;
+use session_runtime::store::{Key, Limits, Loaded, NewSession, Rotated};
+
+use crate::app::{Counter, STORE_TIMEOUT, connect, serve};
+use crate::engine;
+use crate::servers::{self, Cluster, Server};
+use crate::wire::Client;
+
+/// What a bounded answer may take beyond the store's timeout.
+const MARGIN: Duration = Duration::from_millis(700);
+
+/// What the masters have been asked for with this command since they started or were told to forget.
+async fn calls(cluster: &Cluster, command: &str) -> u64 {
+    let mut calls = 0;
+    for master in cluster.masters() {
+        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut admin(master).await).await.unwrap();
+        let name = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&name));
+        calls += line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap());
+    }
+    calls
+}
+
+async fn admin(server: &Server) -> redis::aio::MultiplexedConnection {
+    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_is_two_calls_in_a_cluster_and_every_other_operation_one() {
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(Duration::from_secs(15)));
+    let address = serve(connect(&cluster.url()).await).await;
+    // Sends each script to each node.
+    for _ in 0..30 {
+        let mut client = Client::to(&address).await;
+        for path in ["/add", "/add", "/rotate", "/logout"] {
+            assert_eq!(client.post(path).await.status, 200, "{path}");
+        }
+    }
+    let mut client = Client::to(&address).await;
+    let mut before = calls(&cluster, "evalsha").await;
+    let sources = calls(&cluster, "eval").await;
+    let mut count = async |method: &str, path: &str| {
+        assert_eq!(client.send(method, path).await.unwrap().status, 200, "{path}");
+        let after = calls(&cluster, "evalsha").await;
+        after - std::mem::replace(&mut before, after)
+    };
+    assert_eq!(count("GET", "/").await, 0, "no session, no call");
+    assert_eq!(count("POST", "/add").await, 1, "a new session");
+    assert_eq!(count("GET", "/").await, 1, "a read");
+    assert_eq!(count("POST", "/add").await, 2, "a read and a change");
+    assert_eq!(count("POST", "/rotate").await, 3, "a read and a rotation");
+    assert_eq!(count("POST", "/logout").await, 2, "a read and a deletion");
+    assert_eq!(calls(&cluster, "eval").await, sources, "no script was sent again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_spread_over_the_nodes_and_live_as_anywhere_else() {
+    let address = serve(connect(&engine::redis_cluster().url).await).await;
+    for _ in 0..30 {
+        let mut client = Client::to(&address).await;
+        assert_eq!(client.get("/").await.body, "0");
+        assert_eq!(client.post("/add").await.body, "1");
+        let old = client.sibling(&address).await;
+        assert_eq!(client.post("/rotate").await.status, 200);
+        assert_ne!(client.cookie, old.cookie);
+        assert_eq!(client.post("/add").await.body, "2", "the new id has the session");
+        assert_eq!(old.sibling(&address).await.get("/").await.body, "0", "the old id has none");
+        assert_eq!(client.post("/logout").await.status, 200);
+    }
+    let mut client = Client::to(&address).await;
+    for _ in 0..30 {
+        client.cookie = None;
+        client.post("/add").await;
+    }
+    for master in servers::redis_cluster().masters() {
+        let keys: u64 = redis::cmd("DBSIZE").query_async(&mut admin(master).await).await.unwrap();
+        assert!(keys > 0, "the node at {} has none", master.port());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_takes_every_acknowledged_update_with_it() {
+    const ROUNDS: usize = 50;
+    const WRITERS: usize = 4;
+    let address = serve(connect(&engine::redis_cluster().url).await).await;
+    let mut updates = 0;
+    for _ in 0..ROUNDS {
+        let mut user = Client::to(&address).await;
+        user.post("/name/ada").await;
+        let mut writers = Vec::new();
+        for _ in 0..WRITERS {
+            let mut writer = user.sibling(&address).await;
+            writers.push(tokio::spawn(async move {
+                let mut acknowledged = 0;
+                while writer.post("/add").await.status == 200 {
+                    acknowledged += 1;
+                }
+                acknowledged
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(user.post("/rotate").await.status, 200);
+        let mut acknowledged: u64 = 0;
+        for writer in writers {
+            acknowledged += writer.await.unwrap();
+        }
+        assert_eq!(user.get("/").await.body, acknowledged.to_string());
+        updates += acknowledged;
+    }
+    println!("{ROUNDS} rotations under {WRITERS} writers: all of {updates} acknowledged updates came along");
+    assert!(updates > 0);
+}
+
+/// What a client saw while a master was killed.
+#[derive(Default)]
+struct Seen {
+    acknowledged: u64,
+    refused: u64,
+    /// Acknowledged, and not there any more.
+    lost: u64,
+    slowest: Duration,
+    /// From the kill to the last answer that was none.
+    outage: Duration,
+}
+
+/// Adds to a session of its own until it is told to stop.
+async fn load(mut client: Client, killed: Arc<std::sync::OnceLock<Instant>>, stop: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    let mut expected = 1;
+    while !stop.load(Ordering::SeqCst) {
+        let start = Instant::now();
+        let answer = client.post("/add").await;
+        seen.slowest = seen.slowest.max(start.elapsed());
+        if answer.status == 200 {
+            seen.acknowledged += 1;
+            let count: u64 = answer.body.parse().unwrap();
+            // It may be more, where a change was made whose answer was lost.
+            seen.lost += u64::saturating_sub(expected, count);
+            expected = count + 1;
+        } else {
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            seen.refused += 1;
+            seen.outage = killed.get().expect("nothing is refused before the kill").elapsed();
+        }
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_is_killed_under_load_costs_503_within_the_bound_until_its_replica_takes_over() {
+    const CLIENTS: usize = 24;
+    const NODE_TIMEOUT: Duration = Duration::from_secs(2);
+    let mut cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
+    let address = serve(connect(&cluster.url()).await).await;
+    let (killed, stop) = (Arc::new(std::sync::OnceLock::new()), Arc::new(AtomicBool::new(false)));
+    let mut tasks = Vec::new();
+    for _ in 0..CLIENTS {
+        tasks.push(tokio::spawn(load(Client::to(&address).await, Arc::clone(&killed), Arc::clone(&stop))));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    killed.set(Instant::now()).unwrap();
+    cluster.nodes[1].signal("KILL");
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    stop.store(true, Ordering::SeqCst);
+    let (mut all, mut hit) = (Seen::default(), 0);
+    for task in tasks {
+        let seen = task.await.unwrap();
+        hit += usize::from(seen.refused > 0);
+        all.acknowledged += seen.acknowledged;
+        all.refused += seen.refused;
+        all.lost += seen.lost;
+        all.slowest = all.slowest.max(seen.slowest);
+        all.outage = all.outage.max(seen.outage);
+    }
+    println!(
+        "a master of a Redis Cluster killed, node timeout {NODE_TIMEOUT:?}: {} updates acknowledged, {} of them lost; {} answers 503 \
+         to {hit} of {CLIENTS} clients, the slowest answer after {:.1?}, the last 503 {:.1?} after the kill",
+        all.acknowledged, all.lost, all.refused, all.slowest, all.outage
+    );
+    assert!(hit > 0, "the load was on the other nodes");
+    assert!(all.slowest < STORE_TIMEOUT + MARGIN, "{:?}", all.slowest);
+    assert!(all.outage < Duration::from_secs(12), "it is not found again: {:?}", all.outage);
+    tokio::task::block_in_place(|| cluster.nodes[1].stop());
+}
