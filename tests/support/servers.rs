@@ -240,6 +240,7 @@ impl Server {
             echo $server >"$folder/pid"
             read -r _
             kill -TERM $server 2>/dev/null
+            kill -CONT $server 2>/dev/null
             (sleep 10; kill -KILL $server 2>/dev/null) &
             wait $server
             kill $! 2>/dev/null
