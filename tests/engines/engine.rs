@@ -21,7 +21,7 @@ impl fmt::Debug for Engine {
 
 /// Every engine, each with a key prefix or a table that no other test uses.
 pub fn all() -> Vec<Engine> {
-    vec![redis(), redis_cluster(), sqlite(), postgres(), mariadb()]
+    vec![redis(), redis_cluster(), redis_shared_with_fastapi(), sqlite(), postgres(), mariadb()]
 }
 
 pub fn redis_cluster() -> Engine {
@@ -30,6 +30,11 @@ pub fn redis_cluster() -> Engine {
 
 pub fn redis() -> Engine {
     Engine { name: "Redis", url: format!("{}?key_prefix={}:", servers::redis().url(), place()) }
+}
+
+/// In the FastAPI system's layout, on the server that [`servers::fastapi`] uses too.
+pub fn redis_shared_with_fastapi() -> Engine {
+    Engine { name: "Redis, shared with FastAPI", url: format!("{}?fastapi_compatible=true", servers::redis().url()) }
 }
 
 pub fn sqlite() -> Engine {

@@ -7,6 +7,7 @@ mod calls;
 mod cluster;
 mod connecting;
 mod engine;
+mod fastapi;
 mod faults;
 mod processes;
 mod proxy;

@@ -9,7 +9,7 @@ use crate::wire::Client;
 const CLIENTS: usize = 32;
 const INCREMENTS: usize = 10_000;
 
-async fn none_is_lost(engine: Engine) {
+pub async fn none_is_lost(engine: Engine) {
     let processes = [Process::start(&engine.url), Process::start(&engine.url)];
     let mut first = Client::to(&processes[0].address).await;
     assert_eq!(first.get("/").await.body, "0");

@@ -58,6 +58,12 @@ pub fn redis_cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| start_redis_cluster(Duration::from_secs(15)))
 }
 
+/// The counter on the FastAPI system's sessions, with the Redis server that the tests share.
+pub fn fastapi() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| start_fastapi(redis()))
+}
+
 /// A Redis server of the caller's own.
 pub fn start_redis() -> Server {
     start_redis_with(&[])
@@ -72,6 +78,34 @@ pub fn start_redis_with(options: &[&str]) -> Server {
     command.extend(strings(options));
     let program = Program { command, user: None, ready: |server| server.says("PING\r\n", "+PONG") };
     Server::start(port, format!("redis://127.0.0.1:{port}/"), program, folder)
+}
+
+/// The counter on the FastAPI system's sessions, in one process of the caller's own; its URL is that of its pages.
+pub fn start_fastapi(redis: &Server) -> Server {
+    // The system asks for a configuration and a database also where only its sessions are used.
+    const ENVIRONMENT: [&str; 9] = [
+        "DB_DRIVER=sqlite+aiosqlite",
+        "DB_DATABASE=:memory:",
+        "DB_POOL=True",
+        "DB_HOST=",
+        "DB_PORT=",
+        "DB_USERNAME=",
+        "DB_POOL_SIZE=",
+        "DB_MAX_OVERFLOW=",
+        "JWT_SECRET_KEY=not-used-here-but-asked-for-all-the-same",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (python, app) = (root.join("target/fastapi/bin/python"), root.join("tests/engines/fastapi"));
+    assert!(python.is_file(), "the FastAPI system is not installed, and this test needs it. Type: sudo tools/install-servers.sh");
+    let (port, folder) = (free_port(), temporary_folder("fastapi"));
+    std::fs::write(folder.join("config.yaml"), "{}").expect("the temporary folder is writable");
+    let mut command = strings(&["env", "--chdir", &path(&folder), "REDIS_HOST=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1"]);
+    command.push(format!("REDIS_PORT={}", redis.port()));
+    command.extend(strings(&ENVIRONMENT));
+    command.extend(strings(&[&path(&python), "-m", "uvicorn", "--no-access-log", "--app-dir", &path(&app), "app:app", "--port"]));
+    command.push(port.to_string());
+    let program = Program { command, user: None, ready: |server| server.log_says("Application startup complete") };
+    Server::start(port, format!("http://127.0.0.1:{port}"), program, folder)
 }
 
 /// A Redis Cluster of three masters and three replicas.

@@ -96,7 +96,7 @@ impl RedisStore {
     ///
     /// The value is the data as JSON, at the key `session:id:` and **the id itself**: who reads the server's keys can use the
     /// sessions. The type of the data must have the fields of Python's model; each side drops at its next change what it does not
-    /// know. A field that may be missing or `null` is an `Option` here. What Python knows nothing of (the limits, a stamp, the mark
+    /// know. A field that may be missing or `null` is an `Option` here. What Python knows nothing of (the limits, a version, the mark
     /// of a rotation) stands at a second key, `session:beside:{session:id:`id`}`, which Python never asks for: a mark at the value's
     /// key would be a session that it cannot read. Calls per operation are the same.
     ///
@@ -188,11 +188,12 @@ impl Redis {
     }
 
     async fn insert(&self, key: Key<'_>, limits: Limits, data: &[u8]) -> Result<Created, StoreError> {
+        let version = first_version();
         let absolute = limits.absolute.map_or(0, millis);
-        let call = self.call(|scripts| &scripts.create, &[key]).arg(first_stamp());
+        let call = self.call(|scripts| &scripts.create, &[key]).arg(text(version));
         match self.run(&call.number(millis(limits.idle)).number(absolute).arg(data)).await?.as_slice() {
             b"exists" => Ok(Created::Exists),
-            version => Ok(Created::Created(parse_version(version)?)),
+            _ => Ok(Created::Created(version)),
         }
     }
 
@@ -269,8 +270,8 @@ fn millis(limit: Duration) -> u64 {
     u64::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(MAX_MILLIS).min(MAX_MILLIS)
 }
 
-fn first_stamp() -> String {
-    format!("{:06x}{}", 1, random_tag())
+fn first_version() -> Version {
+    Version(1 << TAG_BITS | random_bits())
 }
 
 const TAG_BITS: u32 = 40;

@@ -1,11 +1,11 @@
--- ARGV, after the first: the session's stamp, idle limit, time until the absolute limit or 0, data.
+-- ARGV, after the first: the session's version, idle limit, time until the absolute limit or 0, data.
 -- Its version, or 'exists' where the key is taken.
 if taken(1) then
-    local version, stamp = head(1)
-    return stamp == ARGV[2] and version or 'exists'
+    return head(1) == ARGV[2] and ARGV[2] or 'exists'
 end
 local absolute = tonumber(ARGV[4])
 if absolute > 0 then
     absolute = now() + absolute
 end
-return put(1, ARGV[2], tonumber(ARGV[3]), absolute, ARGV[5])
+put(1, ARGV[2], tonumber(ARGV[3]), absolute, ARGV[5])
+return ARGV[2]

@@ -1,5 +1,5 @@
--- The layout of this crate: a string of four fields of 16 characters, the stamp, idle limit, absolute limit and the time at which
--- the session expires, then its data. Its version is its stamp. The mark of a rotation is a shorter string.
+-- The layout of this crate: a string of four fields of 16 characters, the version, idle limit, absolute limit and the time at which
+-- the session expires, then its data. The mark of a rotation is a shorter string.
 local HEADER = 64
 
 local function taken(n)
@@ -11,8 +11,7 @@ local function head(n)
     if #text < HEADER then
         return nil
     end
-    local stamp = string.sub(text, 1, 16)
-    return stamp, stamp, tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48))
+    return string.sub(text, 1, 16), tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48))
 end
 
 local function stored(n)
@@ -20,11 +19,10 @@ local function stored(n)
     return text, text and redis.call('PTTL', KEYS[n])
 end
 
-local function put(n, stamp, idle, absolute, data)
+local function put(n, version, idle, absolute, data)
     local expires = expiry(idle, absolute)
-    local text = stamp .. digits(idle) .. digits(absolute) .. digits(expires) .. data
+    local text = version .. digits(idle) .. digits(absolute) .. digits(expires) .. data
     redis.call('SET', KEYS[n], text, 'PXAT', last_instant(expires))
-    return stamp
 end
 
 local function renew(n, idle, absolute)

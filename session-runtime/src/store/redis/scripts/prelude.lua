@@ -1,14 +1,14 @@
--- A session has a stamp, an idle limit, the time of its absolute limit (0: none) and data. Limits and times are milliseconds, times
+-- A session has a version, an idle limit, the time of its absolute limit (0: none) and data. Limits and times are milliseconds, times
 -- by this server's clock. How it is kept, a layout says, which follows: for the n-th session that a script is about, it has
 --   taken(n): whether its key is taken, by a session or by the mark of a rotation
---   head(n): its version, stamp, idle and absolute limit, or nothing where there is none
+--   head(n): its version, idle and absolute limit, or nothing where there is none
 --   stored(n): what a load answers: the version, idle and absolute limit and the time of its expiry, each of 16 characters, then the
 --     data; or the mark of a rotation, which is shorter; or nothing. And the milliseconds until it goes.
---   put(n, stamp, idle, absolute, data): keeps it, used just now; its version
+--   put(n, version, idle, absolute, data): keeps it, used just now
 --   renew(n, idle, absolute): keeps it from now on as used just now
 --   remove(n)
 --   leave(n, tag), left(n, tag): puts the mark of a rotation in its place; whether that mark is there
--- A stamp is a count of 6 hex digits and a tag of 10 that the writer drew at random: a command that is sent again because its
+-- A version is a count of 6 hex digits and a tag of 10 that the writer drew at random: a command that is sent again because its
 -- answer was lost finds its own tag and changes nothing.
 local MARK, MARK_MS = 'rotated ', 30000
 
@@ -26,8 +26,8 @@ local function last_instant(expires)
     return string.format('%.0f', expires - 1)
 end
 
-local function next_stamp(stamp, tag)
-    local count = (tonumber(string.sub(stamp, 1, 6), 16) + 1) % 0x1000000
+local function next_version(version, tag)
+    local count = (tonumber(string.sub(version, 1, 6), 16) + 1) % 0x1000000
     return string.format('%06x', count) .. tag
 end
 

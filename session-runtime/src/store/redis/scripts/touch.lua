@@ -1,5 +1,5 @@
 -- 1: renewed. 0: there is none.
-local version, _, idle, absolute = head(1)
+local version, idle, absolute = head(1)
 if not version then
     return 0
 end
