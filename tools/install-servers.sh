@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 missing=""
 command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v openssl >/dev/null || missing="$missing openssl"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"

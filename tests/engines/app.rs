@@ -96,8 +96,13 @@ pub struct Process {
 
 impl Process {
     pub fn start(store: &str) -> Self {
+        Self::start_with(store, [])
+    }
+
+    /// Starts it with further environment variables.
+    pub fn start_with<'a>(store: &str, environment: impl IntoIterator<Item = (&'a str, &'a std::path::Path)>) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "app::process", "--ignored", "--nocapture"]).env(STORE, store);
+        command.args(["--exact", "app::process", "--ignored", "--nocapture"]).env(STORE, store).envs(environment);
         Self::spawn(command)
     }
 

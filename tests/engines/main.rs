@@ -1,6 +1,6 @@
 //! The promises, kept by every engine, on real servers that the tests start for themselves.
 //!
-//! `cargo test --test engines --features all-stores`; what is not installed yet, `tools/install-servers.sh` installs.
+//! `cargo test --test engines --features all-stores,tls`; what is not installed yet, `tools/install-servers.sh` installs.
 
 mod app;
 mod calls;
@@ -14,5 +14,7 @@ mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
 mod sweeping;
+#[cfg(feature = "tls")]
+mod tls;
 mod undecodable;
 mod wire;

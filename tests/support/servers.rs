@@ -80,6 +80,36 @@ pub fn start_redis_with(options: &[&str]) -> Server {
     Server::start(port, format!("redis://127.0.0.1:{port}/"), program, folder)
 }
 
+/// A Redis server of the caller's own that speaks TLS as well, on the port beside it; if wished, it is a cluster of one. Its
+/// certificate, for `localhost` and 127.0.0.1, is of an authority that nobody knows, which is in its folder as `ca.pem`.
+pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
+    let openssl = installed("openssl", &["/usr/bin"]);
+    let folder = temporary_folder("tls");
+    let file = |name: &str| path(&folder.join(name));
+    let [ca, ca_key, certificate, key] = ["ca.pem", "ca.key", "server.pem", "server.key"].map(file);
+    let new = |parts: &[&str]| {
+        let common = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+        run(Command::new(&openssl).args(common).args(parts));
+    };
+    new(&["-subj", "/CN=an authority of the tests", "-keyout", &ca_key, "-out", &ca]);
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let signed = ["-CA", &ca, "-CAkey", &ca_key, "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
+    new(&[&signed[..], &["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]].concat());
+    let (tls_port, bus) = (free_port(), free_port());
+    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
+    let options = ["--tls-auth-clients", "no", "--tls-port", &tls_port.to_string()];
+    let cluster = ["--tls-cluster", "yes", "--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
+    let cluster = if in_cluster { &cluster[..] } else { &[] };
+    let server = start_redis_with(&[&files[..], &options, cluster].concat());
+    std::fs::rename(&ca, server.folder().join("ca.pem")).expect("the temporary folders are on one file system");
+    std::fs::remove_dir_all(&folder).expect("the server has read its files");
+    if in_cluster {
+        server.is_told("CLUSTER ADDSLOTSRANGE 0 16383");
+        until(|| server.asks("CLUSTER INFO\r\n").contains("cluster_state:ok"), || server.log());
+    }
+    (server, tls_port)
+}
+
 /// The counter on the FastAPI system's sessions, in one process of the caller's own; its URL is that of its pages.
 pub fn start_fastapi(redis: &Server) -> Server {
     // The system asks for a configuration and a database also where only its sessions are used.
