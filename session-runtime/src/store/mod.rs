@@ -165,7 +165,7 @@ impl Limits {
 }
 
 /// A number that changes whenever the data does. A session starts with any number, and each change gives it one that it did not
-/// have before.
+/// have before; under one key it grows, so that the session system can tell newer from older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 

@@ -1,4 +1,6 @@
-//! For tests: of handlers that use sessions, and of stores.
+//! For tests: of handlers that use sessions ([`seed`]), and of stores ([`conformance`]).
+
+mod conformance;
 
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::layer::SessionLayer;
 use crate::store::{Created, Key, NewSession};
+
+pub use conformance::{Checked, Conformance, ConformanceData, Outcome, Report, conformance};
 
 /// A session that a test put into a layer's store.
 #[derive(Debug, Clone)]

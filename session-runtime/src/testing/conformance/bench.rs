@@ -1,0 +1,347 @@
+//! What a check works with: handles of a store in a place of the check's own, and the words for what it finds.
+
+use std::error::Error;
+use std::fmt::{self, Debug, Display, Write as _};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{self, Instant};
+
+use super::data::ConformanceData;
+use crate::id::SessionId;
+use crate::store::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+
+/// A session that outlives its check.
+pub(super) const LONG: Limits = Limits { idle: HOUR, absolute: None };
+
+/// How exactly a store is expected to tell the time that is left.
+pub(super) const STEP: Duration = Duration::from_millis(20);
+
+/// The polls after which a call that is not done yet is let be.
+pub(super) const MAX_POLLS: usize = 16;
+
+/// How long a call that was stopped on its way may be in the way of another, before it goes on.
+const HOLD: Duration = Duration::from_millis(20);
+
+/// Why a check did not find its law kept.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// What the store did, and what it should have done.
+    Broken(String),
+    /// The store, or the machine, is too slow for the limits that the check set: it is tried again with longer ones.
+    TooSlow,
+}
+
+pub(super) type Verdict<R = ()> = Result<R, Fault>;
+
+pub(super) fn broken(what: impl Display) -> Fault {
+    Fault::Broken(what.to_string())
+}
+
+/// That the store answered as it should.
+pub(super) fn expect<A: PartialEq + Debug>(when: impl Display, got: A, wanted: A) -> Verdict {
+    if got == wanted {
+        return Ok(());
+    }
+    Err(broken(format_args!("{when} answered {got:?}; it should have answered {wanted:?}")))
+}
+
+/// That something holds.
+pub(super) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(Fault::Broken(otherwise())) }
+}
+
+/// What the panic of a task said.
+pub(super) fn panicked(error: JoinError) -> Fault {
+    let said = error.try_into_panic().ok().and_then(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+    });
+    broken(format_args!("it panicked: {}; a store answers with an error", said.unwrap_or_default()))
+}
+
+/// Runs the calls side by side, each as a task.
+pub(super) async fn at_once<R: Send + 'static>(
+    calls: impl IntoIterator<Item = impl Future<Output = Verdict<R>> + Send + 'static>,
+) -> Verdict<Vec<R>> {
+    let mut tasks: JoinSet<_> = calls.into_iter().collect();
+    let mut answers = Vec::new();
+    while let Some(answer) = tasks.join_next().await {
+        answers.push(answer.map_err(panicked)??);
+    }
+    Ok(answers)
+}
+
+/// What a check works with.
+pub(super) struct Bench<T> {
+    pub(super) store: Handle<T>,
+    /// Another handle to the same sessions: of another process, so to speak, where the store can be shared.
+    pub(super) twin: Handle<T>,
+    /// A store in another place.
+    pub(super) apart: Handle<T>,
+    /// A store that fails, if the caller has one.
+    pub(super) failing: Option<Handle<T>>,
+    /// A rotation may write the row of the new key before it commits.
+    pub(super) two_steps: bool,
+    /// A limit that is long enough for the store to answer a few times, and short enough to wait for.
+    pub(super) unit: Duration,
+}
+
+impl<T> Bench<T> {
+    pub(super) fn handles(&self) -> [&Handle<T>; 2] {
+        [&self.store, &self.twin]
+    }
+}
+
+/// An id that no session has.
+pub(super) fn fresh_id() -> SessionId {
+    id(&format!("{:032x}", rand::random::<u128>()))
+}
+
+pub(super) fn id(text: &str) -> SessionId {
+    SessionId::parse(text).expect("the checks make valid ids")
+}
+
+/// A store as a check uses it: by id and by text, with every error an offence.
+pub(super) struct Handle<T>(pub(super) Arc<dyn Store<T>>);
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ConformanceData> Handle<T> {
+    pub(super) async fn create(&self, id: &SessionId, text: &str, limits: Limits) -> Verdict<Created> {
+        self.create_with(id, T::of_text(text), limits).await
+    }
+
+    pub(super) async fn create_with(&self, id: &SessionId, data: T, limits: Limits) -> Verdict<Created> {
+        answered("create", &[id], self.0.create(Key::of(id), NewSession::new(Arc::new(data), limits)).await)
+    }
+
+    pub(super) async fn load(&self, id: &SessionId) -> Verdict<Loaded<T>> {
+        answered("load", &[id], self.0.load(Key::of(id)).await)
+    }
+
+    pub(super) async fn replace(&self, id: &SessionId, expected: Option<Version>, text: &str) -> Verdict<Replaced> {
+        self.replace_with(id, expected, T::of_text(text)).await
+    }
+
+    pub(super) async fn replace_with(&self, id: &SessionId, expected: Option<Version>, data: T) -> Verdict<Replaced> {
+        answered("replace", &[id], self.0.replace(Key::of(id), expected, Arc::new(data)).await)
+    }
+
+    pub(super) async fn touch(&self, id: &SessionId) -> Verdict<bool> {
+        answered("touch", &[id], self.0.touch(Key::of(id)).await)
+    }
+
+    pub(super) async fn rotate(&self, old: &SessionId, new: &SessionId, session: Record<T>) -> Verdict<Rotated> {
+        answered("rotate", &[old, new], self.0.rotate(Key::of(old), Key::of(new), session).await)
+    }
+
+    pub(super) async fn delete(&self, id: &SessionId) -> Verdict<bool> {
+        answered("delete", &[id], self.0.delete(Key::of(id)).await)
+    }
+
+    pub(super) async fn sweep(&self) -> Verdict<u64> {
+        answered("sweep", &[], self.0.sweep().await)
+    }
+
+    /// What a `load` shows.
+    pub(super) async fn see(&self, id: &SessionId) -> Verdict<Seen> {
+        Ok(match self.load(id).await? {
+            Loaded::Found(record) => Seen::Found(record.data.text().into_owned()),
+            Loaded::Missing => Seen::Missing,
+            Loaded::JustRotated => Seen::JustRotated,
+        })
+    }
+
+    pub(super) async fn expect_seen(&self, when: impl Display + Send, id: &SessionId, wanted: Seen) -> Verdict {
+        expect(format!("{}, load", when.to_string().trim_end_matches(',')), self.see(id).await?, wanted)
+    }
+
+    /// Reads a session that must be there.
+    pub(super) async fn found(&self, when: impl Display + Send, id: &SessionId) -> Verdict<Record<T>> {
+        let other = match self.load(id).await? {
+            Loaded::Found(record) => return Ok(record),
+            Loaded::Missing => "Missing",
+            Loaded::JustRotated => "JustRotated",
+        };
+        let when = when.to_string();
+        let when = when.trim_end_matches(',');
+        Err(broken(format_args!("{when}, load answered {other}; it should have found the session")))
+    }
+
+    /// Reads a session that must be there unless `limit` has passed since a moment before it was renewed.
+    pub(super) async fn found_within(
+        &self,
+        when: impl Display + Send,
+        id: &SessionId,
+        since: Instant,
+        limit: Duration,
+    ) -> Verdict<Record<T>> {
+        let found = self.found(when, id).await;
+        if found.is_err() && since.elapsed() + STEP >= limit {
+            return Err(Fault::TooSlow);
+        }
+        found
+    }
+
+    /// A new session.
+    pub(super) async fn new_session(&self, text: &str, limits: Limits) -> Verdict<(SessionId, Version)> {
+        let id = fresh_id();
+        let version = self.created(&id, text, limits).await?;
+        Ok((id, version))
+    }
+
+    pub(super) async fn created(&self, id: &SessionId, text: &str, limits: Limits) -> Verdict<Version> {
+        match self.create(id, text, limits).await? {
+            Created::Created(version) => Ok(version),
+            Created::Exists => Err(broken("create at a key that is free answered Exists; it should have created the session")),
+        }
+    }
+
+    pub(super) async fn replaced(&self, id: &SessionId, expected: Option<Version>, text: &str) -> Verdict<Version> {
+        match self.replace(id, expected, text).await? {
+            Replaced::Replaced(version) => Ok(version),
+            other => Err(broken(format_args!(
+                "replace of a session that is there{} answered {other:?}; it should have replaced the data",
+                if expected.is_some() { ", at its version," } else { ", at any version," }
+            ))),
+        }
+    }
+
+    pub(super) async fn rotated(&self, old: &SessionId, new: &SessionId, session: Record<T>) -> Verdict<Version> {
+        match self.rotate(old, new, session).await? {
+            Rotated::Rotated(version) => Ok(version),
+            other => Err(broken(format_args!(
+                "rotate of a session that is there, at its version, to a free key answered {other:?}; it should have moved it"
+            ))),
+        }
+    }
+}
+
+/// A store's answer; its errors are offences, the more so if they show an id.
+pub(super) fn answered<R>(operation: &str, ids: &[&SessionId], result: Result<R, StoreError>) -> Verdict<R> {
+    result.map_err(|error| match shows_id(&error, ids) {
+        true => broken(format_args!("{operation} failed, and its error shows the raw id; no error may")),
+        false => broken(format_args!("{operation} failed: {}", with_causes(&error))),
+    })
+}
+
+/// Whether anything that can be read of an error holds an id. Ids that are short enough to stand there by chance do not count.
+pub(super) fn shows_id(error: &StoreError, ids: &[&SessionId]) -> bool {
+    let said = format!("{error:?} {}", with_causes(error));
+    ids.iter().any(|id| id.as_str().len() >= 16 && said.contains(id.as_str()))
+}
+
+fn with_causes(error: &StoreError) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(said, ": {error}");
+        cause = error.source();
+    }
+    said
+}
+
+/// The session with other data, as a caller of `rotate` changes it.
+pub(super) fn with_text<T: ConformanceData>(record: &Record<T>, text: &str) -> Record<T> {
+    Record { data: Arc::new(T::of_text(text)), ..record.clone() }
+}
+
+/// What stands at a key.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Seen {
+    Found(String),
+    Missing,
+    JustRotated,
+}
+
+impl Seen {
+    pub(super) fn found(text: &str) -> Self {
+        Self::Found(text.to_owned())
+    }
+}
+
+impl Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(text) => write!(f, "Found({})", brief(text)),
+            Self::Missing => f.write_str("Missing"),
+            Self::JustRotated => f.write_str("JustRotated"),
+        }
+    }
+}
+
+/// A text as a report shows it.
+pub(super) fn brief(text: &str) -> String {
+    let start: String = text.chars().take(40).collect();
+    if start.len() == text.len() { format!("{text:?}") } else { format!("{start:?} and so on, {} bytes", text.len()) }
+}
+
+/// Polls a call `times` at most, and leaves it there.
+pub(super) async fn polled<F: Future + Unpin>(future: &mut F, times: usize) -> Option<F::Output> {
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match std::pin::Pin::new(&mut *future).poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Starts one call, stops it after some polls, makes another, and then lets the first one go on. Whether it was still under way
+/// comes with the answers.
+pub(super) async fn overtaken<A: Future, B: Future>(late: A, polls: usize, other: B) -> (A::Output, B::Output, bool) {
+    let (mut late, mut other) = (pin!(late), pin!(other));
+    let early = polled(&mut late, polls).await;
+    let under_way = early.is_none();
+    match time::timeout(HOLD, &mut other).await {
+        Ok(other) => {
+            let late = match early {
+                Some(late) => late,
+                None => late.await,
+            };
+            (late, other, under_way)
+        }
+        // The other waits for what the first one holds.
+        Err(_) => {
+            let mut late_answer = early;
+            let mut other_answer = None;
+            poll_fn(|context| {
+                if late_answer.is_none()
+                    && let Poll::Ready(answer) = late.as_mut().poll(context)
+                {
+                    late_answer = Some(answer);
+                }
+                if other_answer.is_none()
+                    && let Poll::Ready(answer) = other.as_mut().poll(context)
+                {
+                    other_answer = Some(answer);
+                }
+                match (late_answer.take(), other_answer.take()) {
+                    (Some(late), Some(other)) => Poll::Ready((late, other, under_way)),
+                    (late, other) => {
+                        (late_answer, other_answer) = (late, other);
+                        Poll::Pending
+                    }
+                }
+            })
+            .await
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The checks, each with the law that it checks.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::bench::{Bench, Verdict};
+use super::data::ConformanceData;
+use super::{changing, creating, deleting, expiring, failing, keeping, rotating};
+
+/// A check, and why it does not run unless asked for.
+pub(super) struct Check<T> {
+    pub(super) name: &'static str,
+    pub(super) law: &'static str,
+    pub(super) run: fn(Bench<T>) -> Running,
+}
+
+type Running = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// The checks that wait so long that they run only when asked for.
+pub(super) const SLOW: &[(&str, &str)] = &[("a_mark_goes_after_30_s", "it takes 30 seconds; `slow()` turns it on")];
+
+macro_rules! checks {
+    ($($file:ident: $($name:ident: $law:literal,)*;)*) => {
+        pub(super) fn all<T: ConformanceData>() -> Vec<Check<T>> {
+            vec![$($(Check { name: stringify!($name), law: $law, run: |bench| Box::pin($file::$name(bench)) }),*),*]
+        }
+    };
+}
+
+checks! {
+    creating:
+        a_new_session_is_found_as_it_was_given: "what create was given is what load finds",
+        create_never_overwrites: "creating inserts where the key is absent",;
+    changing:
+        compare_and_swap: "a change replaces the data only at the version that was read",
+        parallel_changes_lose_none: "N parallel changes that each add one add N",
+        a_change_never_creates: "a change never brings back what is gone",
+        a_set_replaces_at_any_version: "a change with no expected version replaces whatever is there",
+        versions_grow_with_each_change: "each change gives the session a version that it never had, greater than those before under its key",
+        a_touch_leaves_data_and_version: "touching renews the idle limit and changes nothing else",
+        a_touch_never_creates: "touching never brings back what is gone",;
+    deleting:
+        delete_wins: "nothing that comes after a delete brings the session back",
+        delete_is_idempotent: "deleting what is gone is no error, and says that there was nothing",
+        delete_wins_over_what_is_under_way: "nothing that was under way during a delete brings the session back",
+        every_handle_sees_a_change_at_once: "when a call has answered, every handle sees what it did; no cache is behind",;
+    expiring:
+        the_idle_limit_ends_at_the_instant: "at the instant of expiry a session is expired, in every operation",
+        the_absolute_limit_ends_at_the_instant: "at the instant of expiry a session is expired, in every operation",
+        sub_second_limits_are_kept: "a limit below a second is kept, and none is so short that it becomes endless",
+        huge_limits_saturate: "a limit that is too long to be kept becomes the longest that can be",
+        use_renews_the_idle_limit: "replace, touch and rotate renew the idle limit",
+        a_load_renews_nothing: "reading does not renew a session",
+        the_absolute_limit_holds_through_use: "nothing moves the absolute limit",
+        limits_stick_to_their_session: "the limits stick to their session through every change and rotation",;
+    rotating:
+        a_rotation_moves_the_session: "before a rotation only the old key works, after it only the new one",
+        a_rotation_needs_a_session: "what is gone is not rotated",
+        a_rotation_needs_the_version: "a rotation moves the session only at the version that was read",
+        a_rotation_never_overwrites: "a rotation inserts where the new key is absent, or changes nothing",
+        of_parallel_rotations_one_wins: "of rotations of one session at once exactly one wins",
+        a_rotation_commits_once: "a rotation has one commit: wherever it is stopped, exactly one of the keys works",
+        a_rotation_leaves_a_mark: "a rotation leaves a mark at the old key, which no operation takes away",
+        a_mark_outlives_its_session: "a mark stays its own time, whatever becomes of the session",
+        a_mark_goes_after_30_s: "a mark stays 30 seconds, and then the key is free",;
+    keeping:
+        special_data_is_kept: "data is kept to the byte",
+        a_mebibyte_of_data_is_kept: "data of 1 MiB is kept to the byte",
+        ids_are_told_apart: "each valid id, of 1 to 256 bytes, is a key of its own",
+        places_are_apart: "stores in different places do not see each other's sessions",
+        a_sweep_removes_only_what_expired: "a sweep removes what expired and nothing else",;
+    failing:
+        a_call_whose_answer_was_lost_is_done_once: "a call that is repeated because its answer was lost is done once",
+        a_call_that_is_stopped_is_done_or_not: "a call that is stopped on its way is done or not done, and is in nobody's way",
+        stopped_changes_are_done_once_or_not_at_all: "a change that is stopped on its way is done once or not at all",
+        errors_show_no_id: "an outage is an error within a bounded time, and no error shows a raw id",;
+}

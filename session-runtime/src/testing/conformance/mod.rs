@@ -1,0 +1,232 @@
+//! The laws of a store as checks that run against any.
+//!
+//! [`conformance`] is what a user calls. [`checks`] is the table of the checks; they are in files by what they are about, each
+//! a function that is given a [`Bench`](bench::Bench) and says what it found.
+
+mod bench;
+mod changing;
+mod checks;
+mod creating;
+mod data;
+mod deleting;
+mod expiring;
+mod failing;
+mod keeping;
+mod report;
+mod rotating;
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time;
+
+use self::bench::{Bench, Fault, Handle};
+use self::checks::{Check, SLOW};
+pub use self::data::ConformanceData;
+pub use self::report::{Checked, Outcome, Report};
+use crate::store::Store;
+
+/// The first limit that is waited for; it grows threefold each time that it turns out to be too short for the store.
+const UNIT: Duration = Duration::from_millis(240);
+const ATTEMPTS: usize = 4;
+
+/// How long a check may take. The slowest one waits for as long as the mark of a rotation stays.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Checks that a store keeps the laws of [`Store`](crate::store::Store#the-laws). Awaiting it runs every check and panics with the
+/// [`Report`] where a law is broken: it names each one, and says what the store did and what it should have done.
+///
+/// `open` opens a store at a place of its own: it is given a name that it was not given before (a letter, then up to 40 lowercase
+/// letters, digits and `_`), for the table, the key prefix or the file of that store. A store in memory is a new one each
+/// time and ignores the name. `open` is called some 80 times; a store that it gave is dropped when its check is done.
+///
+/// ```
+/// use session_runtime::store::MemoryStore;
+/// use session_runtime::testing::conformance;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// conformance(async |_| MemoryStore::<String>::new()).await;
+/// # }
+/// ```
+///
+/// A store that processes share is opened by name, and says so:
+///
+/// ```no_run
+/// # #[cfg(feature = "redis")] async fn check() {
+/// use session_runtime::store::RedisStore;
+/// use session_runtime::testing::conformance;
+///
+/// conformance::<String, _>(async |place| {
+///     RedisStore::connect("redis://127.0.0.1/").await.unwrap().key_prefix(place)
+/// })
+/// .shared()
+/// .await;
+/// # }
+/// ```
+///
+/// The data is a `String` or a `Vec<u8>`, or another [`ConformanceData`]; a store that takes several is told which by
+/// `conformance::<String, _>(..)`.
+///
+/// It waits for limits to end, in all some five seconds. A store that goes by tokio's clock may be checked with that paused
+/// (`#[tokio::test(start_paused = true)]`), which takes no time at all, and hits the instant of expiry exactly. Where the store is too
+/// slow for the limits that are waited for, longer ones are tried before that is held against it.
+pub fn conformance<'a, T, S>(open: impl AsyncFn(&str) -> S + 'a) -> Conformance<'a, T>
+where
+    T: ConformanceData,
+    S: Store<T>,
+{
+    let open = Rc::new(open);
+    Conformance {
+        open: Box::new(move |place| {
+            let open = Rc::clone(&open);
+            Box::pin(async move { Arc::new(open(&place).await) as Arc<dyn Store<T>> })
+        }),
+        is_shared: false,
+        is_slow: false,
+        two_steps: false,
+        failing: None,
+        skipped: Vec::new(),
+    }
+}
+
+/// The checks of one kind of store, to be awaited; made by [`conformance`].
+#[must_use = "the checks run when they are awaited"]
+pub struct Conformance<'a, T> {
+    open: Box<Open<'a, T>>,
+    is_shared: bool,
+    is_slow: bool,
+    two_steps: bool,
+    failing: Option<Arc<dyn Store<T>>>,
+    skipped: Vec<(&'static str, String)>,
+}
+
+type Open<'a, T> = dyn Fn(String) -> Pin<Box<dyn Future<Output = Arc<dyn Store<T>>> + 'a>> + 'a;
+
+impl<T: ConformanceData> Conformance<'_, T> {
+    /// Two stores that are opened at one place have the same sessions, as two processes would that share them: half of the calls
+    /// then go through a second store. Otherwise the store itself takes its part.
+    pub const fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self
+    }
+
+    /// Runs the checks too that take long: 30 seconds, for the mark of a rotation to go.
+    pub const fn slow(mut self) -> Self {
+        self.is_slow = true;
+        self
+    }
+
+    /// The store rotates in two steps, because the keys may be on different machines: the row of the new key, which nobody knows
+    /// yet, is written before the commit. A rotation that is stopped between them may leave it there.
+    pub const fn rotates_in_two_steps(mut self) -> Self {
+        self.two_steps = true;
+        self
+    }
+
+    /// A store of the same kind whose every call fails, because its server was stopped, say, for the check that failing is an
+    /// error, comes in time and shows no id.
+    pub fn failing(mut self, store: impl Store<T>) -> Self {
+        self.failing = Some(Arc::new(store));
+        self
+    }
+
+    /// Runs one check alone, while a store is made to keep its law.
+    ///
+    /// # Panics
+    ///
+    /// Where no check has this name.
+    pub fn only(mut self, check: &str) -> Self {
+        let name = self::name::<T>(check);
+        let others = checks::all::<T>().into_iter().map(|known| known.name).filter(|other| *other != name);
+        self.skipped = others.map(|other| (other, format!("{name} alone was asked for"))).collect();
+        self
+    }
+
+    /// Leaves a check out. The report says so, with the reason.
+    ///
+    /// # Panics
+    ///
+    /// Where no check has this name.
+    pub fn skip(mut self, check: &str, reason: impl Into<String>) -> Self {
+        self.skipped.push((self::name::<T>(check), reason.into()));
+        self
+    }
+
+    /// Runs every check and gives what they found, whether laws are broken or not.
+    pub async fn report(&self) -> Report {
+        let mut checks = Vec::new();
+        for check in checks::all::<T>() {
+            let outcome = match self.why_not(check.name) {
+                Some(reason) => Outcome::NotRun(reason),
+                None => self.outcome(&check).await,
+            };
+            checks.push(Checked { name: check.name, law: check.law, outcome });
+        }
+        Report { checks }
+    }
+
+    fn why_not(&self, name: &str) -> Option<String> {
+        let skipped = self.skipped.iter().find(|(skipped, _)| *skipped == name).map(|(_, reason)| reason.clone());
+        let slow = SLOW.iter().filter(|_| !self.is_slow).find(|(slow, _)| *slow == name);
+        let needs = (name == "errors_show_no_id" && self.failing.is_none()).then(|| {
+            "it takes a store that fails; `failing(store)` gives it one. No error of the other checks showed an id".into()
+        });
+        skipped.or_else(|| slow.map(|(_, reason)| (*reason).to_owned())).or(needs)
+    }
+
+    async fn outcome(&self, check: &Check<T>) -> Outcome {
+        let mut unit = UNIT;
+        for _ in 0..ATTEMPTS {
+            let mut task = tokio::spawn((check.run)(self.bench(unit).await));
+            let Ok(joined) = time::timeout(PATIENCE, &mut task).await else {
+                task.abort();
+                return Outcome::Broken(format!("the store had not answered every call after {PATIENCE:?}"));
+            };
+            match joined.unwrap_or_else(|panic| Err(bench::panicked(panic))) {
+                Ok(()) => return Outcome::Kept,
+                Err(Fault::Broken(what)) => return Outcome::Broken(what),
+                Err(Fault::TooSlow) => unit *= 3,
+            }
+        }
+        Outcome::Broken(format!("the store does not answer a few calls within {:?}, a limit that the check waited for", unit / 3))
+    }
+
+    async fn bench(&self, unit: Duration) -> Bench<T> {
+        let place = place();
+        let store = (self.open)(place.clone()).await;
+        let twin = if self.is_shared { (self.open)(place).await } else { Arc::clone(&store) };
+        let apart = (self.open)(self::place()).await;
+        let failing = self.failing.clone().map(Handle);
+        Bench { store: Handle(store), twin: Handle(twin), apart: Handle(apart), failing, two_steps: self.two_steps, unit }
+    }
+}
+
+/// The name of a check, if there is one.
+fn name<T: ConformanceData>(check: &str) -> &'static str {
+    let name = checks::all::<T>().into_iter().map(|known| known.name).find(|name| *name == check);
+    name.unwrap_or_else(|| panic!("there is no check with the name {check:?}"))
+}
+
+/// A name that nobody used before.
+fn place() -> String {
+    format!("conformance_{:016x}", rand::random::<u64>())
+}
+
+impl<'a, T: ConformanceData> IntoFuture for Conformance<'a, T> {
+    type Output = ();
+    type IntoFuture = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.report().await.assert() })
+    }
+}
+
+impl<T> fmt::Debug for Conformance<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conformance").field("shared", &self.is_shared).field("slow", &self.is_slow).finish_non_exhaustive()
+    }
+}

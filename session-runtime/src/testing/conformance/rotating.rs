@@ -1,0 +1,230 @@
+//! A rotation moves a session in one commit, and leaves a mark.
+
+use tokio::time::{self, Instant};
+
+use super::bench::{
+    Bench, HOUR, Handle, LONG, MAX_POLLS, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, polled, with_text,
+};
+use super::data::ConformanceData;
+use crate::SessionId;
+use crate::store::{Created, Limits, ROTATION_MARK, Replaced, Rotated, Version};
+
+pub(super) async fn a_rotation_moves_the_session<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    for (rotating, other) in [(&bench.store, &bench.twin), (&bench.twin, &bench.store)] {
+        let ((old, _), new) = (rotating.new_session("data", LONG).await?, fresh_id());
+        other.expect_seen("before rotate, at the new key", &new, Seen::Missing).await?;
+        let record = other.found("before rotate", &old).await?;
+        let version = rotating.rotated(&old, &new, with_text(&record, "changed")).await?;
+        for handle in [rotating, other] {
+            handle.expect_seen("after rotate, at the old key", &old, Seen::JustRotated).await?;
+            let moved = handle.found("after rotate, at the new key", &new).await?;
+            expect("after rotate with changed data, the data that load found, which", &*moved.data.text(), "changed")?;
+            expect("after rotate, the version that load found, other than the answer's,", moved.version, version)?;
+        }
+        // It is a session as any other: it changes, moves on, and ends.
+        let version = other.replaced(&new, Some(version), "changed again").await?;
+        let (newer, record) = (fresh_id(), other.found("after replace", &new).await?);
+        expect("after replace of a rotated session, the version that load found", record.version, version)?;
+        rotating.rotated(&new, &newer, record).await?;
+        expect("delete of a session that was rotated", other.delete(&newer).await?, true)?;
+        rotating.expect_seen("after delete of a session that was rotated", &newer, Seen::Missing).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_rotation_needs_a_session<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let (gone, _) = bench.store.new_session("data", LONG).await?;
+    let record = bench.store.found("after create", &gone).await?;
+    bench.store.delete(&gone).await?;
+    let (moved, _) = bench.store.new_session("data", LONG).await?;
+    let moved_record = bench.store.found("after create", &moved).await?;
+    bench.store.rotated(&moved, &fresh_id(), moved_record.clone()).await?;
+    let cases = [
+        ("a deleted session", gone, record.clone()),
+        ("a session that never was", fresh_id(), record),
+        ("a mark", moved, moved_record),
+    ];
+    for (what, old, record) in cases {
+        let new = fresh_id();
+        expect(format!("rotate of {what}"), bench.twin.rotate(&old, &new, record).await?, Rotated::Missing)?;
+        bench.store.expect_seen(format!("after rotate of {what}, at the new key"), &new, Seen::Missing).await?;
+        bench.store.created(&new, "created", LONG).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_rotation_needs_the_version<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let ((old, first), new) = (bench.store.new_session("first", LONG).await?, fresh_id());
+    let stale = bench.store.found("after create", &old).await?;
+    let version = bench.twin.replaced(&old, Some(first), "second").await?;
+    let answer = bench.store.rotate(&old, &new, with_text(&stale, "stale")).await?;
+    expect("rotate at a version that the session does not have", answer, Rotated::Conflict)?;
+    bench.store.expect_seen("after a conflict, at the new key", &new, Seen::Missing).await?;
+    let record = bench.store.found("after a conflict, at the old key", &old).await?;
+    expect("after a conflict, the data that load found, which", &*record.data.text(), "second")?;
+    expect("after a conflict, the version that load found, which", record.version, version)
+}
+
+pub(super) async fn a_rotation_never_overwrites<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let (old, version) = bench.store.new_session("mine", LONG).await?;
+    let (taken, taken_version) = bench.store.new_session("another's", Limits::new(HOUR / 2, None)).await?;
+    let (moved, _) = bench.store.new_session("moved", LONG).await?;
+    let record = bench.store.found("after create", &moved).await?;
+    bench.store.rotated(&moved, &fresh_id(), record).await?;
+
+    for (what, key) in [("a taken key", taken), ("the key of a mark", moved)] {
+        let record = bench.twin.found("after create", &old).await?;
+        expect(format!("rotate to {what}"), bench.twin.rotate(&old, &key, record).await?, Rotated::Exists)?;
+        let record = bench.store.found(format!("after rotate to {what}, at the old key"), &old).await?;
+        expect(format!("after rotate to {what}, the data at the old key"), &*record.data.text(), "mine")?;
+        expect(format!("after rotate to {what}, the version at the old key"), record.version, version)?;
+    }
+    let record = bench.store.found("after another session was rotated to its key", &taken).await?;
+    expect("after rotate to a taken key, the data there", &*record.data.text(), "another's")?;
+    expect("after rotate to a taken key, the version there", record.version, taken_version)?;
+    bench.store.expect_seen("after rotate to the key of a mark", &moved, Seen::JustRotated).await
+}
+
+pub(super) async fn of_parallel_rotations_one_wins<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    for _ in 0..3 {
+        let (old, _) = bench.store.new_session("data", LONG).await?;
+        let record = bench.store.found("after create", &old).await?;
+        let rotations = (0..8).map(|number| {
+            let (handle, record, new) = (bench.handles()[number % 2].clone(), record.clone(), fresh_id());
+            async move { Ok((new, handle.rotate(&old, &new, record).await?)) }
+        });
+        let mut winners = 0;
+        for (new, answer) in at_once(rotations).await? {
+            let seen = bench.store.see(&new).await?;
+            let wanted = match answer {
+                Rotated::Rotated(_) => Seen::found("data"),
+                Rotated::Missing | Rotated::Conflict => Seen::Missing,
+                Rotated::Exists => return Err(broken("rotate to a free key, beside others, answered Exists")),
+            };
+            winners += usize::from(wanted != Seen::Missing);
+            expect(format!("of 8 rotations at once, at the new key of one that answered {answer:?}, load"), seen, wanted)?;
+        }
+        ensure(winners == 1, || {
+            format!("of 8 rotations of one session at once {winners} answered Rotated; exactly one should have")
+        })?;
+        bench.store.expect_seen("after 8 rotations at once, at the old key", &old, Seen::JustRotated).await?;
+    }
+    Ok(())
+}
+
+/// Stops a rotation for good after each of its polls: its caller went away.
+pub(super) async fn a_rotation_commits_once<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let mut left = Vec::new();
+    for polls in 0..MAX_POLLS {
+        let ((old, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
+        let record = bench.store.found("after create", &old).await?;
+        let done = {
+            let mut rotation = Box::pin(bench.store.rotate(&old, &new, record));
+            polled(&mut rotation, polls).await.transpose()?.is_some()
+        };
+        one_of_two_keys_works(&bench, polls, &old, &new).await?;
+        left.push((polls, old, new));
+        if done {
+            break;
+        }
+    }
+    // What a server was asked to do, it may have done after all.
+    time::sleep(STEP).await;
+    for (polls, old, new) in left {
+        one_of_two_keys_works(&bench, polls, &old, &new).await?;
+        if let Seen::Found(_) = bench.twin.see(&old).await? {
+            let (newer, record) = (fresh_id(), bench.twin.found("after a rotation that was stopped", &old).await?);
+            bench.twin.rotated(&old, &newer, record).await?;
+            one_of_two_keys_works(&bench, polls, &old, &newer).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn one_of_two_keys_works<T: ConformanceData>(bench: &Bench<T>, polls: usize, old: &SessionId, new: &SessionId) -> Verdict {
+    let mut states = Vec::new();
+    for handle in bench.handles() {
+        let mut state = (handle.see(old).await?, handle.see(new).await?);
+        if matches!(state, (Seen::Found(_), Seen::Found(_))) {
+            // It may have been committed between the two looks.
+            state.0 = handle.see(old).await?;
+        }
+        let before = matches!(state, (Seen::Found(_), Seen::Missing));
+        let undisclosed = bench.two_steps && matches!(state, (Seen::Found(_), Seen::Found(_)));
+        let after = matches!(state, (Seen::JustRotated, Seen::Found(_)));
+        ensure(before || undisclosed || after, || {
+            format!(
+                "after a rotation that was stopped at poll {polls}, load answered {:?} at the old key and {:?} at the new one; \
+                 either the old one holds the session and the new one is Missing, or the old one is JustRotated and the new one \
+                 holds it",
+                state.0, state.1
+            )
+        })?;
+        states.push(after);
+    }
+    ensure(states[0] <= states[1], || {
+        format!("after a rotation that was stopped at poll {polls}, one handle saw it done, and another one later did not")
+    })
+}
+
+pub(super) async fn a_rotation_leaves_a_mark<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let (moved, _) = bench.store.new_session("data", LONG).await?;
+    let record = bench.store.found("after create", &moved).await?;
+    bench.store.rotated(&moved, &fresh_id(), record.clone()).await?;
+    for handle in bench.handles() {
+        handle.expect_seen("after rotate, at the old key", &moved, Seen::JustRotated).await?;
+        expect("create at the key of a mark", handle.create(&moved, "new", LONG).await?, Created::Exists)?;
+        expect("delete at the key of a mark", handle.delete(&moved).await?, false)?;
+        expect("touch at the key of a mark", handle.touch(&moved).await?, false)?;
+        for expected in [None, Some(record.version), Some(Version(0))] {
+            let answer = handle.replace(&moved, expected, "late").await?;
+            expect("replace at the key of a mark", answer, Replaced::Missing)?;
+        }
+        let answer = handle.rotate(&moved, &fresh_id(), record.clone()).await?;
+        expect("rotate at the key of a mark", answer, Rotated::Missing)?;
+        handle.sweep().await?;
+        handle.expect_seen("after every operation at the key of a mark", &moved, Seen::JustRotated).await?;
+    }
+    Ok(())
+}
+
+/// The mark has a time of its own, whatever the session's.
+pub(super) async fn a_mark_outlives_its_session<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let before = Instant::now();
+    let ((old, _), new) = (bench.store.new_session("data", Limits::new(bench.unit, None)).await?, fresh_id());
+    let record = bench.store.found_within("before its limit", &old, before, bench.unit).await?;
+    bench.store.rotated(&old, &new, record).await?;
+    let end = Instant::now() + bench.unit;
+    time::sleep_until(end).await;
+    bench.store.sweep().await?;
+    bench.store.expect_seen("at its limit, a rotated session", &new, Seen::Missing).await?;
+    bench.store.expect_seen("when the session had expired that left a mark, at the old key", &old, Seen::JustRotated).await?;
+
+    let ((old, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
+    let record = bench.store.found("after create", &old).await?;
+    bench.store.rotated(&old, &new, record).await?;
+    bench.store.delete(&new).await?;
+    bench.store.expect_seen("when the session was deleted that left a mark, at the old key", &old, Seen::JustRotated).await
+}
+
+/// Takes as long as a mark stays.
+pub(super) async fn a_mark_goes_after_30_s<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let (old, _) = bench.store.new_session("data", LONG).await?;
+    let record = bench.store.found("after create", &old).await?;
+    let before = Instant::now();
+    bench.store.rotated(&old, &fresh_id(), record).await?;
+    let end = Instant::now() + ROTATION_MARK;
+    time::sleep_until(before + ROTATION_MARK - 50 * STEP).await;
+    mark_is_there(&bench.store, &old, before).await?;
+    time::sleep_until(end).await;
+    bench.store.expect_seen(format!("{ROTATION_MARK:?} after rotate, at the old key"), &old, Seen::Missing).await?;
+    bench.store.created(&old, "created", LONG).await.map(drop)
+}
+
+async fn mark_is_there<T: ConformanceData>(handle: &Handle<T>, old: &SessionId, before: Instant) -> Verdict {
+    let seen = handle.see(old).await?;
+    if before.elapsed() + STEP >= ROTATION_MARK {
+        return Err(super::bench::Fault::TooSlow);
+    }
+    expect("a second before its time is over, load of a mark", seen, Seen::JustRotated)
+}

@@ -1,0 +1,146 @@
+//! The conformance kit passes what keeps the laws, and fails each mistake by the check that is meant for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use session_runtime::store::MemoryStore;
+use session_runtime::testing::{Conformance, Outcome, Report, conformance};
+
+#[path = "support/model.rs"]
+mod model;
+#[path = "support/yielding.rs"]
+mod yielding;
+
+use model::Mistake::{self, *};
+use model::{Gone, Places};
+use yielding::Yielding;
+
+/// What other crates' stores were seen to do, and what one may do by oversight; the check that finds it; what it says.
+const MISTAKES: &[(Mistake, &str, &str)] = &[
+    (CreateIgnoresTheAbsoluteLimit, "a_new_session_is_found_as_it_was_given", "absolute_in as None"),
+    (CreateOverwrites, "create_never_overwrites", "should have answered Exists"),
+    (LastWriteWins, "compare_and_swap", "should have answered Conflict"),
+    (CompareThenWrite, "parallel_changes_lose_none", "Found(\"60\")"),
+    (SaveIsAnUpsert, "a_change_never_creates", "should have answered Missing"),
+    (SetComparesToo, "a_set_replaces_at_any_version", "at any version, answered Conflict"),
+    (VersionIsAHashOfTheData, "versions_grow_with_each_change", "which it had before"),
+    (VersionStartsAnewOnRotation, "versions_grow_with_each_change", "which it had before"),
+    (TouchChangesTheVersion, "a_touch_leaves_data_and_version", "the version"),
+    (TouchCreates, "a_touch_never_creates", "should have answered false"),
+    (SaveReturnsFromTheDead, "delete_wins", "after delete, replace answered Replaced"),
+    (DeleteAlwaysSaysTrue, "delete_is_idempotent", "should have answered false"),
+    (CacheIsFilledDuringADelete, "delete_wins_over_what_is_under_way", "after a delete that overtook load"),
+    (CacheOfAnotherProcess, "every_handle_sees_a_change_at_once", "through another handle"),
+    (ValidAtTheInstant, "the_idle_limit_ends_at_the_instant", "at the instant of expiry"),
+    (TouchRevivesWhatExpired, "the_idle_limit_ends_at_the_instant", "touch answered true"),
+    (ExpiredKeyStaysTaken, "the_idle_limit_ends_at_the_instant", "the key is free"),
+    (AbsoluteLimitIsLate, "the_absolute_limit_ends_at_the_instant", "at the instant of expiry"),
+    (WholeSeconds, "sub_second_limits_are_kept", "soon after create"),
+    (ZeroIsEndless, "sub_second_limits_are_kept", "short and not endless"),
+    (LimitsOverflow, "huge_limits_saturate", "it panicked: overflow"),
+    (TouchDoesNotRenew, "use_renews_the_idle_limit", "after Touch"),
+    (LoadRenews, "a_load_renews_nothing", "reading renews nothing"),
+    (AbsoluteLimitCountsFromTheLastUse, "the_absolute_limit_holds_through_use", "until the absolute limit"),
+    (LimitRevertsOnSave, "limits_stick_to_their_session", "keeps its limits"),
+    (RotationKeepsTheOldKey, "a_rotation_moves_the_session", "at the old key"),
+    (RotationCreates, "a_rotation_needs_a_session", "rotate of a deleted session"),
+    (RotationIgnoresTheVersion, "a_rotation_needs_the_version", "should have answered Conflict"),
+    (RotationOverwrites, "a_rotation_never_overwrites", "should have answered Exists"),
+    (RotationComparesFirst, "of_parallel_rotations_one_wins", "rotations"),
+    (RotationDeletesFirst, "a_rotation_commits_once", "JustRotated at the old key and Missing at the new one"),
+    (RotationInsertsFirst, "a_rotation_commits_once", "Found(\"data\") at the old key and Found(\"data\") at the new one"),
+    (RotationLeavesNoMark, "a_rotation_leaves_a_mark", "should have answered JustRotated"),
+    (DeleteTakesTheMark, "a_rotation_leaves_a_mark", "delete at the key of a mark"),
+    (SaveReplacesTheMark, "a_rotation_leaves_a_mark", "replace at the key of a mark"),
+    (MarkGoesWithItsSession, "a_mark_outlives_its_session", "at the old key"),
+    (MarkStays, "a_mark_goes_after_30_s", "30s after rotate"),
+    (MarkIsShort, "a_mark_goes_after_30_s", "a second before its time is over"),
+    (DataEndsAtNul, "special_data_is_kept", "\\0"),
+    (DataIsTrimmed, "special_data_is_kept", "both ends"),
+    (DataIsCut, "a_mebibyte_of_data_is_kept", "kept to the byte"),
+    (KeyIgnoresCase, "ids_are_told_apart", "create under"),
+    (KeyIsCut, "ids_are_told_apart", "create under"),
+    (OnePlaceForAll, "places_are_apart", "in another place"),
+    (SweepIsHoursAhead, "a_sweep_removes_only_what_expired", "sessions went"),
+    (SweepTakesMarks, "a_sweep_removes_only_what_expired", "the mark of a rotation"),
+    (CreateRepeats, "a_call_whose_answer_was_lost_is_done_once", "create, repeated"),
+    (CreateInTwoSteps, "a_call_that_is_stopped_is_done_or_not", "Found(\"\")"),
+    (LockIsLeftBehind, "a_call_that_is_stopped_is_done_or_not", "had not answered every call"),
+    (SavingSendsAgain, "stopped_changes_are_done_once_or_not_at_all", "each is done once"),
+    (OutageIsNoSession, "errors_show_no_id", "an outage is an error"),
+];
+
+fn checks(places: &Places, mistake: Mistake) -> Conformance<'_, String> {
+    conformance(async move |place| places.open(place, mistake)).shared().slow().failing(Gone(mistake))
+}
+
+async fn report(mistake: Mistake) -> Report {
+    checks(&Places::default(), mistake).report().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_without_a_mistake_passes() {
+    let report = report(None).await;
+    report.assert();
+    assert!(report.checks().iter().all(|checked| checked.outcome == Outcome::Kept), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_mistake_is_found_by_the_check_for_it_which_says_what_it_is() {
+    for (mistake, check, says) in MISTAKES {
+        let report = checks(&Places::default(), *mistake).only(check).report().await;
+        let found = report.broken().find(|checked| checked.name == *check);
+        let Some(Outcome::Broken(what)) = found.map(|checked| &checked.outcome) else {
+            panic!("{check} does not find {mistake:?}: {report}");
+        };
+        assert!(what.contains(says), "{mistake:?}: {what}");
+        println!("{mistake:?}: {check}: {what}");
+    }
+}
+
+#[test]
+fn each_check_finds_a_mistake() {
+    let found: BTreeSet<_> = MISTAKES.iter().map(|(_, check, _)| *check).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let all: BTreeSet<_> = runtime.block_on(report(None)).checks().iter().map(|checked| checked.name).collect();
+    assert_eq!(found, all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_memory_store_keeps_the_laws() {
+    conformance(async |_| MemoryStore::<String>::new()).slow().await;
+    conformance(async |_| MemoryStore::<Vec<u8>>::new()).slow().await;
+    conformance(async |_| MemoryStore::<String>::bounded(200)).slow().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_store_keeps_the_laws_on_the_clock_and_on_threads() {
+    conformance(async |_| Yielding::new(MemoryStore::<String>::new())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_memory_store_keeps_the_laws_behind_a_network() {
+    conformance::<String, _>(async |_| Arc::new(Yielding::new(MemoryStore::<String>::new()))).slow().await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "delete_is_idempotent: deleting what is gone")]
+async fn a_broken_law_is_a_panic() {
+    let places = Places::default();
+    conformance(async |place| places.open(place, DeleteAlwaysSaysTrue)).shared().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_run_is_told_with_its_reason() {
+    let skipped = conformance(async |_| MemoryStore::<String>::new()).skip("delete_wins", "it does not here");
+    let report = skipped.report().await.to_string();
+    for line in ["not run: delete_wins: it does not here", "not run: a_mark_goes_after_30_s: it takes 30 seconds"] {
+        assert!(report.contains(line), "{report}");
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "there is no check with the name \"delete_win\"")]
+async fn a_check_that_is_not_there_cannot_be_skipped() {
+    let _ = conformance(async |_| MemoryStore::<String>::new()).skip("delete_win", "a typing error");
+}

@@ -1,0 +1,540 @@
+//! A small store that keeps the laws, and makes one mistake where it is told to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use session_runtime::store::{
+    Created, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+};
+use session_runtime::{MaybeReady, SessionId};
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+/// What stores get wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    None,
+    CreateOverwrites,
+    CreateRepeats,
+    CreateInTwoSteps,
+    CreateIgnoresTheAbsoluteLimit,
+    SaveIsAnUpsert,
+    SaveReturnsFromTheDead,
+    LastWriteWins,
+    CompareThenWrite,
+    SetComparesToo,
+    SavingSendsAgain,
+    LimitRevertsOnSave,
+    VersionIsAHashOfTheData,
+    VersionStartsAnewOnRotation,
+    TouchChangesTheVersion,
+    TouchCreates,
+    TouchRevivesWhatExpired,
+    TouchDoesNotRenew,
+    LoadRenews,
+    DeleteAlwaysSaysTrue,
+    DeleteTakesTheMark,
+    CacheIsFilledDuringADelete,
+    CacheOfAnotherProcess,
+    LockIsLeftBehind,
+    ValidAtTheInstant,
+    AbsoluteLimitCountsFromTheLastUse,
+    AbsoluteLimitIsLate,
+    ExpiredKeyStaysTaken,
+    WholeSeconds,
+    ZeroIsEndless,
+    LimitsOverflow,
+    RotationDeletesFirst,
+    RotationInsertsFirst,
+    RotationKeepsTheOldKey,
+    RotationLeavesNoMark,
+    RotationCreates,
+    RotationIgnoresTheVersion,
+    RotationOverwrites,
+    RotationComparesFirst,
+    SaveReplacesTheMark,
+    MarkGoesWithItsSession,
+    MarkStays,
+    MarkIsShort,
+    SweepIsHoursAhead,
+    SweepTakesMarks,
+    DataEndsAtNul,
+    DataIsTrimmed,
+    DataIsCut,
+    KeyIgnoresCase,
+    KeyIsCut,
+    OnePlaceForAll,
+    OutageIsNoSession,
+}
+
+use Mistake as M;
+
+pub struct Model {
+    rows: Arc<Mutex<Rows>>,
+    cache: Mutex<HashMap<u128, Row>>,
+    mistake: Mistake,
+}
+
+#[derive(Default)]
+struct Rows {
+    map: HashMap<u128, Row>,
+    /// The lock that a mistaken store takes, and what it sends again.
+    locked: bool,
+    again: Vec<(u128, Arc<String>)>,
+}
+
+#[derive(Clone)]
+struct Row {
+    /// A mark has none.
+    data: Option<Arc<String>>,
+    version: u64,
+    limits: Limits,
+    absolute_at: Option<Instant>,
+    expires_at: Option<Instant>,
+}
+
+/// The places that were opened, so that a second store at one has the same rows.
+#[derive(Default)]
+pub struct Places(Mutex<HashMap<String, Arc<Mutex<Rows>>>>);
+
+impl Places {
+    pub fn open(&self, place: &str, mistake: Mistake) -> Model {
+        let place = if mistake == M::OnePlaceForAll { "one" } else { place };
+        let rows = Arc::clone(self.0.lock().unwrap().entry(place.to_owned()).or_default());
+        Model { rows, cache: Mutex::default(), mistake }
+    }
+}
+
+impl Model {
+    fn makes(&self, mistake: Mistake) -> bool {
+        self.mistake == mistake
+    }
+
+    /// The way to where the rows are.
+    async fn travel(&self) -> Result<(), StoreError> {
+        yield_now().await;
+        if self.makes(M::LockIsLeftBehind) {
+            while std::mem::replace(&mut self.rows.lock().unwrap().locked, true) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            yield_now().await;
+            self.rows.lock().unwrap().locked = false;
+        }
+        Ok(())
+    }
+
+    /// One step, alone with the rows.
+    fn step<R>(&self, step: impl FnOnce(&mut Step<'_>) -> R) -> R {
+        let mut rows = self.rows.lock().unwrap();
+        step(&mut Step { rows: &mut rows, now: Instant::now(), mistake: self.mistake })
+    }
+
+    fn name(&self, key: Key<'_>) -> u128 {
+        let name = hash(key);
+        match self.mistake {
+            M::KeyIgnoresCase => LOWER.get(&name).copied().unwrap_or(name),
+            M::KeyIsCut => CUT.get(&name).copied().unwrap_or(name),
+            _ => name,
+        }
+    }
+
+    fn answer<'a, R: Send + 'a>(&'a self, run: impl Future<Output = R> + Send + 'a) -> StoreFuture<'a, R> {
+        MaybeReady::boxed(async move {
+            self.travel().await?;
+            let answer = run.await;
+            yield_now().await;
+            Ok(answer)
+        })
+    }
+}
+
+/// Hashes show nobody an id, so the ids that are mistaken for others are known by theirs.
+fn hash(key: Key<'_>) -> u128 {
+    key.keyed_hash(&[7; 16])
+}
+
+fn hash_of(text: &str) -> u128 {
+    hash(Key::of(&SessionId::parse(text).unwrap()))
+}
+
+static LOWER: LazyLock<HashMap<u128, u128>> = LazyLock::new(|| {
+    ('A'..='Z').map(|letter| letter.to_string()).map(|text| (hash_of(&text), hash_of(&text.to_lowercase()))).collect()
+});
+
+static CUT: LazyLock<HashMap<u128, u128>> = LazyLock::new(|| {
+    let start = "a".repeat(255);
+    ["a", "b", "%"].map(|end| (hash_of(&format!("{start}{end}")), hash_of(&start))).into()
+});
+
+struct Step<'a> {
+    rows: &'a mut Rows,
+    now: Instant,
+    mistake: Mistake,
+}
+
+impl Step<'_> {
+    fn makes(&self, mistake: Mistake) -> bool {
+        self.mistake == mistake
+    }
+
+    /// The row at a key, session or mark, unless it is expired.
+    fn row(&mut self, name: u128) -> Option<&mut Row> {
+        let (now, mistake) = (self.now, self.mistake);
+        self.rows.map.get_mut(&name).filter(|row| {
+            row.expires_at.is_none_or(|at| match mistake {
+                M::ValidAtTheInstant => now <= at,
+                M::AbsoluteLimitIsLate if row.absolute_at == Some(at) => now <= at,
+                _ => now < at,
+            })
+        })
+    }
+
+    fn session(&mut self, name: u128) -> Option<&mut Row> {
+        self.row(name).filter(|row| row.data.is_some())
+    }
+
+    fn renew(&mut self, name: u128) {
+        let (now, mistake) = (self.now, self.mistake);
+        let Some(row) = self.rows.map.get_mut(&name) else { return };
+        if mistake == M::AbsoluteLimitCountsFromTheLastUse {
+            row.absolute_at = row.limits.absolute.and_then(|limit| now.checked_add(limit));
+        }
+        row.expires_at = earlier(end(now, row.limits.idle, mistake), row.absolute_at);
+    }
+
+    fn kept(&self, data: &Arc<String>) -> Arc<String> {
+        match self.mistake {
+            M::DataEndsAtNul => Arc::new(data.split('\0').next().unwrap_or_default().to_owned()),
+            M::DataIsTrimmed => Arc::new(data.trim_end().to_owned()),
+            M::DataIsCut => Arc::new(data.chars().take(65_535).collect()),
+            _ => Arc::clone(data),
+        }
+    }
+
+    fn first_version(&self, data: &str) -> u64 {
+        if self.makes(M::VersionIsAHashOfTheData) { data.len() as u64 } else { 1 }
+    }
+
+    fn insert(&mut self, name: u128, data: &Arc<String>, limits: Limits, version: u64) {
+        let absolute = limits.absolute.filter(|_| !self.makes(M::CreateIgnoresTheAbsoluteLimit));
+        let absolute_at = absolute.and_then(|limit| end(self.now, limit, self.mistake));
+        let row = Row { data: Some(self.kept(data)), version, limits, absolute_at, expires_at: None };
+        self.rows.map.insert(name, row);
+        self.renew(name);
+    }
+
+    fn create(&mut self, name: u128, session: &NewSession<String>) -> Created {
+        let version = self.first_version(&session.data);
+        let repeats =
+            self.makes(M::CreateRepeats) && self.session(name).is_some_and(|row| row.data.as_ref() == Some(&session.data));
+        let taken = match self.mistake {
+            M::CreateOverwrites => self.row(name).is_some_and(|row| row.data.is_none()),
+            M::ExpiredKeyStaysTaken => self.rows.map.contains_key(&name),
+            _ => self.row(name).is_some() && !repeats,
+        };
+        if taken {
+            return Created::Exists;
+        }
+        let version = if repeats { version + 100 } else { version };
+        self.insert(name, &session.data, session.limits, version);
+        Created::Created(Version(version))
+    }
+
+    fn replace(&mut self, name: u128, expected: Option<Version>, data: &Arc<String>) -> Replaced {
+        let revives = match self.mistake {
+            M::SaveIsAnUpsert => !self.rows.map.contains_key(&name),
+            M::SaveReplacesTheMark => self.row(name).is_some_and(|row| row.data.is_none()),
+            M::SaveReturnsFromTheDead if expected.is_some_and(|version| version.0 > 0) => !self.rows.map.contains_key(&name),
+            _ => false,
+        };
+        if revives {
+            self.insert(name, data, Limits::new(Duration::from_secs(3600), None), 1);
+            return Replaced::Replaced(Version(1));
+        }
+        let (hashes, last_wins, compares_all) =
+            (self.makes(M::VersionIsAHashOfTheData), self.makes(M::LastWriteWins), self.makes(M::SetComparesToo));
+        let (kept, reverts) = (self.kept(data), self.makes(M::LimitRevertsOnSave));
+        let Some(row) = self.session(name) else { return Replaced::Missing };
+        let expected = if compares_all { Some(expected.unwrap_or(Version(1))) } else { expected };
+        if !last_wins && expected.is_some_and(|expected| expected.0 != row.version) {
+            return Replaced::Conflict;
+        }
+        row.version = if hashes { data.len() as u64 } else { row.version + 1 };
+        row.data = Some(kept);
+        if reverts {
+            row.limits = Limits::new(Duration::from_secs(24 * 3600), row.limits.absolute);
+        }
+        let version = Version(row.version);
+        self.renew(name);
+        Replaced::Replaced(version)
+    }
+
+    fn touch(&mut self, name: u128) -> bool {
+        if self.makes(M::TouchCreates) && !self.rows.map.contains_key(&name) {
+            self.insert(name, &Arc::default(), Limits::new(Duration::from_secs(3600), None), 1);
+            return true;
+        }
+        let there = if self.makes(M::TouchRevivesWhatExpired) {
+            self.rows.map.get(&name).is_some_and(|row| row.data.is_some())
+        } else {
+            self.session(name).is_some()
+        };
+        if there && self.makes(M::TouchChangesTheVersion) {
+            self.rows.map.get_mut(&name).unwrap().version += 1;
+        }
+        if there && !self.makes(M::TouchDoesNotRenew) {
+            self.renew(name);
+        }
+        there
+    }
+
+    /// Why a session cannot be rotated, if it cannot.
+    fn refuses_rotation(&mut self, old: u128, new: u128, session: &Record<String>) -> Option<Rotated> {
+        let (any_version, overwrites) = (self.makes(M::RotationIgnoresTheVersion), self.makes(M::RotationOverwrites));
+        let Some(row) = self.session(old) else { return Some(Rotated::Missing) };
+        if !any_version && row.version != session.version.0 {
+            return Some(Rotated::Conflict);
+        }
+        (!overwrites && self.row(new).is_some()).then_some(Rotated::Exists)
+    }
+
+    fn put_new(&mut self, old: &Row, new: u128, data: &Arc<String>) -> Version {
+        let version = match self.mistake {
+            M::VersionIsAHashOfTheData => data.len() as u64,
+            M::VersionStartsAnewOnRotation => 1,
+            _ => old.version + 1,
+        };
+        self.rows.map.insert(new, Row { data: Some(self.kept(data)), version, ..old.clone() });
+        self.renew(new);
+        Version(version)
+    }
+
+    fn leave_old(&mut self, old: u128) {
+        let Some(mut row) = self.rows.map.remove(&old) else { return };
+        let time = match self.mistake {
+            M::RotationLeavesNoMark => return,
+            M::MarkGoesWithItsSession => row.limits.idle.min(ROTATION_MARK),
+            M::MarkStays => ROTATION_MARK * 2,
+            M::MarkIsShort => ROTATION_MARK / 2,
+            _ => ROTATION_MARK,
+        };
+        row.data = None;
+        row.expires_at = Some(self.now + time);
+        self.rows.map.insert(old, row);
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// When a limit is over; `None` where it is too long to tell.
+fn end(now: Instant, limit: Duration, mistake: Mistake) -> Option<Instant> {
+    match mistake {
+        M::WholeSeconds => now.checked_add(Duration::from_secs(limit.as_secs())),
+        M::ZeroIsEndless if limit.as_millis() == 0 => None,
+        M::LimitsOverflow => Some(now + limit),
+        _ => now.checked_add(limit),
+    }
+}
+
+fn left(now: Instant, at: Option<Instant>) -> Duration {
+    at.map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+}
+
+/// On its way, a call is sent again when it is dropped.
+struct SentAgain<'a>(&'a Model, Option<(u128, Arc<String>)>);
+
+impl Drop for SentAgain<'_> {
+    fn drop(&mut self) {
+        self.0.rows.lock().unwrap().again.extend(self.1.take());
+    }
+}
+
+impl Store<String> for Model {
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<String>) -> StoreFuture<'a, Created> {
+        let name = self.name(key);
+        self.answer(async move {
+            if self.makes(M::CreateInTwoSteps) {
+                let empty = NewSession::new(Arc::default(), session.limits);
+                let created = self.step(|step| step.create(name, &empty));
+                yield_now().await;
+                if created != Created::Exists {
+                    self.step(|step| step.insert(name, &session.data, session.limits, 1));
+                }
+                return created;
+            }
+            self.step(|step| step.create(name, &session))
+        })
+    }
+
+    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<String>> {
+        let name = self.name(key);
+        self.answer(async move {
+            let caches = matches!(self.mistake, M::CacheIsFilledDuringADelete | M::CacheOfAnotherProcess);
+            let cached = self.cache.lock().unwrap().get(&name).filter(|_| caches).cloned();
+            let (now, row) = self.step(|step| {
+                let row = step.row(name).cloned();
+                if step.makes(M::LoadRenews) && step.session(name).is_some() {
+                    step.renew(name);
+                }
+                (step.now, row)
+            });
+            let Some(row) = cached.or(row) else { return Loaded::Missing };
+            if caches && row.data.is_some() {
+                yield_now().await;
+                self.cache.lock().unwrap().insert(name, row.clone());
+            }
+            let Some(data) = row.data else { return Loaded::JustRotated };
+            let absolute_in = row.limits.absolute.filter(|_| !self.makes(M::CreateIgnoresTheAbsoluteLimit));
+            let absolute_in = absolute_in.map(|_| left(now, row.absolute_at));
+            Loaded::Found(Record::new(data, Version(row.version), row.limits.idle, left(now, row.expires_at), absolute_in))
+        })
+    }
+
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<String>) -> StoreFuture<'a, Replaced> {
+        let name = self.name(key);
+        self.answer(async move {
+            self.cache.lock().unwrap().remove(&name);
+            let mut expected = expected;
+            if self.makes(M::CompareThenWrite) && expected.is_some() {
+                let there = self.step(|step| step.session(name).map(|row| row.version));
+                if there.is_some_and(|version| Some(Version(version)) != expected) {
+                    return Replaced::Conflict;
+                }
+                yield_now().await;
+                expected = None;
+            }
+            let replaced = self.step(|step| step.replace(name, expected, &data));
+            if self.makes(M::SavingSendsAgain) {
+                let again = std::mem::take(&mut self.rows.lock().unwrap().again);
+                for (name, data) in again {
+                    self.step(|step| step.replace(name, None, &data));
+                }
+                let mut sent = SentAgain(self, Some((name, data)));
+                yield_now().await;
+                sent.1 = None;
+            }
+            replaced
+        })
+    }
+
+    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        let name = self.name(key);
+        self.answer(async move { self.step(|step| step.touch(name)) })
+    }
+
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<String>) -> StoreFuture<'a, Rotated> {
+        let (old, new) = (self.name(old), self.name(new));
+        self.answer(async move {
+            self.cache.lock().unwrap().remove(&old);
+            let refused = self.step(|step| step.refuses_rotation(old, new, &session));
+            if self.makes(M::RotationCreates) && refused == Some(Rotated::Missing) && self.step(|step| step.row(old).is_none()) {
+                self.step(|step| step.insert(new, &session.data, Limits::new(session.idle, None), 9));
+                return Rotated::Rotated(Version(9));
+            }
+            if matches!(self.mistake, M::RotationComparesFirst) && refused.is_none() {
+                let row = self.step(|step| step.session(old).cloned());
+                yield_now().await;
+                return self.step(|step| {
+                    step.leave_old(old);
+                    row.map_or(Rotated::Missing, |row| Rotated::Rotated(step.put_new(&row, new, &session.data)))
+                });
+            }
+            if let Some(refused) = refused {
+                return refused;
+            }
+            let Some(row) = self.step(|step| step.session(old).cloned()) else { return Rotated::Missing };
+            match self.mistake {
+                M::RotationDeletesFirst => {
+                    self.step(|step| step.leave_old(old));
+                    yield_now().await;
+                    Rotated::Rotated(self.step(|step| step.put_new(&row, new, &session.data)))
+                }
+                M::RotationInsertsFirst => {
+                    let version = self.step(|step| step.put_new(&row, new, &session.data));
+                    yield_now().await;
+                    self.step(|step| step.leave_old(old));
+                    Rotated::Rotated(version)
+                }
+                M::RotationKeepsTheOldKey => Rotated::Rotated(self.step(|step| step.put_new(&row, new, &session.data))),
+                _ => self.step(|step| match step.refuses_rotation(old, new, &session) {
+                    Some(refused) => refused,
+                    None => {
+                        step.leave_old(old);
+                        Rotated::Rotated(step.put_new(&row, new, &session.data))
+                    }
+                }),
+            }
+        })
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        let name = self.name(key);
+        self.answer(async move {
+            self.cache.lock().unwrap().remove(&name);
+            self.step(|step| {
+                let takes =
+                    if step.makes(M::DeleteTakesTheMark) { step.row(name).is_some() } else { step.session(name).is_some() };
+                if takes {
+                    step.rows.map.remove(&name);
+                }
+                takes || step.makes(M::DeleteAlwaysSaysTrue)
+            })
+        })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        self.answer(async move {
+            self.step(|step| {
+                let ahead = if step.makes(M::SweepIsHoursAhead) { Duration::from_secs(13 * 3600) } else { Duration::ZERO };
+                let (now, takes_marks) = (step.now + ahead, step.makes(M::SweepTakesMarks));
+                let before = step.rows.map.values().filter(|row| row.data.is_some()).count();
+                step.rows.map.retain(|_, row| row.expires_at.is_none_or(|at| now < at) && !(takes_marks && row.data.is_none()));
+                (before - step.rows.map.values().filter(|row| row.data.is_some()).count()) as u64
+            })
+        })
+    }
+}
+
+/// A store whose server is gone, and which says so unless it is mistaken.
+pub struct Gone(pub Mistake);
+
+impl Gone {
+    fn answer<'a, R: Send + 'a>(&self, nothing: R) -> StoreFuture<'a, R> {
+        MaybeReady::ready(match self.0 {
+            M::OutageIsNoSession => Ok(nothing),
+            _ => Err(StoreError::unavailable("connection refused")),
+        })
+    }
+}
+
+impl Store<String> for Gone {
+    fn create<'a>(&'a self, _: Key<'a>, _: NewSession<String>) -> StoreFuture<'a, Created> {
+        self.answer(Created::Exists)
+    }
+
+    fn load<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, Loaded<String>> {
+        self.answer(Loaded::Missing)
+    }
+
+    fn replace<'a>(&'a self, _: Key<'a>, _: Option<Version>, _: Arc<String>) -> StoreFuture<'a, Replaced> {
+        self.answer(Replaced::Missing)
+    }
+
+    fn touch<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, bool> {
+        self.answer(false)
+    }
+
+    fn rotate<'a>(&'a self, _: Key<'a>, _: Key<'a>, _: Record<String>) -> StoreFuture<'a, Rotated> {
+        self.answer(Rotated::Missing)
+    }
+
+    fn delete<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, bool> {
+        self.answer(false)
+    }
+}
