@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use session_runtime::SessionId;
-use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, Rotated};
+use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, RedisStore, Rotated};
+use session_runtime::testing::conformance;
 
 use crate::app::{Counter, STORE_TIMEOUT, connect, serve};
 use crate::engine;
@@ -229,4 +230,21 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
     assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
     assert!(matches!(store.load(Key::of(&old)).await.unwrap(), Loaded::JustRotated));
     assert!(matches!(store.load(Key::of(&newer)).await.unwrap(), Loaded::Found(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_keeps_the_laws() {
+    let nodes = [0, 4].map(|node| servers::redis_cluster().nodes[node].url());
+    conformance::<String, _>(async |place| RedisStore::connect_cluster(nodes).await.unwrap().key_prefix(place))
+        .shared()
+        .slow()
+        .rotates_in_two_steps()
+        .failing(gone().await)
+        .await;
+}
+
+/// A store whose cluster is no more.
+async fn gone() -> RedisStore {
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
+    RedisStore::connect_cluster(cluster.nodes.iter().map(Server::url)).await.unwrap()
 }

@@ -1,13 +1,15 @@
 //! Sessions shared with the FastAPI system, which runs beside, on the same Redis.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use session_runtime::SessionId;
 use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, RedisStore, Replaced, Store, Version};
+use session_runtime::testing::conformance;
 
 use crate::app::{Counter, connect, serve};
 use crate::engine;
@@ -279,4 +281,27 @@ async fn what_stands_beside_a_session_goes_with_it_and_outlasts_what_python_rene
     assert!(redis.ttl::<_, i64>(&beside).await.unwrap() > 10 * DAY);
     assert!(Store::<Counter>::delete(&store, Key::of(&id)).await.unwrap());
     assert!(!redis.exists::<_, bool>(&beside).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alone_it_keeps_the_laws() {
+    // Its keys have no prefix: what is apart is so by the server's databases.
+    let server = servers::start_redis_with(&["--databases", "1000"]);
+    let databases = Mutex::new(HashMap::new());
+    let url = |place: &str| {
+        let mut databases = databases.lock().unwrap();
+        let next = databases.len();
+        format!("{}{}", server.url(), databases.entry(place.to_owned()).or_insert(next))
+    };
+    conformance::<String, _>(async |place| RedisStore::connect(url(place)).await.unwrap().fastapi_compatible())
+        .shared()
+        .slow()
+        .failing(gone().await)
+        .await;
+}
+
+/// A store whose server is no more.
+async fn gone() -> RedisStore {
+    let server = tokio::task::block_in_place(servers::start_redis);
+    RedisStore::connect(server.url()).await.unwrap().fastapi_compatible()
 }
