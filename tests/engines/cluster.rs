@@ -248,3 +248,17 @@ async fn gone() -> RedisStore {
     let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
     RedisStore::connect_cluster(cluster.nodes.iter().map(Server::url)).await.unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_rotated_at_its_absolute_limit_does_not_become_endless() {
+    let store = connect(&engine::redis_cluster().url).await;
+    let [old, new] = ["old", "new"].map(|name| SessionId::parse(&name.repeat(20)).unwrap());
+    let limits = Limits::new(Duration::from_secs(60), Some(Duration::from_secs(60)));
+    store.create(Key::of(&old), NewSession::new(Arc::new(Counter::default()), limits)).await.unwrap();
+    let Loaded::Found(mut record) = store.load(Key::of(&old)).await.unwrap() else { panic!("it was just created") };
+    record.absolute_in = Some(Duration::ZERO);
+    let rotation = store.rotate(Key::of(&old), Key::of(&new), record).await.unwrap();
+    assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert!(matches!(store.load(Key::of(&new)).await.unwrap(), Loaded::Missing));
+}

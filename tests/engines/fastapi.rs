@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
@@ -11,7 +11,7 @@ use session_runtime::SessionId;
 use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, RedisStore, Replaced, Store, Version};
 use session_runtime::testing::conformance;
 
-use crate::app::{Counter, connect, serve};
+use crate::app::{Counter, Process, connect, serve};
 use crate::engine;
 use crate::processes::none_is_lost;
 use crate::servers;
@@ -304,4 +304,62 @@ async fn alone_it_keeps_the_laws() {
 async fn gone() -> RedisStore {
     let server = tokio::task::block_in_place(servers::start_redis);
     RedisStore::connect(server.url()).await.unwrap().fastapi_compatible()
+}
+
+/// The answers to reads of sessions that are there, in a second.
+async fn reads_per_second(address: &str) -> f64 {
+    const CLIENTS: usize = 16;
+    const TIME: Duration = Duration::from_millis(1500);
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = Client::to(address).await;
+        client.get("/").await;
+        assert_eq!(client.post("/add").await.status, 200);
+        clients.push(client);
+    }
+    let start = Instant::now();
+    let reading: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| {
+            tokio::spawn(async move {
+                let mut reads = 0_u32;
+                while start.elapsed() < TIME {
+                    assert_eq!(client.get("/").await.body, "1");
+                    reads += 1;
+                }
+                reads
+            })
+        })
+        .collect();
+    let mut reads = 0;
+    for client in reading {
+        reads += client.await.unwrap();
+    }
+    f64::from(reads) / start.elapsed().as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, for a release build that has the machine to itself"]
+async fn reads_are_twenty_times_those_of_the_other_system_with_one_worker() {
+    let there = format!("127.0.0.1:{}", tokio::task::block_in_place(servers::fastapi).port());
+    let here = tokio::task::block_in_place(|| Process::start(&engine::redis_shared_with_fastapi().url));
+    let (mut python, mut rust) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        python.push(reads_per_second(&there).await);
+        rust.push(reads_per_second(&here.address).await);
+    }
+    for rounds in [&mut python, &mut rust] {
+        rounds.sort_by(f64::total_cmp);
+    }
+    let [there, here] = [&python, &rust].map(|rounds| rounds[rounds.len() / 2]);
+    println!(
+        "reads per second over one Redis, medians of 7 rounds in turn: {there:.0} there ({:.0} to {:.0}), {here:.0} here ({:.0} to \
+         {:.0}): {:.1} times",
+        python[0],
+        python[6],
+        rust[0],
+        rust[6],
+        here / there
+    );
+    assert!(cfg!(debug_assertions) || here >= 20.0 * there, "{:.1} times", here / there);
 }

@@ -6,7 +6,7 @@ mod scripts;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
@@ -29,7 +29,7 @@ use crate::maybe_ready::MaybeReady;
 ///
 /// - **Calls:** every operation is one round trip, a script that the server runs as one step. In a cluster a rotation is two,
 ///   because the two keys may be on different nodes: the new one is written, which nobody knows of yet, then the old one is
-///   compared and left, which is the commit.
+///   compared and left, which is the commit. An absolute limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
 /// - **Connection:** one, which all requests share. It is made anew when it breaks, or when calls are given up on it one after
 ///   the other without an answer. Reading and touching are tried again once when the connection turns out to be broken; a change
@@ -140,7 +140,9 @@ impl Store<Vec<u8>> for Redis {
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
         MaybeReady::boxed(async move {
             let call = self.call(|scripts| &scripts.load, &[key]);
-            loaded(self.link.repeatable(&call).await?)
+            let start = Instant::now();
+            let loaded = loaded(self.link.repeatable(&call).await?)?;
+            Ok(if self.link.is_cluster() { ahead(loaded, start.elapsed()) } else { loaded })
         })
     }
 
@@ -189,7 +191,8 @@ impl Redis {
 
     async fn insert(&self, key: Key<'_>, limits: Limits, data: &[u8]) -> Result<Created, StoreError> {
         let version = first_version();
-        let absolute = limits.absolute.map_or(0, millis);
+        // A limit that is over is not one that there is none.
+        let absolute = limits.absolute.map_or(0, |limit| millis(limit).max(1));
         let call = self.call(|scripts| &scripts.create, &[key]).arg(text(version));
         match self.run(&call.number(millis(limits.idle)).number(absolute).arg(data)).await?.as_slice() {
             b"exists" => Ok(Created::Exists),
@@ -260,6 +263,18 @@ fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
     let absolute_in = (absolute > 0).then(|| Duration::from_millis(absolute.saturating_sub(now)));
     text.drain(..HEADER);
     Ok(Loaded::Found(Record::new(Arc::new(text), version, Duration::from_millis(idle), Duration::from_millis(left), absolute_in)))
+}
+
+/// In a cluster a rotation counts the absolute limit anew from what was loaded, by another node's clock. The ways of this answer and
+/// of that command to the node are taken off, so that the limit comes closer by them rather than moves away.
+fn ahead(loaded: Loaded<Vec<u8>>, trip: Duration) -> Loaded<Vec<u8>> {
+    match loaded {
+        Loaded::Found(mut record) => {
+            record.absolute_in = record.absolute_in.map(|left| left.saturating_sub(2 * trip));
+            Loaded::Found(record)
+        }
+        other => other,
+    }
 }
 
 /// The longest limit, some 30 000 years: with it times stay below 2^53, which is as far as the server's scripts count.
