@@ -80,7 +80,7 @@ async fn report(mistake: Mistake) -> Report {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_without_a_mistake_passes() {
-    let report = report(None).await;
+    let report = report(Nothing).await;
     report.assert();
     assert!(report.checks().iter().all(|checked| checked.outcome == Outcome::Kept), "{report}");
 }
@@ -102,7 +102,7 @@ async fn each_mistake_is_found_by_the_check_for_it_which_says_what_it_is() {
 fn each_check_finds_a_mistake() {
     let found: BTreeSet<_> = MISTAKES.iter().map(|(_, check, _)| *check).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let all: BTreeSet<_> = runtime.block_on(report(None)).checks().iter().map(|checked| checked.name).collect();
+    let all: BTreeSet<_> = runtime.block_on(report(Nothing)).checks().iter().map(|checked| checked.name).collect();
     assert_eq!(found, all);
 }
 

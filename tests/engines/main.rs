@@ -5,6 +5,7 @@
 mod app;
 mod calls;
 mod cluster;
+mod conformance;
 mod connecting;
 mod engine;
 mod fastapi;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// What stores get wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mistake {
-    None,
+    Nothing,
     CreateOverwrites,
     CreateRepeats,
     CreateInTwoSteps,

@@ -18,6 +18,9 @@ mod redis;
 #[cfg(feature = "_sql")]
 mod sql;
 
+#[doc = include_str!("../../docs/writing_a_store.md")]
+pub mod writing {}
+
 use std::fmt;
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -52,7 +55,8 @@ pub type StoreFuture<'a, R> = MaybeReady<'a, Result<R, StoreError>>;
 /// A place that keeps sessions with data of type `T`.
 ///
 /// Implement it for the `T` you keep: a store of bytes implements `Store<Vec<u8>>`. Every operation is one atomic step, as seen
-/// by all the processes that share the store. A session that is expired is absent in every operation.
+/// by all the processes that share the store. A session that is expired is absent in every operation. [`writing`] says how to
+/// write one, and [`conformance`](crate::testing::conformance) checks it.
 pub trait Store<T>: Send + Sync + 'static {
     /// Inserts a new session where the key is absent. A key that carries the mark of a rotation is not absent.
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created>;

@@ -45,11 +45,17 @@ pub(super) fn broken(what: impl Display) -> Fault {
 }
 
 /// That the store answered as it should.
+#[expect(clippy::needless_pass_by_value, reason = "an answer is written where it is expected")]
 pub(super) fn expect<A: PartialEq + Debug>(when: impl Display, got: A, wanted: A) -> Verdict {
     if got == wanted {
         return Ok(());
     }
     Err(broken(format_args!("{when} answered {got:?}; it should have answered {wanted:?}")))
+}
+
+/// What was found of a session that had `limit` left since a moment before it was renewed: nothing, if that is over.
+pub(super) fn in_time<R>(since: Instant, limit: Duration, found: Verdict<R>) -> Verdict<R> {
+    if found.is_err() && since.elapsed() + STEP >= limit { Err(Fault::TooSlow) } else { found }
 }
 
 /// That something holds.
@@ -187,11 +193,7 @@ impl<T: ConformanceData> Handle<T> {
         since: Instant,
         limit: Duration,
     ) -> Verdict<Record<T>> {
-        let found = self.found(when, id).await;
-        if found.is_err() && since.elapsed() + STEP >= limit {
-            return Err(Fault::TooSlow);
-        }
-        found
+        in_time(since, limit, self.found(when, id).await)
     }
 
     /// A new session.
@@ -230,9 +232,11 @@ impl<T: ConformanceData> Handle<T> {
 
 /// A store's answer; its errors are offences, the more so if they show an id.
 pub(super) fn answered<R>(operation: &str, ids: &[&SessionId], result: Result<R, StoreError>) -> Verdict<R> {
-    result.map_err(|error| match shows_id(&error, ids) {
-        true => broken(format_args!("{operation} failed, and its error shows the raw id; no error may")),
-        false => broken(format_args!("{operation} failed: {}", with_causes(&error))),
+    result.map_err(|error| {
+        if shows_id(&error, ids) {
+            return broken(format_args!("{operation} failed, and its error shows the raw id; no error may"));
+        }
+        broken(format_args!("{operation} failed: {}", with_causes(&error)))
     })
 }
 
@@ -307,41 +311,62 @@ pub(super) async fn polled<F: Future + Unpin>(future: &mut F, times: usize) -> O
 /// Starts one call, stops it after some polls, makes another, and then lets the first one go on. Whether it was still under way
 /// comes with the answers.
 pub(super) async fn overtaken<A: Future, B: Future>(late: A, polls: usize, other: B) -> (A::Output, B::Output, bool) {
-    let (mut late, mut other) = (pin!(late), pin!(other));
-    let early = polled(&mut late, polls).await;
-    let under_way = early.is_none();
-    match time::timeout(HOLD, &mut other).await {
-        Ok(other) => {
-            let late = match early {
-                Some(late) => late,
-                None => late.await,
-            };
-            (late, other, under_way)
+    let (mut late, mut other, mut hold) = (pin!(late), pin!(other), pin!(time::sleep(HOLD)));
+    let mut late_answer = polled(&mut late, polls).await;
+    let under_way = late_answer.is_none();
+    let mut other_answer = None;
+    poll_fn(|context| {
+        if other_answer.is_none()
+            && let Poll::Ready(answer) = other.as_mut().poll(context)
+        {
+            other_answer = Some(answer);
         }
-        // The other waits for what the first one holds.
-        Err(_) => {
-            let mut late_answer = early;
-            let mut other_answer = None;
-            poll_fn(|context| {
-                if late_answer.is_none()
-                    && let Poll::Ready(answer) = late.as_mut().poll(context)
-                {
-                    late_answer = Some(answer);
-                }
-                if other_answer.is_none()
-                    && let Poll::Ready(answer) = other.as_mut().poll(context)
-                {
-                    other_answer = Some(answer);
-                }
-                match (late_answer.take(), other_answer.take()) {
-                    (Some(late), Some(other)) => Poll::Ready((late, other, under_way)),
-                    (late, other) => {
-                        (late_answer, other_answer) = (late, other);
-                        Poll::Pending
-                    }
-                }
-            })
-            .await
+        // The other may wait for what the first one holds.
+        let goes_on = other_answer.is_some() || hold.as_mut().poll(context).is_ready();
+        if goes_on
+            && late_answer.is_none()
+            && let Poll::Ready(answer) = late.as_mut().poll(context)
+        {
+            late_answer = Some(answer);
         }
+        match (late_answer.take(), other_answer.take()) {
+            (Some(late), Some(other)) => Poll::Ready((late, other, under_way)),
+            (late, other) => {
+                (late_answer, other_answer) = (late, other);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_in_an_error_or_in_its_cause_is_seen() {
+        let id = fresh_id();
+        assert!(!shows_id(&StoreError::unavailable("connection refused"), &[&id]));
+        assert!(shows_id(&StoreError::unavailable(format!("no row for {}", id.as_str())), &[&id]));
+        let Err(Fault::Broken(what)) = answered("load", &[&id], Err::<(), _>(StoreError::data(id.as_str()))) else {
+            panic!("an error is an offence");
+        };
+        assert!(what.contains("shows the raw id") && !what.contains(id.as_str()), "{what}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_waits_for_the_one_it_overtakes_lets_it_go_on() {
+        let lock = tokio::sync::Mutex::new(());
+        let late = async {
+            let _held = lock.lock().await;
+            tokio::task::yield_now().await;
+            1
+        };
+        let other = async {
+            let _held = lock.lock().await;
+            2
+        };
+        assert_eq!(overtaken(late, 1, other).await, (1, 2, true));
     }
 }

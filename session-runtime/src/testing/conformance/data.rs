@@ -7,12 +7,14 @@ use std::borrow::Cow;
 /// Implement it for a type of your own if your store keeps no other.
 pub trait ConformanceData: PartialEq + Send + Sync + Sized + 'static {
     /// Data that holds `text`.
+    #[must_use]
     fn of_text(text: &str) -> Self;
 
     /// The text that it holds.
     fn text(&self) -> Cow<'_, str>;
 
     /// Data that holds bytes that need not be text; `None` where the type holds text alone.
+    #[must_use]
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let _ = bytes;
         None

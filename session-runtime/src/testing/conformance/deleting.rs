@@ -159,7 +159,8 @@ async fn reads_under_way_hide_nothing<T: ConformanceData>(writer: &Handle<T>, re
     for polls in 0..MAX_POLLS {
         let (id, _) = writer.new_session("first", LONG).await?;
         let (read, set, under_way) = overtaken(Box::pin(reader.load(&id)), polls, writer.replaced(&id, None, "second")).await;
-        (read?, set?);
+        read?;
+        set?;
         reader.expect_seen("after a replace that overtook a load", &id, Seen::found("second")).await?;
         if !under_way {
             break;

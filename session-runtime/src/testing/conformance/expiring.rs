@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::bench::{Bench, Fault, HOUR, Handle, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, with_text};
+use super::bench::{Bench, HOUR, Handle, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, in_time, with_text};
 use super::data::ConformanceData;
 use super::deleting::Late;
 use crate::SessionId;
@@ -154,22 +154,19 @@ impl Use {
     async fn run<T: ConformanceData>(
         self,
         handle: &Handle<T>,
-        id: SessionId,
+        id: &SessionId,
         before: Instant,
         within: Duration,
     ) -> Verdict<SessionId> {
-        let record = handle.found_within("before its limit", &id, before, within).await?;
+        let record = handle.found_within("before its limit", id, before, within).await?;
         let new = fresh_id();
         let answer = match self {
-            Self::Replace => handle.replaced(&id, Some(record.version), "used").await.map(|_| id),
-            Self::Set => handle.replaced(&id, None, "used").await.map(|_| id),
-            Self::Touch => expect("touch of a session that is there", handle.touch(&id).await?, true).map(|()| id),
-            Self::Rotate => handle.rotated(&id, &new, with_text(&record, "used")).await.map(|_| new),
+            Self::Replace => handle.replaced(id, Some(record.version), "used").await.map(|_| *id),
+            Self::Set => handle.replaced(id, None, "used").await.map(|_| *id),
+            Self::Touch => expect("touch of a session that is there", handle.touch(id).await?, true).map(|()| *id),
+            Self::Rotate => handle.rotated(id, &new, with_text(&record, "used")).await.map(|_| new),
         };
-        if answer.is_err() && before.elapsed() + STEP >= within {
-            return Err(Fault::TooSlow);
-        }
-        answer
+        in_time(before, within, answer)
     }
 }
 
@@ -182,7 +179,7 @@ pub(super) async fn use_renews_the_idle_limit<T: ConformanceData>(bench: Bench<T
             let (id, _) = handle.new_session("data", Limits::new(unit, None)).await?;
             time::sleep_until(created + unit.mul_f64(0.6)).await;
             let before = Instant::now();
-            let id = used.run(&handle, id, created, unit).await?;
+            let id = used.run(&handle, &id, created, unit).await?;
             let after = Instant::now();
             let when = format!("after {used:?}, when the limit since creation was over and the one since use was not,");
             time::sleep_until(before + unit.mul_f64(0.7)).await;
@@ -227,7 +224,7 @@ pub(super) async fn the_absolute_limit_holds_through_use<T: ConformanceData>(ben
             for part in [0.5, 1.0] {
                 time::sleep_until(created + unit.mul_f64(part)).await;
                 let now = Instant::now();
-                id = used.run(&handle, id, renewed, unit).await?;
+                id = used.run(&handle, &id, renewed, unit).await?;
                 renewed = now;
                 let record = handle.found_within("before its absolute limit", &id, now, unit / 2).await?;
                 let left = end.saturating_duration_since(now) + STEP;
@@ -250,7 +247,7 @@ pub(super) async fn limits_stick_to_their_session<T: ConformanceData>(bench: Ben
         let before = Instant::now();
         let (mut id, _) = bench.store.new_session("data", limits).await?;
         for used in [Use::Touch, Use::Replace, Use::Rotate, Use::Set, Use::Rotate, Use::Touch, Use::Replace] {
-            id = used.run(&bench.twin, id, before, HOUR / 2).await?;
+            id = used.run(&bench.twin, &id, before, HOUR / 2).await?;
             let record = bench.store.found(format!("after {used:?}"), &id).await?;
             let near = |told: Duration, limit: Duration| told <= limit + STEP && told + before.elapsed() + STEP >= limit;
             let absolute = match (record.absolute_in, limits.absolute) {

@@ -37,8 +37,8 @@ const ATTEMPTS: usize = 4;
 /// How long a check may take. The slowest one waits for as long as the mark of a rotation stays.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Checks that a store keeps the laws of [`Store`](crate::store::Store#the-laws). Awaiting it runs every check and panics with the
-/// [`Report`] where a law is broken: it names each one, and says what the store did and what it should have done.
+/// Checks that a store keeps the laws ([how to write one](crate::store::writing)). Awaiting it runs every check and panics with
+/// the [`Report`] where a law is broken: it names each one, and says what the store did and what it should have done.
 ///
 /// `open` opens a store at a place of its own: it is given a name that it was not given before (a letter, then up to 40 lowercase
 /// letters, digits and `_`), for the table, the key prefix or the file of that store. A store in memory is a new one each
@@ -71,7 +71,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The data is a `String` or a `Vec<u8>`, or another [`ConformanceData`]; a store that takes several is told which by
 /// `conformance::<String, _>(..)`.
 ///
-/// It waits for limits to end, in all some five seconds. A store that goes by tokio's clock may be checked with that paused
+/// It waits for limits to end, in all some five seconds, and as much again where the store opens slowly. A store that goes by tokio's clock may be checked with that paused
 /// (`#[tokio::test(start_paused = true)]`), which takes no time at all, and hits the instant of expiry exactly. Where the store is too
 /// slow for the limits that are waited for, longer ones are tried before that is held against it.
 pub fn conformance<'a, T, S>(open: impl AsyncFn(&str) -> S + 'a) -> Conformance<'a, T>

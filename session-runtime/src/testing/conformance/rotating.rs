@@ -3,7 +3,8 @@
 use tokio::time::{self, Instant};
 
 use super::bench::{
-    Bench, HOUR, Handle, LONG, MAX_POLLS, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, polled, with_text,
+    Bench, HOUR, Handle, LONG, MAX_POLLS, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, in_time, polled,
+    with_text,
 };
 use super::data::ConformanceData;
 use crate::SessionId;
@@ -193,9 +194,8 @@ pub(super) async fn a_mark_outlives_its_session<T: ConformanceData>(bench: Bench
     let before = Instant::now();
     let ((old, _), new) = (bench.store.new_session("data", Limits::new(bench.unit, None)).await?, fresh_id());
     let record = bench.store.found_within("before its limit", &old, before, bench.unit).await?;
-    bench.store.rotated(&old, &new, record).await?;
-    let end = Instant::now() + bench.unit;
-    time::sleep_until(end).await;
+    in_time(before, bench.unit, bench.store.rotated(&old, &new, record).await)?;
+    time::sleep_until(Instant::now() + bench.unit).await;
     bench.store.sweep().await?;
     bench.store.expect_seen("at its limit, a rotated session", &new, Seen::Missing).await?;
     bench.store.expect_seen("when the session had expired that left a mark, at the old key", &old, Seen::JustRotated).await?;
@@ -223,8 +223,5 @@ pub(super) async fn a_mark_goes_after_30_s<T: ConformanceData>(bench: Bench<T>) 
 
 async fn mark_is_there<T: ConformanceData>(handle: &Handle<T>, old: &SessionId, before: Instant) -> Verdict {
     let seen = handle.see(old).await?;
-    if before.elapsed() + STEP >= ROTATION_MARK {
-        return Err(super::bench::Fault::TooSlow);
-    }
-    expect("a second before its time is over, load of a mark", seen, Seen::JustRotated)
+    in_time(before, ROTATION_MARK, expect("a second before its time is over, load of a mark", seen, Seen::JustRotated))
 }
