@@ -84,7 +84,7 @@ impl RedisStore {
         self
     }
 
-    /// Keeps sessions where and as the FastAPI system does (`fastapi-framework` on `PyPI`), so that a fleet can move from it route
+    /// Keeps sessions where and as the FastAPI system does (`fastapi-framework` on PyPI), so that a fleet can move from it route
     /// by route: a session that either made, the other reads and changes. The cookie's name, path and ids are the same anyway.
     ///
     /// ```no_run
