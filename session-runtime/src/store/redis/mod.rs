@@ -97,7 +97,7 @@ impl RedisStore {
     /// The value is the data as JSON, at the key `session:id:` and **the id itself**: who reads the server's keys can use the
     /// sessions. The type of the data must have the fields of Python's model; each side drops at its next change what it does not
     /// know. A field that may be missing or `null` is an `Option` here. What Python knows nothing of (the limits, a version, the mark
-    /// of a rotation) stands at a second key, `session:beside:{session:id:`id`}`, which Python never asks for: a mark at the value's
+    /// of a rotation) stands at a second key, `session:beside:{session:id:<id>}`, which Python never asks for: a mark at the value's
     /// key would be a session that it cannot read. Calls per operation are the same.
     ///
     /// What holds, and what cannot, since Python's `update_session` is a `SET` without a condition:
