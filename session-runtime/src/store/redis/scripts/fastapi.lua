@@ -2,20 +2,17 @@
 -- stands beside it, of which Python knows nothing: the version, idle and absolute limit, 16 characters each, and a digest of the value
 -- that they are of; or the mark of a rotation, which is shorter. ARGV[1] is the idle limit of what Python made.
 -- A value of another digest is a change that Python made: it gets the next version when it is first seen.
-local HEADER = 48
+local HEADER, ZERO = 48, '0000000000000000'
 
 local function value_key(n) return KEYS[2 * n - 1] end
 local function side_key(n) return KEYS[2 * n] end
 
--- What stands beside the value, and whether it is a mark.
-local function side(n)
-    local text = redis.call('GET', side_key(n)) or ''
-    return text, text ~= '' and #text < HEADER
+local function is_mark(text)
+    return text and #text < HEADER
 end
 
 local function taken(n)
-    local _, is_mark = side(n)
-    return is_mark or redis.call('EXISTS', value_key(n)) == 1
+    return redis.call('EXISTS', value_key(n)) == 1 or is_mark(redis.call('GET', side_key(n)))
 end
 
 local function remove(n)
@@ -27,9 +24,11 @@ local function side_expiry(expires, absolute)
     return string.format('%.0f', math.max(expires, absolute) + tonumber(ARGV[1]))
 end
 
-local function put_side(n, version, idle, absolute, data, expires)
-    local text = version .. digits(idle) .. digits(absolute) .. redis.sha1hex(data)
-    redis.call('SET', side_key(n), text, 'PXAT', side_expiry(expires, absolute))
+-- Keeps what stands beside the value, and gives the fields of it.
+local function put_side(n, version, idle, absolute, digest, expires)
+    local fields = version .. digits(idle) .. digits(absolute)
+    redis.call('SET', side_key(n), fields .. digest, 'PXAT', side_expiry(expires, absolute))
+    return fields
 end
 
 -- The milliseconds until the value goes. What Python keeps for ever has its idle limit from now on.
@@ -38,14 +37,18 @@ local function value_ttl(n, idle)
     return ttl < 0 and idle or ttl
 end
 
+-- As the layouts' head, then the fields as they are kept, and the data. Where there is only a mark, nothing and that.
 local function head(n)
-    local data = redis.call('GET', value_key(n))
-    local text, is_mark = side(n)
-    if not data or is_mark then
+    local kept = redis.call('MGET', value_key(n), side_key(n))
+    local data, text = kept[1], kept[2]
+    if is_mark(text) then
+        return nil, text
+    end
+    if not data then
         return nil
     end
-    local version, idle, absolute = digits(0), tonumber(ARGV[1]), 0
-    if text ~= '' then
+    local version, idle, absolute = ZERO, tonumber(ARGV[1]), 0
+    if text then
         version, idle, absolute = string.sub(text, 1, 16), tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48))
     end
     if absolute > 0 and absolute <= now() then
@@ -54,30 +57,32 @@ local function head(n)
         return nil
     end
     local digest = redis.sha1hex(data)
-    if string.sub(text, HEADER + 1) ~= digest then
-        version = next_version(version, string.sub(digest, 1, 10))
-        put_side(n, version, idle, absolute, data, now() + value_ttl(n, idle))
+    if text and string.sub(text, HEADER + 1) == digest then
+        return version, idle, absolute, string.sub(text, 1, HEADER), data
     end
-    return version, idle, absolute, data
+    version = next_version(version, string.sub(digest, 1, 10))
+    local fields = put_side(n, version, idle, absolute, digest, now() + value_ttl(n, idle))
+    return version, idle, absolute, fields, data
 end
 
 local function stored(n)
-    local version, idle, absolute, data = head(n)
+    local version, idle, absolute, fields, data = head(n)
     if not version then
-        local text, is_mark = side(n)
-        return is_mark and text, 0
+        -- In place of the idle limit, the mark.
+        return idle, 0
     end
-    local ttl, time = value_ttl(n, idle), now()
+    local ttl = value_ttl(n, idle)
     if redis.call('PTTL', side_key(n)) < ttl then
-        redis.call('PEXPIREAT', side_key(n), side_expiry(time + ttl, absolute))
+        redis.call('PEXPIREAT', side_key(n), side_expiry(now() + ttl, absolute))
     end
-    return version .. digits(idle) .. digits(absolute) .. digits(time + ttl + 1) .. data, ttl
+    -- The time of the expiry serves to tell that of the absolute limit.
+    return fields .. (absolute > 0 and digits(now() + ttl + 1) or ZERO) .. data, ttl
 end
 
 local function put(n, version, idle, absolute, data)
     local expires = expiry(idle, absolute)
     redis.call('SET', value_key(n), data, 'PXAT', last_instant(expires))
-    put_side(n, version, idle, absolute, data, expires)
+    put_side(n, version, idle, absolute, redis.sha1hex(data), expires)
 end
 
 local function renew(n, idle, absolute)
