@@ -12,7 +12,7 @@ mod model;
 mod yielding;
 
 use model::Mistake::{self, *};
-use model::{Gone, Places};
+use model::{AsText, Gone, Places};
 use yielding::Yielding;
 
 /// What other crates' stores were seen to do, and what one may do by oversight; the check that finds it; what it says.
@@ -22,6 +22,7 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (LastWriteWins, "compare_and_swap", "should have answered Conflict"),
     (CompareThenWrite, "parallel_changes_lose_none", "Found(\"60\")"),
     (SaveIsAnUpsert, "a_change_never_creates", "should have answered Missing"),
+    (SaveIgnoresThatNothingWasThere, "a_change_never_creates", "should have answered Missing"),
     (SetComparesToo, "a_set_replaces_at_any_version", "at any version, answered Conflict"),
     (VersionIsAHashOfTheData, "versions_grow_with_each_change", "which it had before"),
     (VersionStartsAnewOnRotation, "versions_grow_with_each_change", "which it had before"),
@@ -29,7 +30,7 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (TouchCreates, "a_touch_never_creates", "should have answered false"),
     (SaveReturnsFromTheDead, "delete_wins", "after delete, replace answered Replaced"),
     (DeleteAlwaysSaysTrue, "delete_is_idempotent", "should have answered false"),
-    (CacheIsFilledDuringADelete, "delete_wins_over_what_is_under_way", "after a delete that overtook load"),
+    (CacheIsFilledDuringADelete, "delete_wins_over_what_is_under_way", "after a delete beside load"),
     (CacheOfAnotherProcess, "every_handle_sees_a_change_at_once", "through another handle"),
     (ValidAtTheInstant, "the_idle_limit_ends_at_the_instant", "at the instant of expiry"),
     (TouchRevivesWhatExpired, "the_idle_limit_ends_at_the_instant", "touch answered true"),
@@ -47,6 +48,7 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (RotationIgnoresTheVersion, "a_rotation_needs_the_version", "should have answered Conflict"),
     (RotationOverwrites, "a_rotation_never_overwrites", "should have answered Exists"),
     (RotationComparesFirst, "of_parallel_rotations_one_wins", "rotations"),
+    (RotationComparesFirst, "a_rotation_is_one_step_beside_others", "at once"),
     (RotationDeletesFirst, "a_rotation_commits_once", "JustRotated at the old key and Missing at the new one"),
     (RotationInsertsFirst, "a_rotation_commits_once", "Found(\"data\") at the old key and Found(\"data\") at the new one"),
     (RotationLeavesNoMark, "a_rotation_leaves_a_mark", "should have answered JustRotated"),
@@ -96,6 +98,14 @@ async fn each_mistake_is_found_by_the_check_for_it_which_says_what_it_is() {
         assert!(what.contains(says), "{mistake:?}: {what}");
         println!("{mistake:?}: {check}: {what}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_of_bytes_that_keeps_text_is_found() {
+    let places = Places::default();
+    let report = conformance(async |place| AsText(places.open(place, Nothing))).shared().report().await;
+    let broken: Vec<_> = report.broken().map(|checked| checked.name).collect();
+    assert_eq!(broken, ["special_data_is_kept"], "{report}");
 }
 
 #[test]

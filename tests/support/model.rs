@@ -21,6 +21,7 @@ pub enum Mistake {
     CreateIgnoresTheAbsoluteLimit,
     SaveIsAnUpsert,
     SaveReturnsFromTheDead,
+    SaveIgnoresThatNothingWasThere,
     LastWriteWins,
     CompareThenWrite,
     SetComparesToo,
@@ -255,7 +256,10 @@ impl Step<'_> {
         let (hashes, last_wins, compares_all) =
             (self.makes(M::VersionIsAHashOfTheData), self.makes(M::LastWriteWins), self.makes(M::SetComparesToo));
         let (kept, reverts) = (self.kept(data), self.makes(M::LimitRevertsOnSave));
-        let Some(row) = self.session(name) else { return Replaced::Missing };
+        let claims = self.makes(M::SaveIgnoresThatNothingWasThere);
+        let Some(row) = self.session(name) else {
+            return if claims { Replaced::Replaced(Version(1)) } else { Replaced::Missing };
+        };
         let expected = if compares_all { Some(expected.unwrap_or(Version(1))) } else { expected };
         if !last_wins && expected.is_some_and(|expected| expected.0 != row.version) {
             return Replaced::Conflict;
@@ -537,4 +541,47 @@ impl Store<String> for Gone {
     fn delete<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, bool> {
         self.answer(false)
     }
+}
+
+/// A store of bytes that keeps them as text.
+pub struct AsText(pub Model);
+
+impl Store<Vec<u8>> for AsText {
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Vec<u8>>) -> StoreFuture<'a, Created> {
+        self.0.create(key, NewSession::new(text(&session.data), session.limits))
+    }
+
+    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
+        MaybeReady::boxed(async move {
+            Ok(match self.0.load(key).await? {
+                Loaded::Found(record) => Loaded::Found(with_data(&record, Arc::new(record.data.as_bytes().to_vec()))),
+                Loaded::Missing => Loaded::Missing,
+                Loaded::JustRotated => Loaded::JustRotated,
+            })
+        })
+    }
+
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
+        self.0.replace(key, expected, text(&data))
+    }
+
+    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        self.0.touch(key)
+    }
+
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<Vec<u8>>) -> StoreFuture<'a, Rotated> {
+        self.0.rotate(old, new, with_data(&session, text(&session.data)))
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        self.0.delete(key)
+    }
+}
+
+fn text(bytes: &[u8]) -> Arc<String> {
+    Arc::new(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn with_data<A, B>(record: &Record<A>, data: Arc<B>) -> Record<B> {
+    Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in)
 }

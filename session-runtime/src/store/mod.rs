@@ -8,6 +8,8 @@
 //! 3. a rotation moves the session to its new key in one commit and leaves a mark at the old key for
 //!    [`ROTATION_MARK`];
 //! 4. the store's clock decides what is expired, and at the instant of expiry a session is expired.
+//!
+//! [`writing`] says how to write one.
 
 mod connect;
 #[cfg(feature = "_encoding")]

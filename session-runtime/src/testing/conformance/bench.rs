@@ -84,6 +84,21 @@ pub(super) async fn at_once<R: Send + 'static>(
     Ok(answers)
 }
 
+/// Runs two calls side by side, each as a task; every other time the second one is the first to start.
+pub(super) async fn both<A: Send + 'static, B: Send + 'static>(
+    round: usize,
+    one: impl Future<Output = Verdict<A>> + Send + 'static,
+    other: impl Future<Output = Verdict<B>> + Send + 'static,
+) -> Verdict<(A, B)> {
+    let (one, other) = if round.is_multiple_of(2) {
+        (tokio::spawn(one), tokio::spawn(other))
+    } else {
+        let other = tokio::spawn(other);
+        (tokio::spawn(one), other)
+    };
+    Ok((one.await.map_err(panicked)??, other.await.map_err(panicked)??))
+}
+
 /// What a check works with.
 pub(super) struct Bench<T> {
     pub(super) store: Handle<T>,

@@ -7,7 +7,7 @@ use super::bench::{Bench, Verdict};
 use super::data::ConformanceData;
 use super::{changing, creating, deleting, expiring, failing, keeping, rotating};
 
-/// A check, and why it does not run unless asked for.
+/// A check, which is given a place of its own each time that it runs.
 pub(super) struct Check<T> {
     pub(super) name: &'static str,
     pub(super) law: &'static str,
@@ -59,6 +59,7 @@ checks! {
         a_rotation_needs_the_version: "a rotation moves the session only at the version that was read",
         a_rotation_never_overwrites: "a rotation inserts where the new key is absent, or changes nothing",
         of_parallel_rotations_one_wins: "of rotations of one session at once exactly one wins",
+        a_rotation_is_one_step_beside_others: "nothing comes between what a rotation looks at and what it does",
         a_rotation_commits_once: "a rotation has one commit: wherever it is stopped, exactly one of the keys works",
         a_rotation_leaves_a_mark: "a rotation leaves a mark at the old key, which no operation takes away",
         a_mark_outlives_its_session: "a mark stays its own time, whatever becomes of the session",

@@ -1,6 +1,6 @@
 //! Delete wins: nothing brings a session back.
 
-use super::bench::{Bench, Handle, LONG, MAX_POLLS, Seen, Verdict, expect, fresh_id, overtaken, with_text};
+use super::bench::{Bench, Handle, LONG, MAX_POLLS, Seen, Verdict, both, expect, fresh_id, overtaken, with_text};
 use super::data::ConformanceData;
 use crate::SessionId;
 use crate::store::{Record, Replaced, Rotated};
@@ -111,9 +111,15 @@ pub(super) async fn delete_wins_over_what_is_under_way<T: ConformanceData>(bench
                 break;
             }
         }
+        for round in 0..RACES {
+            races_a_delete(&bench, round, late).await?;
+        }
     }
     Ok(())
 }
+
+/// How often calls are made side by side.
+const RACES: usize = 4;
 
 async fn overtaken_by_delete<T: ConformanceData>(bench: &Bench<T>, late: Late, polls: usize) -> Verdict<bool> {
     let ((id, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
@@ -121,7 +127,28 @@ async fn overtaken_by_delete<T: ConformanceData>(bench: &Bench<T>, late: Late, p
     let (answer, deleted, under_way) =
         overtaken(Box::pin(late.run(&bench.twin, &id, &new, &record)), polls, bench.store.delete(&id)).await;
     let moved = answer?.is_err() && matches!(late, Late::Rotate);
-    let deleted = deleted?;
+    is_gone(bench, late, moved, deleted?, (&id, &new)).await?;
+    Ok(under_way)
+}
+
+async fn races_a_delete<T: ConformanceData>(bench: &Bench<T>, round: usize, late: Late) -> Verdict {
+    let ((id, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
+    let record = bench.store.found("after create", &id).await?;
+    let (handle, deleting) = (bench.twin.clone(), bench.store.clone());
+    let (answer, deleted) =
+        both(round, async move { late.run(&handle, &id, &new, &record).await }, async move { deleting.delete(&id).await })
+            .await?;
+    is_gone(bench, late, answer.is_err() && matches!(late, Late::Rotate), deleted, (&id, &new)).await
+}
+
+/// What is left of a session that was deleted while another call was under way: nothing, unless that moved it first.
+async fn is_gone<T: ConformanceData>(
+    bench: &Bench<T>,
+    late: Late,
+    moved: bool,
+    deleted: bool,
+    (id, new): (&SessionId, &SessionId),
+) -> Verdict {
     let name = late.name();
     if !matches!(late, Late::Delete) {
         let when = format!("delete, while {name} was under way{},", if moved { " and won" } else { "" });
@@ -129,11 +156,11 @@ async fn overtaken_by_delete<T: ConformanceData>(bench: &Bench<T>, late: Late, p
     }
     let gone = if moved { Seen::JustRotated } else { Seen::Missing };
     for handle in bench.handles() {
-        handle.expect_seen(format!("after a delete that overtook {name}"), &id, gone.clone()).await?;
+        handle.expect_seen(format!("after a delete beside {name}"), id, gone.clone()).await?;
         let new_seen = if moved { Seen::found("late") } else { Seen::Missing };
-        handle.expect_seen(format!("after a delete that overtook {name}, at its new key"), &new, new_seen).await?;
+        handle.expect_seen(format!("after a delete beside {name}, at its new key"), new, new_seen).await?;
     }
-    Ok(under_way)
+    Ok(())
 }
 
 pub(super) async fn every_handle_sees_a_change_at_once<T: ConformanceData>(bench: Bench<T>) -> Verdict {

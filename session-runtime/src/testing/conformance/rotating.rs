@@ -3,7 +3,7 @@
 use tokio::time::{self, Instant};
 
 use super::bench::{
-    Bench, HOUR, Handle, LONG, MAX_POLLS, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, in_time, polled,
+    Bench, HOUR, Handle, LONG, MAX_POLLS, STEP, Seen, Verdict, at_once, both, broken, ensure, expect, fresh_id, in_time, polled,
     with_text,
 };
 use super::data::ConformanceData;
@@ -111,6 +111,100 @@ pub(super) async fn of_parallel_rotations_one_wins<T: ConformanceData>(bench: Be
         bench.store.expect_seen("after 8 rotations at once, at the old key", &old, Seen::JustRotated).await?;
     }
     Ok(())
+}
+
+/// Makes other calls at the keys of a rotation while that is made.
+pub(super) async fn a_rotation_is_one_step_beside_others<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    for round in 0..4 {
+        for expects in [true, false] {
+            beside_a_change(&bench, round, expects).await?;
+        }
+        beside_a_touch(&bench, round).await?;
+        beside_a_create(&bench, round).await?;
+        beside_a_rotation_to_its_key(&bench).await?;
+    }
+    Ok(())
+}
+
+async fn beside_a_change<T: ConformanceData>(bench: &Bench<T>, round: usize, expects: bool) -> Verdict {
+    let ((old, version), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
+    let record = bench.store.found("after create", &old).await?;
+    let (rotating, changing) = (bench.store.clone(), bench.twin.clone());
+    let expected = expects.then_some(version);
+    let (rotated, replaced) =
+        both(round, async move { rotating.rotate(&old, &new, with_text(&record, "moved")).await }, async move {
+            changing.replace(&old, expected, "changed").await
+        })
+        .await?;
+    let wanted = match (rotated, replaced) {
+        (Rotated::Rotated(_), Replaced::Missing) => (Seen::JustRotated, Seen::found("moved")),
+        (Rotated::Conflict, Replaced::Replaced(_)) => (Seen::found("changed"), Seen::Missing),
+        _ => {
+            return Err(broken(format!(
+                "rotate and replace of one version at once answered {rotated:?} and {replaced:?}; one should have won, and the \
+                 other have found Conflict or Missing"
+            )));
+        }
+    };
+    bench.store.expect_seen("after rotate and replace at once, at the old key", &old, wanted.0).await?;
+    bench.store.expect_seen("after rotate and replace at once, at the new key", &new, wanted.1).await
+}
+
+async fn beside_a_touch<T: ConformanceData>(bench: &Bench<T>, round: usize) -> Verdict {
+    let ((old, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
+    let record = bench.store.found("after create", &old).await?;
+    let (rotating, touching) = (bench.store.clone(), bench.twin.clone());
+    let (rotated, _) =
+        both(round, async move { rotating.rotate(&old, &new, record).await }, async move { touching.touch(&old).await }).await?;
+    ensure(matches!(rotated, Rotated::Rotated(_)), || {
+        format!("rotate beside a touch answered {rotated:?}; a touch leaves the version, so it should have moved the session")
+    })?;
+    bench.store.expect_seen("after rotate and touch at once, at the old key", &old, Seen::JustRotated).await?;
+    bench.store.expect_seen("after rotate and touch at once, at the new key", &new, Seen::found("data")).await
+}
+
+async fn beside_a_create<T: ConformanceData>(bench: &Bench<T>, round: usize) -> Verdict {
+    let ((old, _), new) = (bench.store.new_session("moved", LONG).await?, fresh_id());
+    let record = bench.store.found("after create", &old).await?;
+    let (rotating, creating) = (bench.store.clone(), bench.twin.clone());
+    let (rotated, created) = both(round, async move { rotating.rotate(&old, &new, record).await }, async move {
+        creating.create(&new, "created", LONG).await
+    })
+    .await?;
+    let wanted = match (rotated, created) {
+        (Rotated::Rotated(_), Created::Exists) => (Seen::JustRotated, Seen::found("moved")),
+        (Rotated::Exists, Created::Created(_)) => (Seen::found("moved"), Seen::found("created")),
+        _ => {
+            return Err(broken(format!(
+                "rotate to a key and create at it at once answered {rotated:?} and {created:?}; one should have won, and the other \
+                 have answered Exists"
+            )));
+        }
+    };
+    bench.store.expect_seen("after rotate to a key and create at it at once, at the old key", &old, wanted.0).await?;
+    bench.store.expect_seen("after rotate to a key and create at it at once, at that key", &new, wanted.1).await
+}
+
+async fn beside_a_rotation_to_its_key<T: ConformanceData>(bench: &Bench<T>) -> Verdict {
+    let new = fresh_id();
+    let mut rotations = Vec::new();
+    for handle in bench.handles() {
+        let (old, _) = handle.new_session("moved", LONG).await?;
+        let (handle, record) = (handle.clone(), handle.found("after create", &old).await?);
+        rotations.push(async move { Ok((old, handle.rotate(&old, &new, record).await?)) });
+    }
+    let mut winners = 0;
+    for (old, answer) in at_once(rotations).await? {
+        let wanted = match answer {
+            Rotated::Rotated(_) => Seen::JustRotated,
+            Rotated::Exists => Seen::found("moved"),
+            other => return Err(broken(format!("of two rotations to one key at once, one answered {other:?}"))),
+        };
+        winners += usize::from(wanted == Seen::JustRotated);
+        let when = format!("of two rotations to one key at once, at the old key of one that answered {answer:?}");
+        bench.store.expect_seen(when, &old, wanted).await?;
+    }
+    ensure(winners == 1, || format!("of two rotations to one key at once {winners} answered Rotated; one should have"))
 }
 
 /// Stops a rotation for good after each of its polls: its caller went away.
