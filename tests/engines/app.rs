@@ -114,6 +114,11 @@ impl Process {
         Self { child, address }
     }
 
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it, as a power failure would.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
