@@ -13,7 +13,7 @@ RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet -p session-runtime -
 step cargo package --quiet --allow-dirty -p session-macros -p session-runtime
 if [ "${1:-}" = engines ]; then
   step tools/install-servers.sh
-  step cargo test --features all-stores --test engines
+  step cargo test --features all-stores,tls --test engines
   step cargo test --manifest-path tests/tower-sessions/Cargo.toml --target-dir target/tower-sessions
 fi
 printf '\nall checks passed\n'

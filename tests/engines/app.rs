@@ -115,7 +115,14 @@ pub struct Process {
 
 impl Process {
     pub fn start(store: &str) -> Self {
-        Self::run(Command::new(std::env::current_exe().unwrap()), store)
+        Self::start_with(store, [])
+    }
+
+    /// Starts it with further environment variables.
+    pub fn start_with<'a>(store: &str, environment: impl IntoIterator<Item = (&'a str, &'a std::path::Path)>) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.envs(environment);
+        Self::run(command, store)
     }
 
     /// Starts it by way of `command`, which may set more, such as another clock.
@@ -130,6 +137,11 @@ impl Process {
         let mut addresses = lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("serving at ")?.1.to_owned()));
         let address = addresses.next().expect("the process says where it serves");
         Self { child, address }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it, as a power failure would.

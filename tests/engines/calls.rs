@@ -7,9 +7,10 @@ use crate::servers;
 use crate::wire::Client;
 
 /// The engines that are reached over a network, and the ports of their servers.
-fn networked() -> [(Engine, u16); 3] {
+fn networked() -> [(Engine, u16); 4] {
     [
         (engine::redis(), servers::redis().port()),
+        (engine::redis_shared_with_fastapi(), servers::redis().port()),
         (engine::postgres(), servers::postgres().port()),
         (engine::mariadb(), servers::mariadb().port()),
     ]

@@ -21,11 +21,20 @@ impl fmt::Debug for Engine {
 
 /// Every engine, each with a key prefix or a table that no other test uses.
 pub fn all() -> Vec<Engine> {
-    vec![redis(), sqlite(), postgres(), mariadb()]
+    vec![redis(), redis_cluster(), redis_shared_with_fastapi(), sqlite(), postgres(), mariadb()]
+}
+
+pub fn redis_cluster() -> Engine {
+    Engine { name: "Redis Cluster", url: format!("{}?key_prefix={}:", servers::redis_cluster().url(), place()) }
 }
 
 pub fn redis() -> Engine {
     Engine { name: "Redis", url: format!("{}?key_prefix={}:", servers::redis().url(), place()) }
+}
+
+/// In the FastAPI system's layout, on the server that [`servers::fastapi`] uses too.
+pub fn redis_shared_with_fastapi() -> Engine {
+    Engine { name: "Redis, shared with FastAPI", url: format!("{}?fastapi_compatible=true", servers::redis().url()) }
 }
 
 pub fn sqlite() -> Engine {

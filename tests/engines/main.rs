@@ -1,14 +1,16 @@
 //! The promises, kept by every engine, on real servers that the tests start for themselves.
 //!
-//! `cargo test --test engines --features all-stores`; what is not installed yet, `tools/install-servers.sh` installs.
+//! `cargo test --test engines --features all-stores,tls`; what is not installed yet, `tools/install-servers.sh` installs.
 
 mod app;
 mod calls;
 mod clocks;
+mod cluster;
 mod conformance;
 mod connecting;
 mod counted;
 mod engine;
+mod fastapi;
 mod faults;
 mod full_disk;
 mod latency;
@@ -17,5 +19,7 @@ mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
 mod sweeping;
+#[cfg(feature = "tls")]
+mod tls;
 mod undecodable;
 mod wire;

@@ -9,7 +9,7 @@ use crate::wire::Client;
 const CLIENTS: usize = 32;
 const INCREMENTS: usize = 10_000;
 
-async fn none_is_lost(engine: Engine) {
+pub async fn none_is_lost(engine: Engine) {
     let processes = [Process::start(&engine.url), Process::start(&engine.url)];
     let mut first = Client::to(&processes[0].address).await;
     assert_eq!(first.get("/").await.body, "0");
@@ -50,6 +50,11 @@ async fn none_is_lost(engine: Engine) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_redis() {
     none_is_lost(engine::redis()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_a_redis_cluster() {
+    none_is_lost(engine::redis_cluster()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,18 @@ pub fn mariadb() -> &'static Server {
     SERVER.get_or_init(start_mariadb)
 }
 
+/// A Redis Cluster of this test process, shared by its tests.
+pub fn redis_cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| start_redis_cluster(Duration::from_secs(15)))
+}
+
+/// The counter on the FastAPI system's sessions, with the Redis server that the tests share.
+pub fn fastapi() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| start_fastapi(redis()))
+}
+
 /// A Redis server of the caller's own.
 pub fn start_redis() -> Server {
     start_redis_with(&[])
@@ -66,6 +78,116 @@ pub fn start_redis_with(options: &[&str]) -> Server {
     command.extend(strings(options));
     let program = Program { command, user: None, ready: |server| server.says("PING\r\n", "+PONG") };
     Server::start(port, format!("redis://127.0.0.1:{port}/"), program, folder)
+}
+
+/// A Redis server of the caller's own that speaks TLS as well, on the port beside it; if wished, it is a cluster of one. Its
+/// certificate, for `localhost` and 127.0.0.1, is of an authority that nobody knows, which is in its folder as `ca.pem`.
+pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
+    let openssl = installed("openssl", &["/usr/bin"]);
+    let folder = temporary_folder("tls");
+    let file = |name: &str| path(&folder.join(name));
+    let [ca, ca_key, certificate, key] = ["ca.pem", "ca.key", "server.pem", "server.key"].map(file);
+    let new = |parts: &[&str]| {
+        let common = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+        run(Command::new(&openssl).args(common).args(parts));
+    };
+    new(&["-subj", "/CN=an authority of the tests", "-keyout", &ca_key, "-out", &ca]);
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let signed = ["-CA", &ca, "-CAkey", &ca_key, "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
+    new(&[&signed[..], &["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]].concat());
+    let (tls_port, bus) = (free_port(), free_port());
+    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
+    let options = ["--tls-auth-clients", "no", "--tls-port", &tls_port.to_string()];
+    let cluster = ["--tls-cluster", "yes", "--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
+    let cluster = if in_cluster { &cluster[..] } else { &[] };
+    let server = start_redis_with(&[&files[..], &options, cluster].concat());
+    std::fs::rename(&ca, server.folder().join("ca.pem")).expect("the temporary folders are on one file system");
+    std::fs::remove_dir_all(&folder).expect("the server has read its files");
+    if in_cluster {
+        server.is_told("CLUSTER ADDSLOTSRANGE 0 16383");
+        until(|| server.asks("CLUSTER INFO\r\n").contains("cluster_state:ok"), || server.log());
+    }
+    (server, tls_port)
+}
+
+/// The counter on the FastAPI system's sessions, in one process of the caller's own; its URL is that of its pages.
+pub fn start_fastapi(redis: &Server) -> Server {
+    // The system asks for a configuration and a database also where only its sessions are used.
+    const ENVIRONMENT: [&str; 9] = [
+        "DB_DRIVER=sqlite+aiosqlite",
+        "DB_DATABASE=:memory:",
+        "DB_POOL=True",
+        "DB_HOST=",
+        "DB_PORT=",
+        "DB_USERNAME=",
+        "DB_POOL_SIZE=",
+        "DB_MAX_OVERFLOW=",
+        "JWT_SECRET_KEY=not-used-here-but-asked-for-all-the-same",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (python, app) = (root.join("target/fastapi/bin/python"), root.join("tests/engines/fastapi"));
+    assert!(python.is_file(), "the FastAPI system is not installed, and this test needs it. Type: sudo tools/install-servers.sh");
+    let (port, folder) = (free_port(), temporary_folder("fastapi"));
+    std::fs::write(folder.join("config.yaml"), "{}").expect("the temporary folder is writable");
+    let mut command = strings(&["env", "--chdir", &path(&folder), "REDIS_HOST=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1"]);
+    command.push(format!("REDIS_PORT={}", redis.port()));
+    command.extend(strings(&ENVIRONMENT));
+    command.extend(strings(&[&path(&python), "-m", "uvicorn", "--no-access-log", "--app-dir", &path(&app), "app:app", "--port"]));
+    command.push(port.to_string());
+    let program = Program { command, user: None, ready: |server| server.log_says("Application startup complete") };
+    Server::start(port, format!("http://127.0.0.1:{port}"), program, folder)
+}
+
+/// A Redis Cluster of three masters and three replicas.
+pub struct Cluster {
+    /// The masters, as it starts, then a replica of each.
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// The URL for `store::connect`, with a node of each half.
+    pub fn url(&self) -> String {
+        format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}/", self.nodes[0].port(), self.nodes[4].port())
+    }
+
+    pub fn masters(&self) -> &[Server] {
+        &self.nodes[..MASTERS]
+    }
+
+    fn is_up(&self) -> bool {
+        let node_is_up = |node: &Server| node.asks("CLUSTER INFO\r\n").contains("cluster_state:ok");
+        let replica_is_up = |node: &Server| node.asks("INFO replication\r\n").contains("master_link_status:up");
+        self.nodes.iter().all(node_is_up) && self.nodes[MASTERS..].iter().all(replica_is_up)
+    }
+}
+
+const MASTERS: usize = 3;
+
+/// A Redis Cluster of the caller's own, in which a node that is not heard of for `node_timeout` counts as failed.
+pub fn start_redis_cluster(node_timeout: Duration) -> Cluster {
+    const SLOTS: usize = 16384;
+    let (timeout, buses) = (node_timeout.as_millis().to_string(), [(); 2 * MASTERS].map(|()| free_port()));
+    let start = |bus: &u16| {
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout, "--cluster-port", &bus.to_string()];
+        start_redis_with(&options)
+    };
+    let nodes: Vec<_> = buses.iter().map(start).collect();
+    for (node, bus) in nodes.iter().zip(buses).skip(1) {
+        nodes[0].is_told(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port()));
+    }
+    for (number, master) in nodes[..MASTERS].iter().enumerate() {
+        let (first, next) = (SLOTS * number / MASTERS, SLOTS * (number + 1) / MASTERS);
+        master.is_told(&format!("CLUSTER ADDSLOTSRANGE {first} {}", next - 1));
+    }
+    for (master, replica) in nodes[..MASTERS].iter().zip(&nodes[MASTERS..]) {
+        let said = master.asks("CLUSTER MYID\r\n");
+        let id = said.lines().nth(1).expect("a node has an id");
+        // Until it has heard of its master, it refuses.
+        until(|| replica.asks(&format!("CLUSTER REPLICATE {id}\r\n")).starts_with("+OK"), || replica.log());
+    }
+    let cluster = Cluster { nodes };
+    until(|| cluster.is_up(), || cluster.nodes[0].log());
+    cluster
 }
 
 /// A PostgreSQL server of the caller's own, with one database.
@@ -188,6 +310,7 @@ impl Server {
             echo $server >"$folder/pid"
             read -r _
             kill -TERM $server 2>/dev/null
+            kill -CONT $server 2>/dev/null
             (sleep 10; kill -KILL $server 2>/dev/null) &
             wait $server
             kill $! 2>/dev/null
@@ -201,11 +324,7 @@ impl Server {
         command.arg(run.get_program()).args(run.get_args());
         let keeper = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.keeper = Some(keeper.expect("there is a shell"));
-        let start = Instant::now();
-        while !(self.folder.join("pid").exists() && (self.program.ready)(self)) {
-            assert!(start.elapsed() < PATIENCE, "the server does not come up: {}", self.log());
-            thread::sleep(Duration::from_millis(20));
-        }
+        until(|| self.folder.join("pid").exists() && (self.program.ready)(self), || self.log());
     }
 
     /// What it wrote since it was started last.
@@ -218,7 +337,17 @@ impl Server {
     }
 
     fn says(&self, question: &str, answer: &str) -> bool {
-        ask(self.address(), question).is_some_and(|said| said.starts_with(answer))
+        self.asks(question).starts_with(answer)
+    }
+
+    /// What a server that speaks in lines, as Redis does, answers at once; nothing where it does not.
+    fn asks(&self, question: &str) -> String {
+        ask(self.address(), question).unwrap_or_default()
+    }
+
+    fn is_told(&self, command: &str) {
+        let said = self.asks(&format!("{command}\r\n"));
+        assert!(said.starts_with("+OK"), "{command}: {said}");
     }
 
     fn address(&self) -> SocketAddr {
@@ -232,13 +361,22 @@ impl Drop for Server {
     }
 }
 
+/// Waits until it is up, or panics with its log.
+fn until(is_up: impl Fn() -> bool, log: impl Fn() -> String) {
+    let start = Instant::now();
+    while !is_up() {
+        assert!(start.elapsed() < PATIENCE, "the server does not come up: {}", log());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn ask(address: SocketAddr, question: &str) -> Option<String> {
     use std::io::{Read, Write};
 
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
     stream.write_all(question.as_bytes()).ok()?;
-    let mut answer = [0; 512];
+    let mut answer = [0; 4096];
     let length = stream.read(&mut answer).ok()?;
     Some(String::from_utf8_lossy(&answer[..length]).into_owned())
 }

@@ -1,7 +1,9 @@
 //! A store chosen by a URL, for programs that are told where their sessions are when they start.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
@@ -19,8 +21,17 @@ use super::{MemoryStore, Store, StoreError};
 /// | `postgres://`, `postgresql://` | `PostgresStore` | `postgres` |
 /// | `mysql://`, `mariadb://` | `MySqlStore` | `mysql` |
 ///
-/// Two parameters are this crate's, the others are the engine's: `key_prefix=` (Redis) and `table=` (SQL). Sessions with different
-/// types of data that share a server or a database need different ones, else an id of the one could be shown to the other.
+/// These parameters are this crate's, the others are the engine's:
+///
+/// | parameter | for | |
+/// | --- | --- | --- |
+/// | `key_prefix=shop:` | Redis | what the keys begin with |
+/// | `table=visits` | SQL | the table |
+/// | `fastapi_compatible=true` | Redis | shares sessions with the FastAPI system: `RedisStore::fastapi_compatible` |
+/// | `fastapi_session_expire=3600` | Redis | and it is told that system's `session_expire`, in seconds |
+///
+/// Sessions with different types of data that share a server or a database need different prefixes or tables, else an id of the
+/// one could be shown to the other.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -38,13 +49,13 @@ use super::{MemoryStore, Store, StoreError};
 ///
 /// # Errors
 ///
-/// [`ConnectError`] where the scheme is none of these, where the feature for it is not enabled, or where the store cannot be
-/// opened. It does not show the URL, which may hold a password.
+/// [`ConnectError`] where the scheme is none of these, where the feature for it is not enabled, where a parameter is for another
+/// engine or has a wrong value, or where the store cannot be opened. It does not show the URL, which may hold a password.
 pub async fn connect<T>(url: impl AsRef<str>) -> Result<Arc<dyn Store<T>>, ConnectError>
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    let url = Url::parse(url.as_ref());
+    let url = Url::parse(url.as_ref())?;
     match url.scheme.as_str() {
         "memory" => Ok(Arc::new(MemoryStore::new())),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" | "redis+cluster"
@@ -72,6 +83,13 @@ pub enum ConnectError {
         /// The feature of `session-runtime`.
         feature: &'static str,
     },
+    /// A parameter cannot be had: it is another engine's, contradicts another one, or has a wrong value.
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong about it.
+        problem: &'static str,
+    },
     /// The store cannot be opened.
     Store(StoreError),
 }
@@ -87,6 +105,7 @@ impl fmt::Display for ConnectError {
             Self::MissingFeature { scheme, feature } => {
                 write!(f, "a session store at {scheme}: takes the feature `{feature}` of session-runtime, which is not enabled")
             }
+            Self::Parameter { name, problem } => write!(f, "the parameter `{name}` of the session store's URL {problem}"),
             Self::Store(error) => match std::error::Error::source(error) {
                 Some(cause) => write!(f, "{error}: {cause}"),
                 None => error.fmt(f),
@@ -104,33 +123,73 @@ impl From<StoreError> for ConnectError {
 }
 
 /// A URL, without the parameters that are this crate's.
-#[cfg_attr(not(feature = "_sql"), allow(dead_code, reason = "each engine reads its own part"))]
+#[cfg_attr(not(all(feature = "redis", feature = "_sql")), allow(dead_code, reason = "each engine reads its own part"))]
+#[derive(Debug)]
 struct Url {
     scheme: String,
     /// The whole, with the parameters that are the engine's.
     text: String,
     key_prefix: Option<String>,
     table: Option<String>,
+    fastapi: Option<FastApi>,
+}
+
+/// Sessions are shared with the FastAPI system.
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis is shared"))]
+#[derive(Debug, PartialEq, Eq)]
+struct FastApi {
+    session_expire: Option<Duration>,
 }
 
 impl Url {
-    fn parse(text: &str) -> Self {
+    fn parse(text: &str) -> Result<Self, ConnectError> {
         let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
-        let mut url = Self { scheme, text: String::new(), key_prefix: None, table: None };
+        let mut url = Self { scheme, text: String::new(), key_prefix: None, table: None, fastapi: None };
+        let (mut compatible, mut session_expire) = (None, None);
         let mut others = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
                 Some(("key_prefix", value)) => url.key_prefix = Some(value.to_owned()),
                 Some(("table", value)) => url.table = Some(value.to_owned()),
+                Some((COMPATIBLE, value)) => compatible = Some(truth(value)?),
+                Some((SESSION_EXPIRE, value)) => session_expire = Some(seconds(value)?),
                 _ => others.push(parameter),
             }
+        }
+        if compatible.unwrap_or(session_expire.is_some()) {
+            url.fastapi = Some(FastApi { session_expire });
+        } else if session_expire.is_some() {
+            return Err(wrong(SESSION_EXPIRE, "contradicts `fastapi_compatible=false`"));
         }
         base.clone_into(&mut url.text);
         if !others.is_empty() {
             url.text = format!("{base}?{}", others.join("&"));
         }
-        url
+        url.check()?;
+        Ok(url)
+    }
+
+    /// What is for another engine would leave sessions where nobody looks for them.
+    fn check(&self) -> Result<(), ConnectError> {
+        let is_redis = ["redis", "valkey", "unix"].iter().any(|name| self.scheme.starts_with(name));
+        let is_sql = ["sqlite", "postgres", "mysql", "mariadb"].iter().any(|name| self.scheme.starts_with(name));
+        if self.key_prefix.is_some() && !is_redis {
+            return Err(wrong("key_prefix", "is for Redis alone"));
+        }
+        if self.table.is_some() && !is_sql {
+            return Err(wrong("table", "is for SQL databases alone"));
+        }
+        if self.fastapi.is_some() && !is_redis {
+            return Err(wrong(COMPATIBLE, "is for Redis alone, which is where the FastAPI system keeps its sessions"));
+        }
+        if self.fastapi.is_some() && self.key_prefix.is_some() {
+            return Err(wrong(
+                "key_prefix",
+                "cannot stand beside `fastapi_compatible`: that system's keys begin with `session:id:`",
+            ));
+        }
+        Ok(())
     }
 
     #[cfg(feature = "_sql")]
@@ -141,6 +200,22 @@ impl Url {
             None => options,
         }
     }
+}
+
+const COMPATIBLE: &str = "fastapi_compatible";
+const SESSION_EXPIRE: &str = "fastapi_session_expire";
+
+fn truth(value: &str) -> Result<bool, ConnectError> {
+    value.parse().map_err(|_| wrong(COMPATIBLE, "is `true` or `false`"))
+}
+
+fn seconds(value: &str) -> Result<Duration, ConnectError> {
+    let seconds = value.parse::<NonZeroU64>().map_err(|_| wrong(SESSION_EXPIRE, "is a number of seconds, more than 0"))?;
+    Ok(Duration::from_secs(seconds.get()))
+}
+
+const fn wrong(name: &'static str, problem: &'static str) -> ConnectError {
+    ConnectError::Parameter { name, problem }
 }
 
 /// The store of a feature, or the error that names the feature.
@@ -169,9 +244,14 @@ engine!(redis, "redis", |url| {
         Some(scheme) => super::RedisStore::connect_cluster(nodes(scheme, &url.text)).await?,
         None => super::RedisStore::connect(&url.text).await?,
     };
-    Ok(Arc::new(match url.key_prefix {
+    let store = match url.key_prefix {
         Some(prefix) => store.key_prefix(prefix),
         None => store,
+    };
+    Ok(Arc::new(match url.fastapi {
+        None => store,
+        Some(FastApi { session_expire: None }) => store.fastapi_compatible(),
+        Some(FastApi { session_expire: Some(limit) }) => store.fastapi_session_expire(limit),
     }))
 });
 
@@ -209,11 +289,39 @@ mod tests {
 
     #[test]
     fn the_parameters_of_this_crate_are_not_handed_to_the_engine() {
-        let url = Url::parse("Postgres://app@host/db?table=visits&sslmode=require&key_prefix=a:");
+        let url = Url::parse("Postgres://app@host/db?table=visits&sslmode=require").unwrap();
         assert_eq!(url.scheme, "postgres");
-        assert_eq!(url.text, "Postgres://app@host/db?sslmode=require");
-        assert_eq!((url.table.as_deref(), url.key_prefix.as_deref()), (Some("visits"), Some("a:")));
-        assert_eq!(Url::parse("redis://host?table=visits").text, "redis://host");
+        assert_eq!((url.text.as_str(), url.table.as_deref()), ("Postgres://app@host/db?sslmode=require", Some("visits")));
+        let url = Url::parse("redis://host?key_prefix=a:&protocol=resp3").unwrap();
+        assert_eq!((url.text.as_str(), url.key_prefix.as_deref()), ("redis://host?protocol=resp3", Some("a:")));
+    }
+
+    #[test]
+    fn sharing_with_the_fastapi_system_is_asked_for_by_its_name_or_by_its_expiry() {
+        let fastapi = |query: &str| Url::parse(&format!("redis://host{query}")).unwrap().fastapi;
+        let hour = Some(Duration::from_secs(3600));
+        assert_eq!(fastapi(""), None);
+        assert_eq!(fastapi("?fastapi_compatible=false"), None);
+        assert_eq!(fastapi("?fastapi_compatible=true"), Some(FastApi { session_expire: None }));
+        assert_eq!(fastapi("?fastapi_session_expire=3600"), Some(FastApi { session_expire: hour }));
+    }
+
+    #[test]
+    fn a_parameter_that_cannot_be_had_is_named() {
+        for (url, name) in [
+            ("redis://host?table=visits", "table"),
+            ("memory:?key_prefix=a:", "key_prefix"),
+            ("sqlite://file?key_prefix=a:", "key_prefix"),
+            ("mysql://host?fastapi_compatible=true", "fastapi_compatible"),
+            ("redis://host?fastapi_compatible=yes", "fastapi_compatible"),
+            ("redis://host?fastapi_compatible=true&key_prefix=a:", "key_prefix"),
+            ("redis://host?fastapi_session_expire=0", "fastapi_session_expire"),
+            ("redis://host?fastapi_session_expire=24h", "fastapi_session_expire"),
+            ("redis://host?fastapi_compatible=false&fastapi_session_expire=60", "fastapi_session_expire"),
+        ] {
+            let said = Url::parse(url).unwrap_err().to_string();
+            assert!(said.starts_with(&format!("the parameter `{name}`")), "{url}: {said}");
+        }
     }
 
     #[cfg(not(feature = "redis"))]

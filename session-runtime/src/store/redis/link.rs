@@ -1,13 +1,14 @@
 //! The connection to the server or the cluster.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use super::scripts::Call;
@@ -23,11 +24,14 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// As many calls given up one after the other, with no answer to any call between them, and the connection counts as dead.
 const UNANSWERED: u32 = 3;
 
+/// Connecting anew to a cluster, after a call that was given up, waits for this long after it was last done.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(3);
+
 /// The way to the server: one connection that all calls share, or a cluster's connections.
 #[derive(Clone)]
 pub(super) enum Link {
     Single(Arc<Single>),
-    Cluster(ClusterConnection),
+    Cluster(Arc<Cluster>),
 }
 
 impl Link {
@@ -44,7 +48,8 @@ impl Link {
             .response_timeout(RESPONSE_TIMEOUT)
             .build()
             .map_err(unavailable)?;
-        Ok(Self::Cluster(client.get_async_connection().await.map_err(unavailable)?))
+        let connection = client.get_async_connection().await.map_err(unavailable)?;
+        Ok(Self::Cluster(Arc::new(Cluster { client, connection: RwLock::new(connection), renewed: Mutex::default() })))
     }
 
     pub(super) const fn is_cluster(&self) -> bool {
@@ -75,7 +80,7 @@ impl Link {
     async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Single(single) => single.send(command).await,
-            Self::Cluster(connection) => connection.clone().req_packed_command(command).await,
+            Self::Cluster(cluster) => cluster.send(command).await,
         }
         .and_then(Value::extract_error)
     }
@@ -150,6 +155,61 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.answered && self.line.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
             self.single.drop_line(self.line);
+        }
+    }
+}
+
+/// A cluster, and the connections to its nodes of this moment. They are made anew by the client where they break, but not where a
+/// node falls silent: calls that are given up tell of that.
+pub(super) struct Cluster {
+    client: ClusterClient,
+    connection: RwLock<ClusterConnection>,
+    /// When they were last made anew.
+    renewed: Mutex<Option<Instant>>,
+}
+
+impl Cluster {
+    async fn send(self: &Arc<Self>, command: &Cmd) -> RedisResult<Value> {
+        let mut connection = self.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let asking = Asking { cluster: self, answered: false };
+        let result = connection.req_packed_command(command).await;
+        asking.end(&result);
+        result
+    }
+
+    /// Connects anew in the background; the calls to the nodes that answer go on meanwhile.
+    fn renew(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        if renewed.is_some_and(|last| last.elapsed() < RENEWAL_PAUSE) {
+            return;
+        }
+        *renewed = Some(Instant::now());
+        let cluster = Arc::clone(self);
+        runtime.spawn(async move {
+            if let Ok(connection) = cluster.client.get_async_connection().await {
+                *cluster.connection.write().unwrap_or_else(PoisonError::into_inner) = connection;
+            }
+        });
+    }
+}
+
+/// A call to a cluster under way, as [`Waiting`] is one to a server.
+struct Asking<'a> {
+    cluster: &'a Arc<Cluster>,
+    answered: bool,
+}
+
+impl Asking<'_> {
+    fn end(mut self, result: &RedisResult<Value>) {
+        self.answered = !matches!(result, Err(error) if error.is_timeout());
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.cluster.renew();
         }
     }
 }

@@ -1,18 +1,18 @@
 //! Sessions in Redis or Valkey, standalone or in a cluster.
 
-mod keys;
+mod layout;
 mod link;
 mod scripts;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use self::keys::KeyPrefix;
+use self::layout::Layout;
 use self::link::Link;
-use self::scripts::{Call, SCRIPTS};
+use self::scripts::{Call, Script, Scripts};
 use super::encoding::Encoded;
 use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::maybe_ready::MaybeReady;
@@ -29,21 +29,24 @@ use crate::maybe_ready::MaybeReady;
 ///
 /// - **Calls:** every operation is one round trip, a script that the server runs as one step. In a cluster a rotation is two,
 ///   because the two keys may be on different nodes: the new one is written, which nobody knows of yet, then the old one is
-///   compared and left, which is the commit.
+///   compared and left, which is the commit. An absolute limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
 /// - **Connection:** one, which all requests share. It is made anew when it breaks, or when calls are given up on it one after
 ///   the other without an answer. Reading and touching are tried again once when the connection turns out to be broken; a change
 ///   is not, since it may have been made: the caller gets the error.
 /// - **On a crash** the server promises what its `appendfsync` says: with the default (`everysec`, if the append-only file is
-///   on) up to a second of changes. A replica that takes over may lack the last changes too.
-/// - **Cluster:** [`connect_cluster`](Self::connect_cluster), or `redis+cluster://` in [`connect`](super::connect).
+///   on) up to a second of changes is lost.
+/// - **Cluster:** [`connect_cluster`](Self::connect_cluster), or `redis+cluster://` in [`connect`](super::connect). A master answers
+///   before its replicas have the change (asynchronous replication): when it dies and a replica takes over, changes that were
+///   acknowledged in the last moment may be lost, among them a logout, whose session is then back. Until then, for
+///   `cluster-node-timeout` and the election, calls on its sessions fail or wait to the caller's bound; those on other nodes go on.
 pub type RedisStore = Encoded<Redis>;
 
 /// What [`RedisStore`] keeps its bytes in.
 #[derive(Clone)]
 pub struct Redis {
     link: Link,
-    prefix: KeyPrefix,
+    layout: Layout,
 }
 
 impl RedisStore {
@@ -57,7 +60,8 @@ impl RedisStore {
         Ok(Self::over(Link::single(url.as_ref()).await?))
     }
 
-    /// Connects to a cluster by the URLs of some of its nodes; the rest is found by asking them.
+    /// Connects to a cluster by the URLs of some of its nodes; the rest is found by asking them. TLS as in
+    /// [`connect`](Self::connect).
     ///
     /// # Errors
     ///
@@ -68,43 +72,84 @@ impl RedisStore {
     }
 
     fn over(link: Link) -> Self {
-        Self::new(Redis { link, prefix: KeyPrefix::default() })
+        Self::new(Redis { link, layout: Layout::default() })
     }
 
     /// What the keys begin with; `session:` unless given. Sessions with different types of data that share a server need
-    /// different prefixes, else an id of the one could be shown to the other.
+    /// different prefixes, else an id of the one could be shown to the other. A store that is
+    /// [`fastapi_compatible`](Self::fastapi_compatible) has its own names, and this changes nothing.
     #[must_use]
     pub fn key_prefix(mut self, prefix: impl AsRef<str>) -> Self {
-        self.bytes.prefix = KeyPrefix::new(prefix.as_ref());
+        self.bytes.layout.set_prefix(prefix.as_ref());
+        self
+    }
+
+    /// Keeps sessions where and as the FastAPI system does (`fastapi-framework` on PyPI), so that a fleet can move from it route
+    /// by route: a session that either made, the other reads and changes. The cookie's name, path and ids are the same anyway.
+    ///
+    /// ```no_run
+    /// # use session_runtime::store::RedisStore;
+    /// # async fn connect() -> Result<(), session_runtime::store::StoreError> {
+    /// let store = RedisStore::connect("redis://127.0.0.1:6379/").await?.fastapi_compatible();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The value is the data as JSON, at the key `session:id:` and **the id itself**: who reads the server's keys can use the
+    /// sessions. The type of the data must have the fields of Python's model; each side drops at its next change what it does not
+    /// know. A field that may be missing or `null` is an `Option` here. What Python knows nothing of (the limits, a version, the mark
+    /// of a rotation) stands at a second key, `session:beside:{session:id:<id>}`, which Python never asks for: a mark at the value's
+    /// key would be a session that it cannot read. Calls per operation are the same.
+    ///
+    /// What holds, and what cannot, since Python's `update_session` is a `SET` without a condition:
+    ///
+    /// - Among these stores no update is lost. A change that Python makes between a load and its replace here is a conflict, and
+    ///   the closure runs again. But Python overwrites what was changed here between its own `get_data` and `update_session`.
+    /// - What was destroyed or rotated here stays so for these stores and for each request of Python's that begins later. A request
+    ///   of Python's that is under way may bring it back: by its `update_session`, with the data that it had read. For 30 s after a
+    ///   rotation the old id is refused here nevertheless.
+    /// - The idle and the absolute limit of a session made here are kept beside it. Python's `update_session` renews it by its own
+    ///   `session_expire`, so give both systems the same; it goes beyond the absolute limit only for Python, until it is next used
+    ///   here. A session that Python made has no absolute limit, and as its idle limit
+    ///   [`fastapi_session_expire`](Self::fastapi_session_expire). Reading renews here; in Python it does not.
+    #[must_use]
+    pub fn fastapi_compatible(mut self) -> Self {
+        self.bytes.layout.share_with_fastapi();
+        self
+    }
+
+    /// What the FastAPI system's `session_expire` is, if not its default of 24 hours: the idle limit of the sessions that it made,
+    /// when they are used here. Implies [`fastapi_compatible`](Self::fastapi_compatible).
+    #[must_use]
+    pub fn fastapi_session_expire(mut self, limit: Duration) -> Self {
+        self.bytes.layout.set_fastapi_expire(limit);
         self
     }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("Redis").field("layout", &self.layout).finish_non_exhaustive()
     }
 }
 
 impl Store<Vec<u8>> for Redis {
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Vec<u8>>) -> StoreFuture<'a, Created> {
-        MaybeReady::boxed(async move {
-            let version = first_version();
-            self.insert(&self.prefix.key(key), version, session.limits, &session.data).await
-        })
+        MaybeReady::boxed(async move { self.insert(key, session.limits, &session.data).await })
     }
 
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
         MaybeReady::boxed(async move {
-            let call = SCRIPTS.load.on(&[&self.prefix.key(key)]);
-            loaded(self.link.repeatable(&call).await?)
+            let call = self.call(|scripts| &scripts.load, &[key]);
+            let start = Instant::now();
+            let loaded = loaded(self.link.repeatable(&call).await?)?;
+            Ok(if self.link.is_cluster() { ahead(loaded, start.elapsed()) } else { loaded })
         })
     }
 
     fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
         MaybeReady::boxed(async move {
             let expected = expected.map(text).unwrap_or_default();
-            let call = SCRIPTS.replace.on(&[&self.prefix.key(key)]).arg(&expected).arg(random_tag()).arg(&*data);
+            let call = self.call(|scripts| &scripts.replace, &[key]).arg(&expected).arg(random_tag()).arg(&*data);
             match self.run(&call).await?.as_slice() {
                 b"missing" => Ok(Replaced::Missing),
                 b"conflict" => Ok(Replaced::Conflict),
@@ -115,43 +160,50 @@ impl Store<Vec<u8>> for Redis {
 
     fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         MaybeReady::boxed(async move {
-            let call = SCRIPTS.touch.on(&[&self.prefix.key(key)]);
+            let call = self.call(|scripts| &scripts.touch, &[key]);
             Ok(self.link.repeatable(&call).await? == Value::Int(1))
         })
     }
 
     fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<Vec<u8>>) -> StoreFuture<'a, Rotated> {
         MaybeReady::boxed(async move {
-            let (old, new) = (self.prefix.key(old), self.prefix.key(new));
-            if self.link.is_cluster() {
-                self.move_across(&old, &new, session).await
-            } else {
-                self.swap(&old, &new, session).await
-            }
+            if self.link.is_cluster() { self.move_across(old, new, session).await } else { self.swap(old, new, session).await }
         })
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         MaybeReady::boxed(async move {
-            let call = SCRIPTS.delete.on(&[&self.prefix.key(key)]);
+            let call = self.call(|scripts| &scripts.delete, &[key]);
             Ok(self.link.once(&call).await? == Value::Int(1))
         })
     }
 }
 
 impl Redis {
-    async fn insert(&self, key: &str, version: Version, limits: Limits, data: &[u8]) -> Result<Created, StoreError> {
-        let absolute = limits.absolute.map_or(0, millis);
-        let call = SCRIPTS.create.on(&[key]).arg(text(version)).number(millis(limits.idle)).number(absolute).arg(data);
-        match self.run(&call).await?.as_slice() {
+    /// A call of a script on these sessions.
+    fn call(&self, script: fn(&'static Scripts) -> &'static Script, sessions: &[Key<'_>]) -> Call {
+        let mut keys = Vec::with_capacity(2 * sessions.len());
+        for session in sessions {
+            self.layout.add_keys(*session, &mut keys);
+        }
+        script(self.layout.scripts()).on(&keys).number(self.layout.idle())
+    }
+
+    async fn insert(&self, key: Key<'_>, limits: Limits, data: &[u8]) -> Result<Created, StoreError> {
+        let version = first_version();
+        // A limit that is over is not one that there is none.
+        let absolute = limits.absolute.map_or(0, |limit| millis(limit).max(1));
+        let call = self.call(|scripts| &scripts.create, &[key]).arg(text(version));
+        match self.run(&call.number(millis(limits.idle)).number(absolute).arg(data)).await?.as_slice() {
             b"exists" => Ok(Created::Exists),
             _ => Ok(Created::Created(version)),
         }
     }
 
     /// A rotation where one server holds both keys.
-    async fn swap(&self, old: &str, new: &str, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
-        let call = SCRIPTS.rotate.on(&[old, new]).arg(text(session.version)).arg(random_tag()).arg(&*session.data);
+    async fn swap(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+        let call = self.call(|scripts| &scripts.rotate, &[old, new]);
+        let call = call.arg(text(session.version)).arg(random_tag()).arg(&*session.data);
         match self.run(&call).await?.as_slice() {
             b"missing" => Ok(Rotated::Missing),
             b"conflict" => Ok(Rotated::Conflict),
@@ -162,19 +214,18 @@ impl Redis {
 
     /// A rotation where the keys may be on different nodes. Nobody knows the new key until the old one is left; if that fails,
     /// the row at the new key goes when it expires.
-    async fn move_across(&self, old: &str, new: &str, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
-        let version = first_version();
+    async fn move_across(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
         let limits = Limits::new(session.idle, session.absolute_in);
-        if self.insert(new, version, limits, &session.data).await? == Created::Exists {
+        let Created::Created(version) = self.insert(new, limits, &session.data).await? else {
             return Ok(Rotated::Exists);
-        }
-        let leave = SCRIPTS.leave.on(&[old]).arg(text(session.version)).arg(random_tag());
+        };
+        let leave = self.call(|scripts| &scripts.leave, &[old]).arg(text(session.version)).arg(random_tag());
         let refused = match self.run(&leave).await?.as_slice() {
             b"left" => return Ok(Rotated::Rotated(version)),
             b"conflict" => Rotated::Conflict,
             _ => Rotated::Missing,
         };
-        self.link.once(&SCRIPTS.delete.on(&[new])).await?;
+        self.link.once(&self.call(|scripts| &scripts.delete, &[new])).await?;
         Ok(refused)
     }
 
@@ -212,6 +263,18 @@ fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
     let absolute_in = (absolute > 0).then(|| Duration::from_millis(absolute.saturating_sub(now)));
     text.drain(..HEADER);
     Ok(Loaded::Found(Record::new(Arc::new(text), version, Duration::from_millis(idle), Duration::from_millis(left), absolute_in)))
+}
+
+/// In a cluster a rotation counts the absolute limit anew from what was loaded, by another node's clock. The ways of this answer and
+/// of that command to the node are taken off, so that the limit comes closer by them rather than moves away.
+fn ahead(loaded: Loaded<Vec<u8>>, trip: Duration) -> Loaded<Vec<u8>> {
+    match loaded {
+        Loaded::Found(mut record) => {
+            record.absolute_in = record.absolute_in.map(|left| left.saturating_sub(2 * trip));
+            Loaded::Found(record)
+        }
+        other => other,
+    }
 }
 
 /// The longest limit, some 30 000 years: with it times stay below 2^53, which is as far as the server's scripts count.

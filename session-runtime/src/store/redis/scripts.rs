@@ -4,15 +4,11 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, cmd};
 
-pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-    create: Script::new(include_str!("scripts/create.lua")),
-    load: Script::new(include_str!("scripts/load.lua")),
-    replace: Script::new(include_str!("scripts/replace.lua")),
-    touch: Script::new(include_str!("scripts/touch.lua")),
-    rotate: Script::new(include_str!("scripts/rotate.lua")),
-    leave: Script::new(include_str!("scripts/leave.lua")),
-    delete: Script::new(include_str!("scripts/delete.lua")),
-});
+/// On this crate's own layout.
+pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/own.lua")));
+
+/// On the layout that is shared with the FastAPI system.
+pub(super) static FASTAPI: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/fastapi.lua")));
 
 pub(super) struct Scripts {
     pub(super) create: Script,
@@ -25,20 +21,34 @@ pub(super) struct Scripts {
     pub(super) delete: Script,
 }
 
+impl Scripts {
+    fn on(layout: &str) -> Self {
+        Self {
+            create: Script::new(layout, include_str!("scripts/create.lua")),
+            load: Script::new(layout, include_str!("scripts/load.lua")),
+            replace: Script::new(layout, include_str!("scripts/replace.lua")),
+            touch: Script::new(layout, include_str!("scripts/touch.lua")),
+            rotate: Script::new(layout, include_str!("scripts/rotate.lua")),
+            leave: Script::new(layout, include_str!("scripts/leave.lua")),
+            delete: Script::new(layout, include_str!("scripts/delete.lua")),
+        }
+    }
+}
+
 pub(super) struct Script {
     source: String,
     hash: String,
 }
 
 impl Script {
-    fn new(body: &str) -> Self {
-        let source = format!("{}{body}", include_str!("scripts/prelude.lua"));
+    fn new(layout: &str, body: &str) -> Self {
+        let source = format!("{}{layout}{body}", include_str!("scripts/prelude.lua"));
         let hash = redis::Script::new(&source).get_hash().to_owned();
         Self { source, hash }
     }
 
     /// A call of the script on these keys.
-    pub(super) fn on(&'static self, keys: &[&str]) -> Call {
+    pub(super) fn on(&'static self, keys: &[String]) -> Call {
         let mut by_hash = cmd("EVALSHA");
         by_hash.arg(&self.hash).arg(keys.len()).arg(keys);
         Call { script: self, by_hash }

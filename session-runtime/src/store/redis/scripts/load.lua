@@ -1,6 +1,6 @@
--- KEYS: the session. The string that is kept there and the milliseconds until it goes.
-local text = redis.call('GET', KEYS[1])
+-- What is kept of the session and the milliseconds until it goes.
+local text, ttl = stored(1)
 if not text then
     return nil
 end
-return { text, redis.call('PTTL', KEYS[1]) }
+return { text, ttl }

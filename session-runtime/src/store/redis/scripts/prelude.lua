@@ -1,9 +1,16 @@
--- A session is a string: four fields of 16 characters, then its data. The fields are its version, its idle limit, the time of its
--- absolute limit (0: none) and the time at which it expires. Limits and times are milliseconds, times by this server's clock.
+-- A session has a version, an idle limit, the time of its absolute limit (0: none) and data. Limits and times are milliseconds, times
+-- by this server's clock. How it is kept, a layout says, which follows: for the n-th session that a script is about, it has
+--   taken(n): whether its key is taken, by a session or by the mark of a rotation
+--   head(n): its version, idle and absolute limit, or nothing where there is none
+--   stored(n): what a load answers: the version, idle and absolute limit and the time of its expiry, each of 16 characters, then the
+--     data; or the mark of a rotation, which is shorter; or nothing. And the milliseconds until it goes.
+--   put(n, version, idle, absolute, data): keeps it, used just now
+--   renew(n, idle, absolute): keeps it from now on as used just now
+--   remove(n)
+--   leave(n, tag), left(n, tag): puts the mark of a rotation in its place; whether that mark is there
 -- A version is a count of 6 hex digits and a tag of 10 that the writer drew at random: a command that is sent again because its
 -- answer was lost finds its own tag and changes nothing.
--- The mark of a rotation is a shorter string.
-local MARK, MARK_MS, HEADER = 'rotated ', 30000, 64
+local MARK, MARK_MS = 'rotated ', 30000
 
 local function now()
     local time = redis.call('TIME')
@@ -19,15 +26,6 @@ local function last_instant(expires)
     return string.format('%.0f', expires - 1)
 end
 
--- The version, idle and absolute limit of a session, or nothing where there is none.
-local function head(key)
-    local text = redis.call('GETRANGE', key, 0, HEADER - 1)
-    if #text < HEADER then
-        return nil
-    end
-    return string.sub(text, 1, 16), tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48))
-end
-
 local function next_version(version, tag)
     local count = (tonumber(string.sub(version, 1, 6), 16) + 1) % 0x1000000
     return string.format('%06x', count) .. tag
@@ -39,10 +37,4 @@ local function expiry(idle, absolute)
         return absolute
     end
     return expires
-end
-
-local function put(key, version, idle, absolute, data)
-    local expires = expiry(idle, absolute)
-    local text = version .. digits(idle) .. digits(absolute) .. digits(expires) .. data
-    redis.call('SET', key, text, 'PXAT', last_instant(expires))
 end

@@ -1,0 +1,75 @@
+//! How sessions are laid out on the server: the names of the keys, and the scripts that know what stands there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::millis;
+use super::scripts::{FASTAPI, OWN, Scripts};
+use crate::store::Key;
+
+/// What keys begin with unless given.
+const PREFIX: &str = "session:";
+
+/// Unless given, how long a session lives that the FastAPI system made: as that has it.
+const FASTAPI_EXPIRE: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    prefix: Arc<str>,
+    /// The FastAPI system's layout, and how long its sessions live.
+    fastapi: Option<Duration>,
+}
+
+impl Layout {
+    pub(super) fn set_prefix(&mut self, prefix: &str) {
+        self.prefix = Arc::from(prefix);
+    }
+
+    pub(super) fn share_with_fastapi(&mut self) {
+        self.fastapi.get_or_insert(FASTAPI_EXPIRE);
+    }
+
+    pub(super) fn set_fastapi_expire(&mut self, limit: Duration) {
+        self.fastapi = Some(limit);
+    }
+
+    pub(super) fn scripts(&self) -> &'static Scripts {
+        if self.fastapi.is_some() { &FASTAPI } else { &OWN }
+    }
+
+    /// The idle limit, in milliseconds, of a session beside which none is kept.
+    pub(super) fn idle(&self) -> u64 {
+        self.fastapi.map_or(0, millis)
+    }
+
+    /// Adds the keys of a session.
+    pub(super) fn add_keys(&self, key: Key<'_>, keys: &mut Vec<String>) {
+        if self.fastapi.is_none() {
+            keys.push(hashed(&self.prefix, key));
+            return;
+        }
+        let value = format!("session:id:{}", key.0.as_str());
+        // The braces bring it to the node of the value.
+        let beside = format!("session:beside:{{{value}}}");
+        keys.extend([value, beside]);
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { prefix: Arc::from(PREFIX), fastapi: None }
+    }
+}
+
+/// The prefix and a hash of the session's id, in hex.
+fn hashed(prefix: &str, key: Key<'_>) -> String {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let hash = key.sha256();
+    let mut name = String::with_capacity(prefix.len() + 2 * hash.len());
+    name.push_str(prefix);
+    for byte in hash {
+        name.push(char::from(HEX[usize::from(byte >> 4)]));
+        name.push(char::from(HEX[usize::from(byte & 15)]));
+    }
+    name
+}

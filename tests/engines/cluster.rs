@@ -1,0 +1,273 @@
+//! A Redis Cluster of three masters and three replicas.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use session_runtime::SessionId;
+use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, RedisStore, Rotated};
+use session_runtime::testing::conformance;
+
+use crate::app::{Counter, STORE_TIMEOUT, connect, serve};
+use crate::engine;
+use crate::servers::{self, Cluster, Server};
+use crate::wire::Client;
+
+/// What a bounded answer may take beyond the store's timeout.
+const MARGIN: Duration = Duration::from_millis(700);
+
+/// What the masters have been asked for with this command since they started or were told to forget.
+async fn calls(cluster: &Cluster, command: &str) -> u64 {
+    let mut calls = 0;
+    for master in cluster.masters() {
+        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut admin(master).await).await.unwrap();
+        let name = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&name));
+        calls += line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap());
+    }
+    calls
+}
+
+async fn admin(server: &Server) -> redis::aio::MultiplexedConnection {
+    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_is_two_calls_in_a_cluster_and_every_other_operation_one() {
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(Duration::from_secs(15)));
+    let address = serve(connect(&cluster.url()).await).await;
+    // Sends each script to each node.
+    for _ in 0..30 {
+        let mut client = Client::to(&address).await;
+        for path in ["/add", "/add", "/rotate", "/logout"] {
+            assert_eq!(client.post(path).await.status, 200, "{path}");
+        }
+    }
+    let mut client = Client::to(&address).await;
+    let mut before = calls(&cluster, "evalsha").await;
+    let sources = calls(&cluster, "eval").await;
+    let mut count = async |method: &str, path: &str| {
+        assert_eq!(client.send(method, path).await.unwrap().status, 200, "{path}");
+        let after = calls(&cluster, "evalsha").await;
+        after - std::mem::replace(&mut before, after)
+    };
+    assert_eq!(count("GET", "/").await, 0, "no session, no call");
+    assert_eq!(count("POST", "/add").await, 1, "a new session");
+    assert_eq!(count("GET", "/").await, 1, "a read");
+    assert_eq!(count("POST", "/add").await, 2, "a read and a change");
+    assert_eq!(count("POST", "/rotate").await, 3, "a read and a rotation");
+    assert_eq!(count("POST", "/logout").await, 2, "a read and a deletion");
+    assert_eq!(calls(&cluster, "eval").await, sources, "no script was sent again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_live_in_a_cluster_as_anywhere_else_in_either_layout() {
+    for url in [engine::redis_cluster().url, format!("{}?fastapi_compatible=true", servers::redis_cluster().url())] {
+        let address = serve(connect(&url).await).await;
+        for _ in 0..20 {
+            let mut client = Client::to(&address).await;
+            assert_eq!(client.get("/").await.body, "0");
+            assert_eq!(client.post("/add").await.body, "1");
+            let mut old = client.sibling(&address).await;
+            assert_eq!(client.post("/rotate").await.status, 200);
+            assert_ne!(client.cookie, old.cookie);
+            assert_eq!(client.post("/add").await.body, "2", "the new id has the session");
+            assert_eq!(old.get("/").await.body, "0", "the old id has none");
+            let mut late = client.sibling(&address).await;
+            assert_eq!(client.post("/logout").await.status, 200);
+            assert_eq!(late.get("/").await.body, "0", "it is gone");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_spread_over_the_nodes() {
+    let address = serve(connect(&engine::redis_cluster().url).await).await;
+    let mut client = Client::to(&address).await;
+    for _ in 0..30 {
+        client.cookie = None;
+        client.post("/add").await;
+    }
+    for master in servers::redis_cluster().masters() {
+        let keys: u64 = redis::cmd("DBSIZE").query_async(&mut admin(master).await).await.unwrap();
+        assert!(keys > 0, "the node at {} has none", master.port());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_takes_every_acknowledged_update_with_it() {
+    const ROUNDS: usize = 50;
+    const WRITERS: usize = 4;
+    let address = serve(connect(&engine::redis_cluster().url).await).await;
+    let mut updates = 0;
+    for _ in 0..ROUNDS {
+        let mut user = Client::to(&address).await;
+        user.post("/name/ada").await;
+        let mut writers = Vec::new();
+        for _ in 0..WRITERS {
+            let mut writer = user.sibling(&address).await;
+            writers.push(tokio::spawn(async move {
+                let mut acknowledged = 0;
+                while writer.post("/add").await.status == 200 {
+                    acknowledged += 1;
+                }
+                acknowledged
+            }));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(user.post("/rotate").await.status, 200);
+        let mut acknowledged: u64 = 0;
+        for writer in writers {
+            acknowledged += writer.await.unwrap();
+        }
+        assert_eq!(user.get("/").await.body, acknowledged.to_string());
+        updates += acknowledged;
+    }
+    println!("{ROUNDS} rotations under {WRITERS} writers: all of {updates} acknowledged updates came along");
+    assert!(updates > 0);
+}
+
+/// What a client saw while a master went.
+#[derive(Default)]
+struct Seen {
+    acknowledged: u64,
+    refused: u64,
+    /// Acknowledged, and not there any more.
+    lost: u64,
+    slowest: Duration,
+    /// From then to the last answer that was none.
+    outage: Duration,
+}
+
+/// Adds to a session of its own until it is told to stop.
+async fn load(mut client: Client, failed: Arc<OnceLock<Instant>>, stop: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    let mut expected = 1;
+    while !stop.load(Ordering::SeqCst) {
+        let start = Instant::now();
+        let answer = client.post("/add").await;
+        seen.slowest = seen.slowest.max(start.elapsed());
+        if answer.status == 200 {
+            seen.acknowledged += 1;
+            let count: u64 = answer.body.parse().unwrap();
+            // It may be more, where a change was made whose answer was lost.
+            seen.lost += u64::saturating_sub(expected, count);
+            expected = count + 1;
+        } else {
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            seen.refused += 1;
+            seen.outage = failed.get().expect("nothing is refused before").elapsed();
+        }
+    }
+    seen
+}
+
+const NODE_TIMEOUT: Duration = Duration::from_secs(2);
+
+async fn a_master_fails_by(signal: &str) {
+    const CLIENTS: usize = 24;
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
+    let address = serve(connect(&cluster.url()).await).await;
+    let (failed, stop) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
+    let mut tasks = Vec::new();
+    for _ in 0..CLIENTS {
+        tasks.push(tokio::spawn(load(Client::to(&address).await, Arc::clone(&failed), Arc::clone(&stop))));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    failed.set(Instant::now()).unwrap();
+    cluster.nodes[1].signal(signal);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    stop.store(true, Ordering::SeqCst);
+    let (mut all, mut hit) = (Seen::default(), 0);
+    for task in tasks {
+        let seen = task.await.unwrap();
+        hit += usize::from(seen.refused > 0);
+        all.acknowledged += seen.acknowledged;
+        all.refused += seen.refused;
+        all.lost += seen.lost;
+        all.slowest = all.slowest.max(seen.slowest);
+        all.outage = all.outage.max(seen.outage);
+    }
+    println!(
+        "Redis Cluster, a master gone by SIG{signal}, node timeout {NODE_TIMEOUT:?}: {} updates acknowledged, {} of them lost; {} answers \
+         503 to {hit} of {CLIENTS} clients, the slowest answer after {:.1?}, the last 503 {:.1?} after it was gone",
+        all.acknowledged, all.lost, all.refused, all.slowest, all.outage
+    );
+    assert!(hit > 0, "the load was on the other nodes");
+    assert!(all.slowest < STORE_TIMEOUT + MARGIN, "{:?}", all.slowest);
+    assert!(all.outage < Duration::from_secs(12), "the replica is not found: {:?}", all.outage);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_is_killed_under_load_costs_503_within_the_bound_until_its_replica_takes_over() {
+    a_master_fails_by("KILL").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_falls_silent_under_load_costs_503_within_the_bound_until_its_replica_takes_over() {
+    a_master_fails_by("STOP").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_old_id() {
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
+    let store = connect(&cluster.url()).await;
+    let [old, new] = ["old", "new"].map(|name| SessionId::parse(&name.repeat(20)).unwrap());
+    let session = NewSession::new(Arc::new(Counter { count: 7, name: None }), Limits::new(Duration::from_secs(60), None));
+    assert!(matches!(store.create(Key::of(&old), session).await.unwrap(), Created::Created(_)));
+    let Loaded::Found(record) = store.load(Key::of(&old)).await.unwrap() else { panic!("it was just created") };
+    // The new key is written on one node; the other one, where the old key is, is gone.
+    let mut nodes = Vec::new();
+    for master in cluster.masters() {
+        nodes.push(redis::cmd("DBSIZE").query_async::<u64>(&mut admin(master).await).await.unwrap());
+    }
+    let node = nodes.iter().position(|keys| *keys == 1).expect("one node has it");
+    cluster.nodes[node].signal("KILL");
+    let rotation = tokio::time::timeout(STORE_TIMEOUT, store.rotate(Key::of(&old), Key::of(&new), record)).await;
+    assert!(!matches!(rotation, Ok(Ok(_))), "{rotation:?}");
+    let start = Instant::now();
+    let record = loop {
+        match tokio::time::timeout(STORE_TIMEOUT, store.load(Key::of(&old))).await {
+            Ok(Ok(Loaded::Found(record))) => break record,
+            Ok(Ok(other)) => panic!("{other:?}"),
+            _ => assert!(start.elapsed() < Duration::from_secs(12), "the replica is not found"),
+        }
+    };
+    assert_eq!(record.data.count, 7);
+    let newer = SessionId::parse(&"newer".repeat(20)).unwrap();
+    let rotation = store.rotate(Key::of(&old), Key::of(&newer), record).await.unwrap();
+    assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
+    assert!(matches!(store.load(Key::of(&old)).await.unwrap(), Loaded::JustRotated));
+    assert!(matches!(store.load(Key::of(&newer)).await.unwrap(), Loaded::Found(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_keeps_the_laws() {
+    let nodes = [0, 4].map(|node| servers::redis_cluster().nodes[node].url());
+    conformance::<String, _>(async |place| RedisStore::connect_cluster(nodes).await.unwrap().key_prefix(place))
+        .shared()
+        .slow()
+        .rotates_in_two_steps()
+        .failing(gone().await)
+        .await;
+}
+
+/// A store whose cluster is no more.
+async fn gone() -> RedisStore {
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
+    RedisStore::connect_cluster(cluster.nodes.iter().map(Server::url)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_rotated_at_its_absolute_limit_does_not_become_endless() {
+    let store = connect(&engine::redis_cluster().url).await;
+    let [old, new] = ["old", "new"].map(|name| SessionId::parse(&name.repeat(20)).unwrap());
+    let limits = Limits::new(Duration::from_secs(60), Some(Duration::from_secs(60)));
+    store.create(Key::of(&old), NewSession::new(Arc::new(Counter::default()), limits)).await.unwrap();
+    let Loaded::Found(mut record) = store.load(Key::of(&old)).await.unwrap() else { panic!("it was just created") };
+    record.absolute_in = Some(Duration::ZERO);
+    let rotation = store.rotate(Key::of(&old), Key::of(&new), record).await.unwrap();
+    assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert!(matches!(store.load(Key::of(&new)).await.unwrap(), Loaded::Missing));
+}
