@@ -1,0 +1,57 @@
+//! This program, run again: for figures that need a process of their own.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// What this program prints when it is run with these arguments.
+pub fn output(arguments: &[&str]) -> String {
+    let output = Command::new(this()).args(arguments).stderr(Stdio::inherit()).output().expect("this program runs");
+    assert!(output.status.success(), "{arguments:?} failed");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+pub fn this() -> std::path::PathBuf {
+    env::current_exe().expect("the path of this program")
+}
+
+/// A child that serves until it is dropped: it ends when its input does.
+pub struct Serving {
+    child: Child,
+    /// The first line that it printed.
+    pub said: String,
+}
+
+impl Serving {
+    /// # Errors
+    ///
+    /// When the child ends before it has printed a line.
+    pub fn start(command: &mut Command) -> Result<Self, String> {
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| format!("{command:?}: {error}"))?;
+        let mut said = String::new();
+        let output = child.stdout.take().expect("it is piped");
+        match BufReader::new(output).read_line(&mut said) {
+            Ok(1..) => Ok(Self { child, said: said.trim().to_owned() }),
+            _ => {
+                let _ = child.wait();
+                Err(format!("{command:?} ended at once"))
+            }
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Ends this program when its input ends.
+pub fn end_with_the_input() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+}

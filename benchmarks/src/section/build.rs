@@ -1,0 +1,1 @@
+pub fn run(_: super::Settings, _: &mut crate::report::Report) {}
