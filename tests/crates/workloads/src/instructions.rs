@@ -87,7 +87,9 @@ impl Counts {
         let file = self.folder.join(format!("out.{}", 2 * index + 2));
         let output = Command::new("callgrind_annotate").arg("--threshold=100").arg(file).output().expect("valgrind is installed");
         let text = String::from_utf8_lossy(&output.stdout);
-        text.lines().filter_map(function).take(functions).map(|(name, count)| (name, count / COUNTED)).collect()
+        let counts = text.lines().filter_map(function).map(|(name, count)| (name, count / COUNTED));
+        // What called the collected functions is listed with all of their count.
+        counts.filter(|(_, count)| *count < self.instructions[index]).take(functions).collect()
     }
 }
 
