@@ -17,7 +17,7 @@ use std::{env, fs};
 use workloads::instructions::{self, HOW_TO_INSTALL};
 use workloads::{Subject, Work};
 
-/// How much more than recorded is still the same, in percent. Hashing with random keys and the allocator vary a little.
+/// How much more than recorded is still the same, in percent of what the session costs.
 const MARGIN: f64 = 3.0;
 
 /// The same, where the compiler is another than the one that the figures are of.
@@ -26,59 +26,84 @@ const MARGIN_OF_ANOTHER_COMPILER: f64 = 10.0;
 /// Growing a map now and then is a part of an allocation.
 const MARGIN_OF_ALLOCATIONS: f64 = 0.1;
 
-const SUBJECTS: [Subject; 5] =
-    [Subject::Noop, Subject::Lazy, Subject::LazyRegistered, Subject::Standard, Subject::StandardRegistered];
+/// Random keys of hashes make some runs dearer, so the cheapest of these is taken.
+const RUNS: usize = 3;
 
-/// By what is counted, of which router, for which work.
+const SUBJECTS: [Subject; 4] = [Subject::Lazy, Subject::LazyRegistered, Subject::Standard, Subject::StandardRegistered];
+
+/// By what is counted, of which router, for which work; over the router with a layer that does nothing.
 type Figures = BTreeMap<(String, String, String), f64>;
 
 #[test]
 fn a_request_executes_no_more_instructions_than_recorded() {
     assert!(instructions::can_count(), "{HOW_TO_INSTALL}");
+    let percent = if recorded().lines().any(|line| line == compiler()) { MARGIN } else { MARGIN_OF_ANOTHER_COMPILER };
+    let limit = |recorded: f64| recorded * (1.0 + percent / 100.0);
+    let noop = instructions::count(&program("send-requests"), &[Subject::Noop.name()]).instructions;
     let mut figures = Figures::new();
-    for subject in SUBJECTS {
-        let counts = instructions::count(&program("send-requests"), &[subject.name()]);
-        for (work, count) in Work::ALL.into_iter().zip(counts.instructions) {
-            figures.insert(key("instructions", subject.name(), work.name()), count as f64);
+    for _ in 0..RUNS {
+        for subject in SUBJECTS {
+            let counts = instructions::count(&program("send-requests"), &[subject.name()]);
+            for (work, (count, noop)) in Work::ALL.into_iter().zip(counts.instructions.into_iter().zip(noop)) {
+                let least = figures.entry(key("instructions", subject.name(), work.name())).or_insert(f64::INFINITY);
+                *least = least.min(count as f64 - noop as f64);
+            }
+        }
+        if !renewing() && grown(&figures, limit).is_empty() {
+            return;
         }
     }
-    let same_compiler = recorded().lines().any(|line| line == compiler());
-    let percent = if same_compiler { MARGIN } else { MARGIN_OF_ANOTHER_COMPILER };
-    compare("instructions", figures, |recorded| recorded * (1.0 + percent / 100.0));
+    check("instructions", figures, limit);
 }
 
 #[test]
 fn a_request_allocates_no_more_than_recorded() {
     let output = Command::new(program("count-allocations")).output().expect("it was just built");
-    let mut figures = Figures::new();
+    let mut all = Figures::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let [subject, work, count, _bytes] = words[..] else { panic!("not a count: {line}") };
-        if SUBJECTS.iter().any(|known| known.name() == subject) {
-            figures.insert(key("allocations", subject, work), count.parse().expect("a number"));
+        all.insert(key("allocations", subject, work), count.parse().expect("a number"));
+    }
+    let mut figures = Figures::new();
+    for subject in SUBJECTS {
+        for work in Work::ALL {
+            let of = |subject: Subject| all[&key("allocations", subject.name(), work.name())];
+            let over = ((of(subject) - of(Subject::Noop)) * 1e3).round() / 1e3;
+            figures.insert(key("allocations", subject.name(), work.name()), over);
         }
     }
-    compare("allocations", figures, |recorded| recorded + MARGIN_OF_ALLOCATIONS);
+    check("allocations", figures, |recorded| recorded + MARGIN_OF_ALLOCATIONS);
 }
 
-/// Fails where a figure is above its limit; all of them are in the message.
-fn compare(kind: &str, figures: Figures, limit: impl Fn(f64) -> f64) {
-    if env::var("REQUEST_COST").is_ok_and(|value| value == "renew") {
+/// Fails where a figure is above its limit, or records the figures if asked to.
+fn check(kind: &str, figures: Figures, limit: impl Fn(f64) -> f64) {
+    if renewing() {
         return renew(kind, figures);
     }
+    let grown = grown(&figures, limit);
+    assert!(
+        grown.is_empty(),
+        "requests have become dearer:\n{grown}Where that is meant: REQUEST_COST=renew cargo test --test request_cost"
+    );
+}
+
+/// The figures that are above their limits, one a line.
+fn grown(figures: &Figures, limit: impl Fn(f64) -> f64) -> String {
     let before = parse(&recorded());
     let mut grown = String::new();
-    for (key, now) in &figures {
+    for (key, now) in figures {
         let before = *before.get(key).unwrap_or_else(|| panic!("{key:?} is not recorded; see the head of this file"));
         if *now > limit(before) {
             let (kind, subject, work) = key;
             let _ = writeln!(grown, "{subject} {work}: {now} {kind}, {before} recorded, {:.1} at most", limit(before));
         }
     }
-    assert!(
-        grown.is_empty(),
-        "requests have become dearer:\n{grown}Where that is meant: REQUEST_COST=renew cargo test --test request_cost"
-    );
+    grown
+}
+
+fn renewing() -> bool {
+    env::var("REQUEST_COST").is_ok_and(|value| value == "renew")
 }
 
 /// Writes these figures, and leaves those of the other kind as they are.

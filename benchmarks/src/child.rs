@@ -41,6 +41,23 @@ impl Serving {
     }
 }
 
+impl Serving {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+/// The time that a process and all its threads have worked, in microseconds, to the tick (10 ms); zero where the system does not tell.
+pub fn work_of(pid: u32) -> f64 {
+    const MICROSECONDS_PER_TICK: f64 = 10_000.0;
+
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold spaces.
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
+    (ticks(11) + ticks(12)) * MICROSECONDS_PER_TICK
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         drop(self.child.stdin.take());

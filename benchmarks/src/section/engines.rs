@@ -16,7 +16,7 @@ use workloads::{Subject, Work};
 use self::load::Load;
 use self::server::{Engine, Engines};
 use super::{Settings, progress, runtime};
-use crate::child::{self, Serving};
+use crate::child::{self, Serving, work_of};
 use crate::contender::{axum_session_over_redis, tower_sessions_over_redis};
 use crate::report::{Must, Report};
 use crate::statistics::{Spread, paired};
@@ -39,9 +39,9 @@ struct App {
     note: &'static str,
 }
 
-const APPS: [App; 8] = [
+const APPS: [App; 9] = [
     App { name: "bare", engine: Engine::None, note: "no sessions: what HTTP costs" },
-    App { name: "lazy, memory", engine: Engine::None, note: "" },
+    App { name: "lazy, memory", engine: Engine::None, note: "what HTTP and this library cost without an engine" },
     App { name: "lazy, Redis", engine: Engine::Redis, note: "one connection; a change is compare-and-swap" },
     App {
         name: "tower-sessions, Redis",
@@ -59,13 +59,26 @@ const APPS: [App; 8] = [
         engine: Engine::Postgres,
         note: "0.14 with its sqlx store, in a build of its own (it needs an older sqlx); a change is an upsert at the end of the request: the last writer wins",
     },
-    App { name: "lazy, SQLite", engine: Engine::Sqlite, note: "a file, WAL" },
+    App { name: "lazy, SQLite", engine: Engine::Sqlite, note: "a file; WAL, synced as the store's docs say" },
+    App { name: "tower-sessions, SQLite", engine: Engine::Sqlite, note: "as with Postgres; a file with SQLite's defaults" },
 ];
 
 struct Running {
     app: &'static App,
     load: Load,
-    _serving: Serving,
+    serving: Serving,
+    /// By work.
+    figures: [Figures; 2],
+}
+
+#[derive(Default)]
+struct Figures {
+    /// Requests per second, by round.
+    rates: Vec<f64>,
+    requests: f64,
+    /// The microseconds that the app and the engine worked for these requests.
+    work: [f64; 2],
+    round_trips: Option<f64>,
 }
 
 pub fn run(settings: Settings, report: &mut Report) {
@@ -81,62 +94,75 @@ pub fn run(settings: Settings, report: &mut Report) {
     for app in &APPS {
         progress("engines", format_args!("starting {}", app.name));
         match start(app, &engines).and_then(|serving| Ok((runtime.block_on(Load::on(&serving.said))?, serving))) {
-            Ok((load, serving)) => running.push(Running { app, load, _serving: serving }),
-            Err(error) => notes.push_str(&format!("{} was not measured: {error}\n", app.name)),
+            Ok((load, serving)) => running.push(Running { app, load, serving, figures: Default::default() }),
+            Err(error) => notes.push_str(&format!("\n{} was not measured: {error}\n", app.name)),
         }
     }
-    let mut rates = vec![[const { Vec::new() }; 2]; running.len()];
     for round in 0..rounds {
         progress("engines", format_args!("round {} of {rounds}", round + 1));
-        for (running, rates) in running.iter_mut().zip(&mut rates) {
-            for (work, rates) in WORKS.into_iter().zip(rates) {
-                rates.push(runtime.block_on(running.load.rate(work, time)));
+        for running in &mut running {
+            for (work, figures) in WORKS.into_iter().zip(&mut running.figures) {
+                let worked = || [work_of(running.serving.pid()), engines.work(running.app.engine)];
+                let before = worked();
+                let (sent, took) = runtime.block_on(running.load.send(work, time));
+                let after = worked();
+                figures.rates.push(sent / took.as_secs_f64());
+                figures.requests += sent;
+                (0..2).for_each(|index| figures.work[index] += after[index] - before[index]);
             }
         }
     }
-    let calls: Vec<[Option<f64>; 2]> = running
-        .iter_mut()
-        .map(|running| {
-            WORKS.map(|work| {
-                engines.calls(running.app.engine, || runtime.block_on(running.load.one_after_the_other(work, COUNTED)), COUNTED)
-            })
-        })
-        .collect();
-    write(report, &running, &rates, &calls, &notes);
+    for Running { app, load, figures, .. } in &mut running {
+        for (work, figures) in WORKS.into_iter().zip(figures) {
+            let send = || runtime.block_on(load.one_after_the_other(work, COUNTED));
+            figures.round_trips = engines.calls(app.engine, send, COUNTED);
+        }
+    }
+    write(report, &running, &notes);
 }
 
-fn write(report: &mut Report, running: &[Running], rates: &[[Vec<f64>; 2]], calls: &[[Option<f64>; 2]], notes: &str) {
-    let head = ["", "W3 read, requests/s", "W4 read and write, requests/s", "round trips, W3", "W4", "with"];
-    let mut table = Table::new(head);
-    for ((running, rates), calls) in running.iter().zip(rates).zip(calls) {
-        let rates = rates.each_ref().map(|rates| Spread::of(rates.iter().copied()).text(0));
-        let calls = calls.map(|calls| calls.map_or("-".to_owned(), trimmed));
-        let cells = [running.app.name.to_owned()].into_iter().chain(rates).chain(calls);
-        table.row(cells.chain([running.app.note.to_owned()]));
+fn write(report: &mut Report, running: &[Running], notes: &str) {
+    let mut tables = String::new();
+    for (index, work) in WORKS.into_iter().enumerate() {
+        let head = format!("{work} {}", work.meaning());
+        let mut table = Table::new([&head, "requests/s", "µs of work a request, app", "engine", "round trips"]);
+        for Running { app, figures, .. } in running {
+            let figures = &figures[index];
+            let work = figures.work.map(|work| format!("{:.1}", work / figures.requests));
+            let [of_app, of_engine] = work;
+            let of_engine = if matches!(app.engine, Engine::None | Engine::Sqlite) { "-".to_owned() } else { of_engine };
+            let rate = Spread::of(figures.rates.iter().copied()).text(0);
+            let round_trips = figures.round_trips.map_or("-".to_owned(), trimmed);
+            table.row([app.name.to_owned(), rate, of_app, of_engine, round_trips]);
+        }
+        tables.push_str(&format!("{table}\n"));
     }
-    let of = |name: &str| running.iter().position(|running| running.app.name == name).map(|index| &rates[index]);
+    let of = |name: &str| running.iter().find(|running| running.app.name == name);
     for (own, peer) in [("lazy, Redis", "tower-sessions, Redis"), ("lazy, Postgres", "tower-sessions, Postgres")] {
-        let Some((own_rates, peer_rates)) = of(own).zip(of(peer)) else { continue };
+        let Some((own_running, peer_running)) = of(own).zip(of(peer)) else { continue };
         for (index, work) in WORKS.into_iter().enumerate() {
-            let ratio = paired(&own_rates[index], &peer_rates[index], |own, peer| own / peer).median;
+            let rates = |running: &Running| running.figures[index].rates.clone();
+            let ratio = paired(&rates(own_running), &rates(peer_running), |own, peer| own / peer).median;
             let what = format!("requests/s of {own} over {peer}, {work}");
             report.goal(what, Must::AtLeast, LIMIT, ratio, |ratio| format!("{ratio:.2}"));
         }
     }
+    let with: Vec<String> = running.iter().map(|running| format!("- {}: {}", running.app.name, running.app.note)).collect();
     let text = format!(
         "HTTP over the loopback address: each app is a process of its own with a runtime of two threads, the load comes from {} connections of this \
-         process, one thread, each with sessions of its own; app, engine and load share the machine. All apps in turn within each round: median and quartiles. Round trips per request are \
-         counted by the servers (Redis: `total_reads_processed`; Postgres: `pg_stat_statements`) over {COUNTED} requests one after the \
-         other.\n\n{table}{}{notes}",
+         process, one thread, each with sessions of its own; app, engine and load share the machine. All apps in turn within each \
+         round: median and quartiles. Work is the processor time of the app's and of the engine's processes. Round trips are \
+         counted by the servers (Redis: `total_reads_processed`; Postgres: statements in `pg_stat_statements`) over {COUNTED} requests one after the \
+         other.\n\n{tables}{}\n{notes}",
         load::CONNECTIONS,
-        if notes.is_empty() { "" } else { "\n" }
+        with.join("\n")
     );
     report.section("Real engines", &text);
 }
 
 fn start(app: &App, engines: &Engines) -> Result<Serving, String> {
-    let url = engines.url(app.engine);
-    if app.name == "tower-sessions, Postgres" {
+    let url = engines.url(app.engine, app.name);
+    if matches!(app.name, "tower-sessions, Postgres" | "tower-sessions, SQLite") {
         return Serving::start(Command::new(build_the_sqlx_peer()?).arg(url));
     }
     Serving::start(Command::new(child::this()).args([SERVE, app.name, &url]))

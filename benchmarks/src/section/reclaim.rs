@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use cpu_time::ThreadTime;
 use http::HeaderValue;
 use session_runtime::SessionId;
 use session_runtime::store::{Key, Limits, MemoryStore, NewSession, Store};
@@ -16,21 +17,26 @@ use crate::contender::reclaiming_moka;
 use crate::report::{Must, Report};
 use crate::table::{Table, thousands};
 
-/// No request may wait for longer.
+/// No request may wait for longer, in work of its thread.
 const LIMIT: Duration = Duration::from_millis(1);
 
-/// How long a request takes, waiting for its turn included: sorted.
-struct Delays(Vec<Duration>);
+/// How long requests take, waiting for their turn included: sorted.
+struct Delays {
+    by_the_clock: Vec<Duration>,
+    /// What the thread worked meanwhile, which does not count the time that the machine gave to other programs.
+    of_work: Vec<Duration>,
+}
 
 pub fn run(settings: Settings, report: &mut Report) {
     let sessions = settings.pick(1_000_000, 100_000);
-    let mut table = Table::new(["", "reclaimed", "in", "a request takes, median", "99.9 %", "longest"]);
+    let mut table = Table::new(["", "reclaimed", "in", "a request takes, median", "99.9 %", "longest", "longest, of work"]);
 
     progress("reclaim", "lazy");
     let (time, swept, delays) = ours(sessions);
     table.row(delays.cells("lazy", &thousands(swept), &format!("{time:.0?}")));
-    let what = format!("longest delay of a request while {} sessions are reclaimed, ms", thousands(sessions as u64));
-    report.goal(what, Must::AtMost, LIMIT.as_secs_f64() * 1e3, delays.longest().as_secs_f64() * 1e3, |ms| format!("{ms:.2}"));
+    let what = format!("longest delay of a request while {} sessions are reclaimed, ms of work", thousands(sessions as u64));
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    report.goal(what, Must::AtMost, milliseconds(LIMIT), milliseconds(longest(&delays.of_work)), |ms| format!("{ms:.2}"));
 
     progress("reclaim", "tower-sessions-moka");
     let delays = moka(sessions, settings.pick(12, 3), Duration::from_secs(settings.pick(8, 2)));
@@ -42,7 +48,7 @@ pub fn run(settings: Settings, report: &mut Report) {
 
     let text = format!(
         "{} sessions that are expired, and one that is read all the time, on a runtime of one thread: a request waits for its turn \
-         beside the sweep, and for the machine (the last row). moka reclaims within its own operations: its row is the requests of the seconds after the instant of expiry. \
+         beside the sweep, and for other programs, which the last column does not count. moka reclaims within its own operations: its row is the requests of the seconds after the instant of expiry. \
          tower-sessions' memory store never removes what expired. axum_session's first sweep comes an hour after its start and is one pass over the whole \
          map (`DashMap::retain`), which this run does not wait for.\n\n{table}",
         thousands(sessions as u64)
@@ -99,15 +105,17 @@ fn nothing(count: usize) -> Delays {
 /// Reads the session again and again, with a turn for the others between the requests.
 async fn requests(client: &Client, mut go_on: impl FnMut() -> bool) -> Delays {
     let (mut app, cookie) = (client.app().clone(), client.cookies()[0].clone());
-    let mut delays = Vec::with_capacity(1 << 22);
+    let (mut by_the_clock, mut of_work) = (Vec::with_capacity(1 << 22), Vec::with_capacity(1 << 22));
     while go_on() {
-        let start = Instant::now();
+        let (start, work) = (Instant::now(), ThreadTime::now());
         tokio::task::yield_now().await;
         read(&mut app, &cookie).await;
-        delays.push(start.elapsed());
+        of_work.push(work.elapsed());
+        by_the_clock.push(start.elapsed());
     }
-    delays.sort_unstable();
-    Delays(delays)
+    by_the_clock.sort_unstable();
+    of_work.sort_unstable();
+    Delays { by_the_clock, of_work }
 }
 
 async fn read(app: &mut Router, cookie: &HeaderValue) {
@@ -117,13 +125,14 @@ async fn read(app: &mut Router, cookie: &HeaderValue) {
 }
 
 impl Delays {
-    fn longest(&self) -> Duration {
-        self.0.last().copied().unwrap_or_default()
+    fn cells(&self, name: &str, reclaimed: &str, time: &str) -> [String; 7] {
+        let at = |part: usize| self.by_the_clock.get(self.by_the_clock.len() * part / 1000).copied().unwrap_or_default();
+        let delays = [at(500), at(999), longest(&self.by_the_clock), longest(&self.of_work)];
+        let [median, most, longest, of_work] = delays.map(|delay| format!("{delay:.1?}"));
+        [name.to_owned(), reclaimed.to_owned(), time.to_owned(), median, most, longest, of_work]
     }
+}
 
-    fn cells(&self, name: &str, reclaimed: &str, time: &str) -> [String; 6] {
-        let at = |part: usize| self.0.get(self.0.len() * part / 1000).copied().unwrap_or_default();
-        let [median, most, longest] = [at(500), at(999), self.longest()].map(|delay| format!("{delay:.1?}"));
-        [name.to_owned(), reclaimed.to_owned(), time.to_owned(), median, most, longest]
-    }
+fn longest(sorted: &[Duration]) -> Duration {
+    sorted.last().copied().unwrap_or_default()
 }

@@ -29,8 +29,8 @@ impl Load {
         Ok(Self { connections })
     }
 
-    /// Requests per second, from all connections at once.
-    pub async fn rate(&mut self, work: Work, time: Duration) -> f64 {
+    /// Sends requests from all connections at once, and says how many, and how long that took.
+    pub async fn send(&mut self, work: Work, time: Duration) -> (f64, Duration) {
         let start = Instant::now();
         let mut tasks = JoinSet::new();
         for mut connection in self.connections.drain(..) {
@@ -49,7 +49,7 @@ impl Load {
             self.connections.push(connection);
             sent += of_one;
         }
-        sent as f64 / start.elapsed().as_secs_f64()
+        (sent as f64, start.elapsed())
     }
 
     pub async fn one_after_the_other(&mut self, work: Work, count: u64) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use sqlx::{Connection, PgConnection};
 
+use crate::child::work_of;
 use crate::section::runtime;
 use crate::servers::{Server, start_postgres, start_redis, temporary_folder};
 
@@ -39,12 +40,23 @@ impl Engines {
         engines
     }
 
-    pub fn url(&self, engine: Engine) -> String {
+    /// The URL for an app; SQLite's has a file of its own.
+    pub fn url(&self, engine: Engine, app: &str) -> String {
         match engine {
             Engine::None => "memory:".to_owned(),
             Engine::Redis => self.redis.url().to_owned(),
             Engine::Postgres => self.postgres.url().to_owned(),
-            Engine::Sqlite => format!("sqlite://{}?mode=rwc", self.folder.join("sessions.db").display()),
+            Engine::Sqlite => format!("sqlite://{}?mode=rwc", self.folder.join(app.replace(", ", "-")).display()),
+        }
+    }
+
+    /// The time that the engine's processes have worked, in microseconds.
+    pub fn work(&self, engine: Engine) -> f64 {
+        match engine {
+            Engine::Redis => work_of(self.redis.pid()),
+            // One process a connection.
+            Engine::Postgres => children_of(self.postgres.pid()).into_iter().map(work_of).sum(),
+            Engine::None | Engine::Sqlite => 0.0,
         }
     }
 
@@ -81,6 +93,11 @@ impl Engines {
     async fn connect_to_postgres(&self) -> PgConnection {
         PgConnection::connect(self.postgres.url()).await.expect("it listens")
     }
+}
+
+fn children_of(pid: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 impl Drop for Engines {
