@@ -31,13 +31,11 @@ impl Serving {
         let mut child = child.map_err(|error| format!("{command:?}: {error}"))?;
         let mut said = String::new();
         let output = child.stdout.take().expect("it is piped");
-        match BufReader::new(output).read_line(&mut said) {
-            Ok(1..) => Ok(Self { child, said: said.trim().to_owned() }),
-            _ => {
-                let _ = child.wait();
-                Err(format!("{command:?} ended at once"))
-            }
+        if let Ok(1..) = BufReader::new(output).read_line(&mut said) {
+            return Ok(Self { child, said: said.trim().to_owned() });
         }
+        let _ = child.wait();
+        Err(format!("{command:?} ended at once"))
     }
 }
 

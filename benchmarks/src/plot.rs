@@ -20,8 +20,8 @@ pub struct Plot<'a> {
 
 impl Plot<'_> {
     pub fn svg(&self) -> String {
-        let xs = ticks_between(self.points().map(|point| point.0), 10.0);
-        let ys = ticks_between(self.points().map(|point| point.1), 10.0);
+        let xs = ticks_between(self.points().map(|point| point.0));
+        let ys = ticks_between(self.points().map(|point| point.1));
         let place = |x: f64, y: f64| (along(&xs, x, LEFT, WIDTH - RIGHT), along(&ys, y, HEIGHT - BOTTOM, TOP));
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
@@ -49,11 +49,8 @@ impl Plot<'_> {
             let color = COLORS[index % COLORS.len()];
             let places: Vec<_> = points.iter().map(|&(x, y)| place(x, y)).collect();
             let line: Vec<_> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let _ = writeln!(
-                svg,
-                "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>",
-                line.join(" ")
-            );
+            let _ =
+                writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>", line.join(" "));
             for (x, y) in places {
                 let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\"/>");
             }
@@ -80,16 +77,16 @@ impl Plot<'_> {
 }
 
 /// 1, 2 and 5 of each power of ten, from the last below the values to the first above them.
-fn ticks_between(values: impl Iterator<Item = f64> + Clone, base: f64) -> Vec<f64> {
+fn ticks_between(values: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let least = values.clone().fold(f64::INFINITY, f64::min);
     let greatest = values.fold(0.0, f64::max);
     if !least.is_finite() || least <= 0.0 {
-        return vec![1.0, base];
+        return vec![1.0, 10.0];
     }
-    let all: Vec<f64> = (0..=12).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * base.powi(power))).collect();
+    let all: Vec<f64> = (0..=12).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(power))).collect();
     let first = all.iter().rposition(|tick| *tick <= least * 1.001).unwrap_or(0);
-    let last = all.iter().position(|tick| *tick >= greatest * 0.999).unwrap_or(all.len() - 1).max(first + 1);
-    all[first..=last].to_vec()
+    let end = all.iter().position(|tick| *tick >= greatest * 0.999).unwrap_or(all.len() - 1).max(first + 1);
+    all[first..=end].to_vec()
 }
 
 /// The place of a value on an axis from the first tick to the last.
@@ -116,6 +113,7 @@ mod tests {
 
     #[test]
     fn the_ticks_enclose_the_values() {
-        assert_eq!(ticks_between([130.0, 900.0].into_iter(), 10.0), [100.0, 200.0, 500.0, 1000.0]);
+        let ticks: Vec<_> = ticks_between([130.0, 900.0].into_iter()).into_iter().map(short).collect();
+        assert_eq!(ticks, ["100", "200", "500", "1 k"]);
     }
 }

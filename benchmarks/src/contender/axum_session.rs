@@ -1,4 +1,4 @@
-//! axum_session, in memory alone or with its Redis pool behind the memory.
+//! `axum_session`, in memory alone or with its Redis pool behind the memory.
 
 use std::error::Error;
 use std::hint::black_box;

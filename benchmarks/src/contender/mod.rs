@@ -45,8 +45,7 @@ impl Contender {
     pub const PEERS: [Self; 3] = [Self::TowerSessions, Self::TowerSessionsMoka, Self::AxumSession];
 
     /// Those that are told apart where the callbacks make no difference.
-    pub const MAIN: [Self; 7] =
-        [BARE, NOOP, LAZY, STANDARD, Self::TowerSessions, Self::TowerSessionsMoka, Self::AxumSession];
+    pub const MAIN: [Self; 7] = [BARE, NOOP, LAZY, STANDARD, Self::TowerSessions, Self::TowerSessionsMoka, Self::AxumSession];
 
     /// The name in tables and arguments.
     pub const fn name(self) -> &'static str {

@@ -29,7 +29,8 @@ pub fn run(_settings: Settings, report: &mut Report) {
     for contender in Contender::ALL {
         let (count, bytes) = (over(contender, 0), over(contender, 1));
         let cells = Work::ALL.iter().enumerate();
-        let cells = cells.map(|(work, _)| format!("{} / {}", trimmed(count[work]), thousands(bytes[work].max(0.0).round() as u64)));
+        let cells =
+            cells.map(|(work, _)| format!("{} / {}", trimmed(count[work]), thousands(bytes[work].max(0.0).round() as u64)));
         table.row([contender.name().to_owned()].into_iter().chain(cells));
     }
     let best = best_of(&Contender::PEERS.map(|peer| over(peer, 0)));

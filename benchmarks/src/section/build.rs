@@ -53,7 +53,8 @@ fn measure(folder: &Path, rounds: usize, checks: usize, report: &mut Report) -> 
 
 fn write(report: &mut Report, packages: &[(Package, Costs)], expansion: &str, rounds: usize) {
     let base = &packages[0].1;
-    let head = ["a minimal axum app with", "crates added", "clean check, s", "clean release build, s", "binary, KiB", "added, KiB"];
+    let head =
+        ["a minimal axum app with", "crates added", "clean check, s", "clean release build, s", "binary, KiB", "added, KiB"];
     let mut table = Table::new(head);
     for (package, costs) in packages {
         let spread = |times: &[f64]| Spread::of(times.iter().copied()).text(1);
@@ -71,9 +72,17 @@ fn write(report: &mut Report, packages: &[(Package, Costs)], expansion: &str, ro
         let median = |times: &[f64]| Spread::of(times.iter().copied()).median;
         let count = |costs: &Costs| (costs.crates - base.crates) as f64;
         let seconds = |seconds: f64| format!("{seconds:.1}");
-        report.goal("crates added, tower-sessions' less one", Must::AtMost, count(peer) - 1.0, count(own), |count| format!("{count}"));
+        report.goal("crates added, tower-sessions' less one", Must::AtMost, count(peer) - 1.0, count(own), |count| {
+            format!("{count}")
+        });
         report.goal("clean check, s, tower-sessions'", Must::AtMost, median(&peer.check), median(&own.check), seconds);
-        report.goal("clean release build, s, tower-sessions'", Must::AtMost, median(&peer.release), median(&own.release), seconds);
+        report.goal(
+            "clean release build, s, tower-sessions'",
+            Must::AtMost,
+            median(&peer.release),
+            median(&own.release),
+            seconds,
+        );
     }
     let text = format!(
         "A program with one route that changes a session in memory, built from nothing, offline, with the versions of this repository's lock \
@@ -112,7 +121,8 @@ impl Package {
     /// How many crates the program is made of.
     fn crates(&self) -> Result<usize, String> {
         let tree = self.cargo(&["tree", "--offline", "--edges", "normal", "--prefix", "none", "--no-dedupe"])?;
-        let mut crates: Vec<&str> = tree.lines().filter_map(|line| line.strip_suffix(" (*)").unwrap_or(line).split(" (").next()).collect();
+        let mut crates: Vec<&str> =
+            tree.lines().filter_map(|line| line.strip_suffix(" (*)").unwrap_or(line).split(" (").next()).collect();
         crates.sort_unstable();
         crates.dedup();
         Ok(crates.len())

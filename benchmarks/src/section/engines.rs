@@ -76,15 +76,14 @@ struct Figures {
     /// Requests per second, by round.
     rates: Vec<f64>,
     requests: f64,
-    /// The microseconds that the app and the engine worked for these requests.
-    work: [f64; 2],
+    /// The microseconds that the app, the engine and the load worked for these requests.
+    work: [f64; 3],
     round_trips: Option<f64>,
 }
 
 pub fn run(settings: Settings, report: &mut Report) {
-    let engines = match panic::catch_unwind(Engines::start) {
-        Ok(engines) => engines,
-        Err(_) => return report.section("Real engines", "Not measured: a server is missing. Type: sudo tools/install-servers.sh"),
+    let Ok(engines) = panic::catch_unwind(Engines::start) else {
+        return report.section("Real engines", "Not measured: a server is missing. Type: sudo tools/install-servers.sh");
     };
     let rounds = settings.pick(12, 3);
     let time = Duration::from_millis(settings.pick(1000, 300));
@@ -102,13 +101,14 @@ pub fn run(settings: Settings, report: &mut Report) {
         progress("engines", format_args!("round {} of {rounds}", round + 1));
         for running in &mut running {
             for (work, figures) in WORKS.into_iter().zip(&mut running.figures) {
-                let worked = || [work_of(running.serving.pid()), engines.work(running.app.engine)];
+                let [app, load] = [running.serving.pid(), std::process::id()];
+                let worked = || [work_of(app), engines.work(running.app.engine), work_of(load)];
                 let before = worked();
                 let (sent, took) = runtime.block_on(running.load.send(work, time));
                 let after = worked();
                 figures.rates.push(sent / took.as_secs_f64());
                 figures.requests += sent;
-                (0..2).for_each(|index| figures.work[index] += after[index] - before[index]);
+                (0..3).for_each(|index| figures.work[index] += after[index] - before[index]);
             }
         }
     }
@@ -125,15 +125,15 @@ fn write(report: &mut Report, running: &[Running], notes: &str) {
     let mut tables = String::new();
     for (index, work) in WORKS.into_iter().enumerate() {
         let head = format!("{work} {}", work.meaning());
-        let mut table = Table::new([&head, "requests/s", "µs of work a request, app", "engine", "round trips"]);
+        let mut table = Table::new([&head, "requests/s", "µs of work a request, app", "engine", "load", "round trips"]);
         for Running { app, figures, .. } in running {
             let figures = &figures[index];
             let work = figures.work.map(|work| format!("{:.1}", work / figures.requests));
-            let [of_app, of_engine] = work;
+            let [of_app, of_engine, of_load] = work;
             let of_engine = if matches!(app.engine, Engine::None | Engine::Sqlite) { "-".to_owned() } else { of_engine };
             let rate = Spread::of(figures.rates.iter().copied()).text(0);
             let round_trips = figures.round_trips.map_or("-".to_owned(), trimmed);
-            table.row([app.name.to_owned(), rate, of_app, of_engine, round_trips]);
+            table.row([app.name.to_owned(), rate, of_app, of_engine, of_load, round_trips]);
         }
         tables.push_str(&format!("{table}\n"));
     }
@@ -151,7 +151,7 @@ fn write(report: &mut Report, running: &[Running], notes: &str) {
     let text = format!(
         "HTTP over the loopback address: each app is a process of its own with a runtime of two threads, the load comes from {} connections of this \
          process, one thread, each with sessions of its own; app, engine and load share the machine. All apps in turn within each \
-         round: median and quartiles. Work is the processor time of the app's and of the engine's processes. Round trips are \
+         round: median and quartiles. Work is the processor time of the processes: where they use all of the machine, requests per second go by its sum, the load's own share included. Round trips are \
          counted by the servers (Redis: `total_reads_processed`; Postgres: statements in `pg_stat_statements`) over {COUNTED} requests one after the \
          other.\n\n{tables}{}\n{notes}",
         load::CONNECTIONS,

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use workloads::client::{end, measured_call, request};
 use workloads::Work;
+use workloads::client::{end, measured_call, request};
 
 use super::{Settings, progress};
 use crate::child;

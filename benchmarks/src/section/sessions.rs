@@ -138,7 +138,11 @@ fn write(report: &mut Report, sizes: &[usize], left_out: &str, all: &[(Contender
             let points = sizes.iter().filter_map(|size| Some((*size as f64, at(*size)?.median)));
             plot.lines.push((contender.name().to_owned(), points.collect()));
             if let Some(growth) = growth.filter(|_| [LAZY, STANDARD].contains(contender)) {
-                let what = format!("time at {} sessions over that at {}, {contender} {work}", thousands(greatest as u64), thousands(sizes[0] as u64));
+                let what = format!(
+                    "time at {} sessions over that at {}, {contender} {work}",
+                    thousands(greatest as u64),
+                    thousands(sizes[0] as u64)
+                );
                 report.goal(what, Must::AtMost, LIMIT, growth, |growth| format!("{growth:.2}"));
             }
         }

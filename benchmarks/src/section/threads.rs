@@ -79,7 +79,8 @@ fn write(report: &mut Report, threads: &[usize], sessions: usize, all: &[Series]
             lines: Vec::new(),
         };
         for series in of_work() {
-            let spreads: Vec<Spread> = series.rounds.iter().map(|rounds| Spread::of(rounds.iter().map(|rate| rate / 1e3))).collect();
+            let spreads: Vec<Spread> =
+                series.rounds.iter().map(|rounds| Spread::of(rounds.iter().map(|rate| rate / 1e3))).collect();
             let cells = spreads.iter().map(|spread| spread.text(0));
             table.row([series.contender.name().to_owned()].into_iter().chain(cells).chain([growth(series).text(2)]));
             let points = threads.iter().zip(&spreads).map(|(threads, spread)| (*threads as f64, 1e6 / spread.median));
@@ -99,7 +100,7 @@ fn write(report: &mut Report, threads: &[usize], sessions: usize, all: &[Series]
 /// 1, 2, 4 and so on, as far as this machine has processors, and 2 at least.
 fn thread_counts() -> Vec<usize> {
     let most = thread::available_parallelism().map_or(2, usize::from).max(2);
-    (0..).map(|power| 1 << power).take_while(|threads| *threads <= most).collect()
+    (0..usize::BITS).map(|power| 1 << power).take_while(|threads| *threads <= most).collect()
 }
 
 /// Each contender's router, and the cookies of its sessions.

@@ -56,7 +56,8 @@ pub fn run(settings: Settings, report: &mut Report) {
 fn measure(work: Work, rounds: usize) -> Rounds {
     let runtime = super::runtime();
     let _inside = runtime.enter();
-    let mut clients: Vec<_> = Contender::ALL.into_iter().map(|contender| (contender, Client::of(contender.router(), SESSIONS))).collect();
+    let mut clients: Vec<_> =
+        Contender::ALL.into_iter().map(|contender| (contender, Client::of(contender.router(), SESSIONS))).collect();
     let mut times = Rounds::new();
     for round in 0..rounds + rounds / 10 {
         // Each begins a round as often as every other.

@@ -1,5 +1,6 @@
 //! A load generator: HTTP/1.1 over connections that are kept.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -59,21 +60,29 @@ impl Load {
     }
 }
 
+/// The requests of one session, made once.
+struct Requests {
+    read: Vec<u8>,
+    write: Vec<u8>,
+}
+
 struct Connection {
     stream: TcpStream,
-    cookies: Vec<String>,
+    sessions: Vec<Requests>,
     next: usize,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: &str) -> std::io::Result<Self> {
+    async fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut connection = Self { stream, cookies: Vec::new(), next: 0, buffer: Vec::with_capacity(4096) };
+        let mut connection = Self { stream, sessions: Vec::new(), next: 0, buffer: Vec::with_capacity(4096) };
         for _ in 0..SESSIONS {
-            let head = connection.send(Work::New.path(), "").await?;
-            connection.cookies.push(cookie_of(&head).unwrap_or_else(|| "a=b".to_owned()));
+            exchange(&mut connection.stream, &request(Work::New, "a=b"), &mut connection.buffer).await?;
+            let cookie = cookie_of(&String::from_utf8_lossy(&connection.buffer)).unwrap_or_else(|| "a=b".to_owned());
+            let requests = Requests { read: request(Work::Read, &cookie), write: request(Work::Write, &cookie) };
+            connection.sessions.push(requests);
         }
         Ok(connection)
     }
@@ -82,40 +91,40 @@ impl Connection {
     ///
     /// When the app does not answer, or answers an error.
     async fn send_next(&mut self, work: Work) {
-        self.next = (self.next + 1) % self.cookies.len();
-        let cookie = std::mem::take(&mut self.cookies[self.next]);
-        let answer = self.send(work.path(), &cookie).await;
-        self.cookies[self.next] = cookie;
-        answer.expect("the app answers");
+        self.next = (self.next + 1) % self.sessions.len();
+        let requests = &self.sessions[self.next];
+        let request = if work == Work::Read { &requests.read } else { &requests.write };
+        exchange(&mut self.stream, request, &mut self.buffer).await.expect("the app answers");
     }
+}
 
-    /// Sends a request, and gives the head of the answer.
-    async fn send(&mut self, path: &str, cookie: &str) -> std::io::Result<String> {
-        let line = if cookie.is_empty() { String::new() } else { format!("cookie: {cookie}\r\n") };
-        let request = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{line}\r\n");
-        self.stream.write_all(request.as_bytes()).await?;
-        self.buffer.clear();
-        loop {
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err(std::io::Error::other("the connection was closed"));
-            }
-            let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&self.buffer[..end]);
-            let length = head.lines().find_map(|line| value(line, "content-length")).and_then(|length| length.parse().ok());
-            if self.buffer.len() < end + 4 + length.unwrap_or(0) {
-                continue;
-            }
-            if !head.starts_with("HTTP/1.1 200") {
-                return Err(std::io::Error::other(head.into_owned()));
-            }
-            return Ok(head.into_owned());
+fn request(work: Work, cookie: &str) -> Vec<u8> {
+    format!("GET {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {cookie}\r\n\r\n", work.path()).into_bytes()
+}
+
+/// Sends a request, and reads the answer to its end.
+async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> io::Result<()> {
+    stream.write_all(request).await?;
+    buffer.clear();
+    loop {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(io::Error::other("the connection was closed"));
         }
+        let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = str::from_utf8(&buffer[..end]).map_err(io::Error::other)?;
+        let length = head.lines().find_map(|line| value(line, "content-length")).and_then(|length| length.parse().ok());
+        if buffer.len() < end + 4 + length.unwrap_or(0) {
+            continue;
+        }
+        let succeeded = head.starts_with("HTTP/1.1 200");
+        return if succeeded { Ok(()) } else { Err(io::Error::other(head.to_owned())) };
     }
 }
 
 fn cookie_of(head: &str) -> Option<String> {
-    let pairs = head.lines().filter_map(|line| value(line, "set-cookie")).filter_map(|cookie| cookie.split(';').next());
-    pairs.filter(|pair| !pair.ends_with('=')).map(str::to_owned).next()
+    let cookies = head.lines().filter_map(|line| value(line, "set-cookie"));
+    let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next());
+    pairs.find(|pair| !pair.ends_with('=')).map(str::to_owned)
 }
 
 fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {

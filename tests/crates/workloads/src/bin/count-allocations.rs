@@ -1,7 +1,7 @@
 //! Prints the allocations of one request and their bytes, for each router of this library and each work.
 
-use workloads::allocations::{self, CountingAllocator};
 use workloads::Subject;
+use workloads::allocations::{self, CountingAllocator};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
