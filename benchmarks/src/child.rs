@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// What this program prints when it is run with these arguments.
@@ -13,6 +14,17 @@ pub fn output(arguments: &[&str]) -> String {
 
 pub fn this() -> std::path::PathBuf {
     env::current_exe().expect("the path of this program")
+}
+
+/// Cargo, with the compiler beside it: some crates name another one in their folders, which a proxy would go by.
+pub fn cargo() -> Command {
+    let cargo = Path::new(env!("CARGO"));
+    let mut command = Command::new(cargo);
+    let rustc = cargo.with_file_name("rustc");
+    if rustc.is_file() {
+        command.env("RUSTC", rustc);
+    }
+    command
 }
 
 /// A child that serves until it is dropped: it ends when its input does.

@@ -8,7 +8,6 @@ use std::{fs, thread};
 use crate::contender::Contender;
 use crate::section::Settings;
 use crate::section::memory::available_bytes;
-use crate::table::Table;
 
 const LOCK: &str = include_str!("../../Cargo.lock");
 
@@ -42,13 +41,13 @@ pub fn head(settings: Settings, took: Duration) -> String {
     );
     let versions: Vec<String> = CRATES.iter().map(|name| format!("{name} {}", versions(name).join(" and "))).collect();
     let _ = writeln!(text, "{}.\n", versions.join(", "));
-    let mut table = Table::new(["contender", "what it is, and where it does less or more"]);
+    text.push_str("The contenders, and where they do less or more:\n\n");
     for contender in Contender::ALL {
-        table.row([contender.name(), contender.note()]);
+        let _ = writeln!(text, "- **{contender}**: {}", contender.note());
     }
     let _ = writeln!(
         text,
-        "{table}\nThe work: W1 no cookie, and a handler that knows of no session; W2 the same with a session's cookie; W3 a handler that reads \
+        "\nThe work: W1 no cookie, and a handler that knows of no session; W2 the same with a session's cookie; W3 a handler that reads \
          the session's data (a `u64`, a `String`, eight `u32`: 105 bytes as JSON); W4 reads them and changes a number; W5 no cookie, \
          and a handler that stores the data; W6 changes a number and gives the session a new id. All are in-process over an axum router resolved with `with_state(())`, \
          unless a section says otherwise, with the system's allocator. The handlers of each are in `benchmarks/src/contender` and \

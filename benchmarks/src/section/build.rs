@@ -1,15 +1,16 @@
 //! What a library costs to build: crates, time, size, and the expansion of its macros.
 
 mod app;
+mod features;
 mod macros;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use self::app::{APPS, BASE};
 use super::{Settings, progress};
+use crate::child;
 use crate::report::{Must, Report};
 use crate::servers::temporary_folder;
 use crate::statistics::Spread;
@@ -47,11 +48,12 @@ fn measure(folder: &Path, rounds: usize, checks: usize, report: &mut Report) -> 
         }
     }
     let expansion = macros::measure(folder, checks)?;
-    write(report, &packages, &expansion, rounds);
+    let features = features::measure(folder, packages[0].1.crates)?;
+    write(report, &packages, &format!("{features}\n{expansion}"), rounds);
     Ok(())
 }
 
-fn write(report: &mut Report, packages: &[(Package, Costs)], expansion: &str, rounds: usize) {
+fn write(report: &mut Report, packages: &[(Package, Costs)], rest: &str, rounds: usize) {
     let base = &packages[0].1;
     let head =
         ["a minimal axum app with", "crates added", "clean check, s", "clean release build, s", "binary, KiB", "added, KiB"];
@@ -87,7 +89,7 @@ fn write(report: &mut Report, packages: &[(Package, Costs)], expansion: &str, ro
     let text = format!(
         "A program with one route that changes a session in memory, built from nothing, offline, with the versions of this repository's lock \
          file; {rounds} rounds in turn: median and quartiles. The crates are those of `cargo tree` without build and development \
-         dependencies. The binary is a release build, stripped. session-runtime is built from this repository.\n\n{table}\n{expansion}"
+         dependencies. The binary is a release build, stripped. session-runtime is built from this repository.\n\n{table}\n{rest}"
     );
     report.section("Cost to build", &text);
 }
@@ -146,7 +148,7 @@ impl Package {
     }
 
     fn cargo(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(env!("CARGO"))
+        let output = child::cargo()
             .args(arguments)
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", self.folder.join("target"))

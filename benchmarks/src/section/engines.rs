@@ -172,7 +172,7 @@ fn start(app: &App, engines: &Engines) -> Result<Serving, String> {
 fn build_the_sqlx_peer() -> Result<std::path::PathBuf, String> {
     progress("engines", "building the peer with sqlx");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sqlx-peer");
-    let build = Command::new(env!("CARGO")).args(["build", "--quiet", "--release"]).current_dir(&folder).output();
+    let build = child::cargo().args(["build", "--quiet", "--release"]).current_dir(&folder).output();
     let output = build.map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
