@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs every check: format, lints, unit, integration, ui and doc tests, docs, packages. `./test.sh engines` installs the servers that are
-# missing, and tests the stores of the engines as well.
+# Runs every check: format, lints, unit, integration, ui and doc tests, docs, packages; installs valgrind if it is missing. `./test.sh engines`
+# installs the servers that are missing, and tests the stores of the engines as well.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
+step tools/install-valgrind.sh
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --quiet -- -D warnings
 step cargo test --workspace --exclude benchmarks --quiet

@@ -54,3 +54,16 @@ pub fn thousands(number: u64) -> String {
     }
     text
 }
+
+/// A number with two digits after the point at most.
+pub fn trimmed(number: f64) -> String {
+    let text = format!("{number:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// The head of a table with one column a work.
+pub fn work_heads(first: &str) -> impl Iterator<Item = String> {
+    let works = workloads::Work::ALL.map(|work| format!("{work} {}", work.meaning()));
+    [first.to_owned()].into_iter().chain(works)
+}

@@ -1,4 +1,4 @@
-//! What is measured: seven kinds of request, and the data that their sessions hold.
+//! What is measured: six kinds of request, and the data that their sessions hold.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +13,22 @@ pub struct Account {
     pub counters: [u32; 8],
 }
 
-impl Account {
-    pub fn sample() -> Self {
+/// What the handlers do with the data of a session.
+pub trait Data: Clone + Default + Send + Sync + 'static {
+    fn sample() -> Self;
+
+    /// A change that a handler makes: one number.
+    fn count(&mut self);
+
+    /// What a handler reads.
+    fn sum(&self) -> u64;
+
+    /// How many times [`count`](Self::count) has changed [`sample`](Self::sample).
+    fn counted(&self) -> u32;
+}
+
+impl Data for Account {
+    fn sample() -> Self {
         Self {
             user: 1_234_567_890_123,
             name: "Ada Lovelace".to_owned(),
@@ -22,14 +36,16 @@ impl Account {
         }
     }
 
-    /// A change that a handler makes: one number.
-    pub fn count(&mut self) {
+    fn count(&mut self) {
         self.counters[0] = self.counters[0].wrapping_add(1);
     }
 
-    /// What a handler reads.
-    pub fn sum(&self) -> u64 {
+    fn sum(&self) -> u64 {
         self.counters.iter().fold(self.user + self.name.len() as u64, |sum, counter| sum + u64::from(*counter))
+    }
+
+    fn counted(&self) -> u32 {
+        self.counters[0].wrapping_sub(1)
     }
 }
 
@@ -93,7 +109,7 @@ impl Work {
 
 impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 

@@ -7,15 +7,15 @@ use axum::routing::get;
 use tower::Service;
 use tower::layer::layer_fn;
 
-pub(super) fn bare() -> Router {
+pub(crate) fn bare() -> Router {
     let mut router = Router::new();
-    for path in ["/untouched", "/read", "/write", "/new", "/rotate"] {
+    for path in ["/untouched", "/read", "/write", "/new", "/rotate", "/counted"] {
         router = router.route(path, get(async || "ok"));
     }
     router
 }
 
-pub(super) fn noop() -> Router {
+pub(crate) fn noop() -> Router {
     bare().layer(layer_fn(Noop))
 }
 

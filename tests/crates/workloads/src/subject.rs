@@ -1,0 +1,94 @@
+//! The routers without sessions, and those of this library.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Router;
+use session_runtime::store::Store;
+
+use crate::work::Account;
+use crate::{nothing, ours};
+
+/// A router without sessions, or with those of this library and its memory store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// W0: the router alone.
+    Bare,
+    /// W0i: with a layer that does nothing.
+    Noop,
+    Lazy,
+    /// With callbacks of the user's, registered by their attributes.
+    LazyRegistered,
+    /// With the same callbacks, given to the builder by name.
+    LazyNamed,
+    Standard,
+    StandardRegistered,
+    StandardNamed,
+}
+
+impl Subject {
+    pub const ALL: [Self; 8] = [
+        Self::Bare,
+        Self::Noop,
+        Self::Lazy,
+        Self::LazyRegistered,
+        Self::LazyNamed,
+        Self::Standard,
+        Self::StandardRegistered,
+        Self::StandardNamed,
+    ];
+
+    /// The name in tables and arguments.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Noop => "noop",
+            Self::Lazy => "lazy",
+            Self::LazyRegistered => "lazy-registered",
+            Self::LazyNamed => "lazy-named",
+            Self::Standard => "standard",
+            Self::StandardRegistered => "standard-registered",
+            Self::StandardNamed => "standard-named",
+        }
+    }
+
+    /// A router with a store of its own. Its state is given here, or axum would apply its layers anew on every request.
+    pub fn router(self) -> Router {
+        match self {
+            Self::Bare => nothing::bare(),
+            Self::Noop => nothing::noop(),
+            Self::Lazy => ours::lazy(),
+            Self::LazyRegistered => ours::lazy_registered(),
+            Self::LazyNamed => ours::lazy_named(),
+            Self::Standard => ours::standard(),
+            Self::StandardRegistered => ours::standard_registered(),
+            Self::StandardNamed => ours::standard_named(),
+        }
+        .with_state(())
+    }
+
+    /// The lazy one, over a store that the caller made.
+    pub fn lazy_over(store: Arc<dyn Store<Account>>) -> Router {
+        ours::lazy_over(store).with_state(())
+    }
+
+    /// Whether it has sessions at all.
+    pub const fn has_sessions(self) -> bool {
+        !matches!(self, Self::Bare | Self::Noop)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|subject| subject.name() == name).ok_or_else(|| format!("no router is called {name}"))
+    }
+}
