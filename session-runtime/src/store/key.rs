@@ -6,7 +6,7 @@ use crate::SessionId;
 
 /// The name a session goes by in a store. It is made from the id, which it shows to nobody: a store sees hashes of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Key<'a>(&'a SessionId);
+pub struct Key<'a>(pub(super) &'a SessionId);
 
 impl<'a> Key<'a> {
     /// The key of the session with this id.
