@@ -4,9 +4,9 @@ mod app;
 mod features;
 mod macros;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::fs;
 
 use self::app::{APPS, BASE};
 use super::{Settings, progress};
