@@ -70,8 +70,9 @@ macro_rules! primitives {
             use sqlx::Row as _;
 
             let mut lease = self.$changes.take().await?;
-            let result = crate::store::sql::primitives::bound(sql, binds).fetch_optional(lease.connection()).await;
-            lease.end(result)?.map(|row| row.try_get(0)).transpose()
+            // To the end, not to the first row: the commit comes after it, and may fail.
+            let result = crate::store::sql::primitives::bound(sql, binds).fetch_all(lease.connection()).await;
+            lease.end(result)?.first().map(|row| row.try_get(0)).transpose()
         }
     };
 }
