@@ -1,7 +1,7 @@
 //! The program whose sessions the tests look at: a counter, served over HTTP, in this process or in one of its own.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +110,8 @@ pub async fn serve_router(router: Router) -> String {
 /// The counter in a process of its own, which ends when this is dropped.
 pub struct Process {
     child: Child,
+    /// Stays open: the harness that runs the process says after a minute that it runs, and ends where nobody hears it.
+    _output: Lines<BufReader<ChildStdout>>,
     pub address: String,
 }
 
@@ -133,10 +135,11 @@ impl Process {
 
     fn spawn(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut addresses = lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("serving at ")?.1.to_owned()));
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut addresses =
+            output.by_ref().map_while(Result::ok).filter_map(|line| Some(line.split_once("serving at ")?.1.to_owned()));
         let address = addresses.next().expect("the process says where it serves");
-        Self { child, address }
+        Self { child, _output: output, address }
     }
 
     /// The process id.

@@ -229,17 +229,17 @@ pub fn start_mariadb() -> Server {
         run(Command::new("chown").arg(user).arg(&folder));
     }
     let data = format!("--datadir={}", path(&folder.join("data")));
-    run(&mut as_user(
-        user,
-        &strings(&[&install, "--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"]),
-    ));
+    let install = [install.as_str(), "--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"];
+    // Servers that share a folder for temporary files take each other's.
+    run(as_user(user, &strings(&install)).env("TMPDIR", &folder));
     let accounts = folder.join("accounts.sql");
     let statements = "CREATE DATABASE IF NOT EXISTS app;\nCREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'app';\n\
                       GRANT ALL ON *.* TO app@'%';\n";
     std::fs::write(&accounts, statements).expect("the temporary folder is writable");
     let socket = format!("--socket={}", path(&folder.join("socket")));
+    let temporary = format!("--tmpdir={}", path(&folder));
     let (port_option, accounts) = (format!("--port={port}"), format!("--init-file={}", path(&accounts)));
-    let mut command = strings(&[&program, "--no-defaults", &data, &port_option, &socket, &accounts]);
+    let mut command = strings(&[&program, "--no-defaults", &data, &temporary, &port_option, &socket, &accounts]);
     command.extend(strings(&["--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--max-connections=200"]));
     // The file is written for each commit, and synced once a second: it is the program that is killed, not the machine.
     command.extend(strings(&["--innodb-flush-log-at-trx-commit=2", "--default-time-zone=+13:00"]));
