@@ -27,7 +27,7 @@ const MARGIN_OF_ANOTHER_COMPILER: f64 = 10.0;
 const MARGIN_OF_ALLOCATIONS: f64 = 0.1;
 
 /// Random keys of hashes make some runs dearer, so the cheapest of these is taken.
-const RUNS: usize = 3;
+const RUNS: usize = 10;
 
 const SUBJECTS: [Subject; 4] = [Subject::Lazy, Subject::LazyRegistered, Subject::Standard, Subject::StandardRegistered];
 
