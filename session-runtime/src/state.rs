@@ -248,8 +248,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
     }
 
-    /// The standard middleware's part before the handler, where all of it can be done at once; `None` where it cannot, and
-    /// nothing was done.
+    /// The standard middleware's part before the handler, where all of it can be done at once; `None` where it cannot. What was
+    /// read by then is known, and is not read again.
     pub(crate) fn drive_at_once(&self, request: &mut Request) -> Option<Result<(), SessionError>> {
         if !self.config.at_once.drives {
             return None;
