@@ -17,6 +17,8 @@ pub enum Subject {
     Bare,
     /// W0i: with a layer that does nothing.
     Noop,
+    /// With a layer that hands an `Arc` to the handlers and adds the headers of a session, and does nothing else.
+    HandOver,
     Lazy,
     /// With callbacks of the user's, registered by their attributes.
     LazyRegistered,
@@ -28,9 +30,10 @@ pub enum Subject {
 }
 
 impl Subject {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Bare,
         Self::Noop,
+        Self::HandOver,
         Self::Lazy,
         Self::LazyRegistered,
         Self::LazyNamed,
@@ -44,6 +47,7 @@ impl Subject {
         match self {
             Self::Bare => "bare",
             Self::Noop => "noop",
+            Self::HandOver => "hand-over",
             Self::Lazy => "lazy",
             Self::LazyRegistered => "lazy-registered",
             Self::LazyNamed => "lazy-named",
@@ -58,6 +62,7 @@ impl Subject {
         match self {
             Self::Bare => nothing::bare(),
             Self::Noop => nothing::noop(),
+            Self::HandOver => nothing::hand_over(),
             Self::Lazy => ours::lazy(),
             Self::LazyRegistered => ours::lazy_registered(),
             Self::LazyNamed => ours::lazy_named(),
@@ -75,7 +80,7 @@ impl Subject {
 
     /// Whether it has sessions at all.
     pub const fn has_sessions(self) -> bool {
-        !matches!(self, Self::Bare | Self::Noop)
+        !matches!(self, Self::Bare | Self::Noop | Self::HandOver)
     }
 }
 
