@@ -24,13 +24,15 @@ pub enum Contender {
 
 pub const BARE: Contender = Contender::Own(Subject::Bare);
 pub const NOOP: Contender = Contender::Own(Subject::Noop);
+pub const HAND_OVER: Contender = Contender::Own(Subject::HandOver);
 pub const LAZY: Contender = Contender::Own(Subject::Lazy);
 pub const STANDARD: Contender = Contender::Own(Subject::Standard);
 
 impl Contender {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         BARE,
         NOOP,
+        HAND_OVER,
         LAZY,
         Self::Own(Subject::LazyRegistered),
         Self::Own(Subject::LazyNamed),
@@ -62,6 +64,11 @@ impl Contender {
         match self {
             Self::Own(Subject::Bare) => "W0: the router alone, with handlers that know of no session.",
             Self::Own(Subject::Noop) => "W0i: the same with a layer that hands every request on.",
+            Self::Own(Subject::HandOver) => {
+                "What axum costs any library of sessions: a layer puts one `Arc` into the request's extensions, the handler's \
+                 extractor takes it, and the response gets `Vary` (W3, W4), `Set-Cookie` and `Cache-Control` (W5, W6), with values that \
+                 are constant. No cookie is read, there is no id and no store."
+            }
             Self::Own(Subject::Lazy) => {
                 "`session!(<T>, middleware = lazy_session_middleware)`: ids of 100 characters from a strong generator, \
                  idle limit of 24 h that reading renews, every write in the store before the handler goes on."
@@ -98,8 +105,19 @@ impl Contender {
     ///
     /// Outside of a runtime.
     pub fn router(self) -> Router {
+        self.router_for(None)
+    }
+
+    /// The same with room for more sessions than the store of this library takes by default.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    pub fn router_for(self, sessions: impl Into<Option<usize>>) -> Router {
         match self {
-            Self::Own(subject) => return subject.router(),
+            Self::Own(subject) => {
+                return sessions.into().map_or_else(|| subject.router(), |sessions| subject.router_for(sessions));
+            }
             Self::TowerSessions => tower_sessions::memory(),
             Self::TowerSessionsMoka => tower_sessions::moka(),
             Self::AxumSession => axum_session::memory(),

@@ -22,7 +22,7 @@ pub fn run(_settings: Settings, report: &mut Report) {
         Err(error) => return report.section("Allocations", &format!("Not counted: {error}")),
     };
     let over = |contender: Contender, kind: usize| -> [f64; 6] {
-        let base = if contender.has_sessions() { counts[&NOOP][kind] } else { [0.0; 6] };
+        let base = if matches!(contender, BARE | NOOP) { [0.0; 6] } else { counts[&NOOP][kind] };
         std::array::from_fn(|work| counts[&contender][kind][work] - base[work])
     };
     let mut table = Table::new(work_heads("over `noop`"));

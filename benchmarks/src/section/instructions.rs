@@ -10,7 +10,7 @@ use workloads::instructions::{self, Counts};
 
 use super::{Settings, progress};
 use crate::child;
-use crate::contender::{Contender, LAZY, NOOP, STANDARD};
+use crate::contender::{BARE, Contender, LAZY, NOOP, STANDARD};
 use crate::report::{Must, Report};
 use crate::table::{Table, thousands, work_heads};
 
@@ -36,7 +36,7 @@ pub fn run(_settings: Settings, report: &mut Report) {
     let counts = count_all();
     let base = counts[&NOOP].instructions;
     let over = |contender: Contender| {
-        let base = if contender.has_sessions() { base } else { [0; 6] };
+        let base = if matches!(contender, BARE | NOOP) { [0; 6] } else { base };
         std::array::from_fn::<u64, 6, _>(|work| counts[&contender].instructions[work].saturating_sub(base[work]))
     };
     let mut table = Table::new(work_heads("over `noop`"));

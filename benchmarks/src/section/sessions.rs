@@ -22,6 +22,9 @@ pub const SESSIONS: &str = "--sessions";
 const WORKS: [Work; 2] = [Work::Read, Work::Write];
 const SIZES: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
+/// As many as a store has room for, whichever its size, so that the sizes differ in nothing else.
+const MOST_SESSIONS: usize = 20_000_000;
+
 /// The sessions of a size that are sent requests, at most.
 const VISITED: usize = 1_000_000;
 
@@ -102,7 +105,7 @@ pub fn measure(contender: Contender, rounds: usize, sizes: &[usize]) {
 }
 
 fn fill(contender: Contender, size: usize) -> Client {
-    let mut app = contender.router();
+    let mut app = contender.router_for(MOST_SESSIONS);
     let every = size.div_ceil(VISITED);
     let mut cookies: Vec<HeaderValue> = Vec::with_capacity(size / every);
     for session in 0..size {

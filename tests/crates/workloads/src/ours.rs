@@ -13,33 +13,30 @@ use session_runtime::{
 
 use crate::work::{Account, Data};
 
-/// More sessions than any measurement makes.
-const MOST_SESSIONS: usize = 20_000_000;
-
-pub(crate) fn lazy() -> Router {
-    routes::<Account>().layer(session!(<Account>, middleware = standard::lazy_session_middleware, store = memory()))
+pub(crate) fn lazy(room: Room) -> Router {
+    routes::<Account>().layer(session!(<Account>, middleware = standard::lazy_session_middleware, store = room.memory()))
 }
 
-pub(crate) fn standard() -> Router {
-    routes::<Account>().layer(session!(<Account>, store = memory()))
+pub(crate) fn standard(room: Room) -> Router {
+    routes::<Account>().layer(session!(<Account>, store = room.memory()))
 }
 
-pub(crate) fn lazy_registered() -> Router {
-    routes::<Registered>().layer(session!(<Registered>, middleware = standard::lazy_session_middleware, store = memory()))
+pub(crate) fn lazy_registered(room: Room) -> Router {
+    routes::<Registered>().layer(session!(<Registered>, middleware = standard::lazy_session_middleware, store = room.memory()))
 }
 
-pub(crate) fn standard_registered() -> Router {
-    routes::<Registered>().layer(session!(<Registered>, store = memory()))
+pub(crate) fn standard_registered(room: Room) -> Router {
+    routes::<Registered>().layer(session!(<Registered>, store = room.memory()))
 }
 
-pub(crate) fn lazy_named() -> Router {
-    let builder = SessionLayer::<Account>::builder().middleware(standard::lazy_session_middleware).store(memory());
+pub(crate) fn lazy_named(room: Room) -> Router {
+    let builder = SessionLayer::<Account>::builder().middleware(standard::lazy_session_middleware).store(room.memory());
     let builder = builder.session_id_callback(cookie_or_bearer).generate_session_id_callback(hexadecimal_id);
     routes::<Account>().layer(builder.build().expect("valid options"))
 }
 
-pub(crate) fn standard_named() -> Router {
-    let builder = SessionLayer::<Account>::builder().store(memory());
+pub(crate) fn standard_named(room: Room) -> Router {
+    let builder = SessionLayer::<Account>::builder().store(room.memory());
     let builder = builder.session_id_callback(cookie_or_bearer).generate_session_id_callback(hexadecimal_id);
     routes::<Account>().layer(builder.build().expect("valid options"))
 }
@@ -49,8 +46,21 @@ pub(crate) fn lazy_over(store: Arc<dyn Store<Account>>) -> Router {
     routes::<Account>().layer(session!(<Account>, middleware = standard::lazy_session_middleware, store = store))
 }
 
-fn memory<T: Data>() -> MemoryStore<T> {
-    MemoryStore::bounded(MOST_SESSIONS)
+/// How many sessions a router's store takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Room {
+    /// As many as by default.
+    Default,
+    For(usize),
+}
+
+impl Room {
+    fn memory<T: Data>(self) -> MemoryStore<T> {
+        match self {
+            Self::Default => MemoryStore::new(),
+            Self::For(sessions) => MemoryStore::bounded(sessions),
+        }
+    }
 }
 
 /// The same data, as a type whose callbacks are registered.

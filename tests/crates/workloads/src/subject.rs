@@ -7,8 +7,9 @@ use std::sync::Arc;
 use axum::Router;
 use session_runtime::store::Store;
 
+use crate::nothing;
+use crate::ours::{self, Room};
 use crate::work::Account;
-use crate::{nothing, ours};
 
 /// A router without sessions, or with those of this library and its memory store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,18 +58,28 @@ impl Subject {
         }
     }
 
-    /// A router with a store of its own. Its state is given here, or axum would apply its layers anew on every request.
+    /// A router with a store of its own, as a user has it.
     pub fn router(self) -> Router {
+        self.router_with(Room::Default)
+    }
+
+    /// The same with a store for so many sessions.
+    pub fn router_for(self, sessions: usize) -> Router {
+        self.router_with(Room::For(sessions))
+    }
+
+    /// Its state is given here, or axum would apply its layers anew on every request.
+    fn router_with(self, room: Room) -> Router {
         match self {
             Self::Bare => nothing::bare(),
             Self::Noop => nothing::noop(),
             Self::HandOver => nothing::hand_over(),
-            Self::Lazy => ours::lazy(),
-            Self::LazyRegistered => ours::lazy_registered(),
-            Self::LazyNamed => ours::lazy_named(),
-            Self::Standard => ours::standard(),
-            Self::StandardRegistered => ours::standard_registered(),
-            Self::StandardNamed => ours::standard_named(),
+            Self::Lazy => ours::lazy(room),
+            Self::LazyRegistered => ours::lazy_registered(room),
+            Self::LazyNamed => ours::lazy_named(room),
+            Self::Standard => ours::standard(room),
+            Self::StandardRegistered => ours::standard_registered(room),
+            Self::StandardNamed => ours::standard_named(room),
         }
         .with_state(())
     }
