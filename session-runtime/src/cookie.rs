@@ -148,33 +148,28 @@ impl CookieTemplate {
     }
 }
 
-/// The values of the cookies of this exact name, in the order of the request.
-pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
-    headers.get_all(COOKIE).iter().flat_map(move |header| Values::of(header, name))
+/// The values of the cookies of this name, in the order of the request.
+pub(crate) fn values<'h, 'n>(headers: &'h HeaderMap, name: &'n str) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
+    cookie_headers(headers).flat_map(move |header| Values::of(header, name))
 }
 
-/// Goes through the same values.
-pub(crate) fn each_value(headers: &HeaderMap, name: &str, mut take: impl FnMut(&[u8])) {
-    // Where no header stands twice, one look-up is enough, and no list of headers need be gone through.
-    if headers.len() != headers.keys_len() {
-        return values(headers, name).for_each(take);
-    }
-    if let Some(header) = headers.get(COOKIE) {
-        for value in Values::of(header, name) {
-            take(value);
-        }
-    }
+/// The `Cookie` headers: HTTP/2 may split them. Where no header stands twice, one look-up is enough, and no list is gone through.
+pub(crate) fn cookie_headers(headers: &HeaderMap) -> impl Iterator<Item = &HeaderValue> {
+    let several = (headers.len() != headers.keys_len()).then(|| headers.get_all(COOKIE).iter());
+    let mut one = if several.is_none() { headers.get(COOKIE) } else { None };
+    let mut several = several;
+    std::iter::from_fn(move || one.take().or_else(|| several.as_mut()?.next()))
 }
 
 /// The values of the pairs of one `Cookie` header that have this name (RFC 6265, section 5.4): split at `;`, then at the first `=`. A
 /// pair without `=`, or with an empty name, is none of ours (CVE-2023-23934: `=__Host-sid=x` is not `__Host-sid`).
-struct Values<'h, 'n> {
+pub(crate) struct Values<'h, 'n> {
     rest: &'h [u8],
     name: &'n [u8],
 }
 
 impl<'h, 'n> Values<'h, 'n> {
-    fn of(header: &'h HeaderValue, name: &'n str) -> Self {
+    pub(crate) fn of(header: &'h HeaderValue, name: &'n str) -> Self {
         Self { rest: header.as_bytes(), name: name.as_bytes() }
     }
 }

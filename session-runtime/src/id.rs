@@ -1,5 +1,6 @@
 //! The session id: what a valid one is, and how much chance it can carry.
 
+use std::array;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,34 +36,35 @@ impl SessionId {
     /// The longest id that is accepted, in bytes.
     pub(crate) const MAX_LEN: usize = 256;
 
+    /// No id yet: for [`write`](Self::write).
+    pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; Self::MAX_LEN] };
+
     /// Checks that `text` is a valid id.
     ///
     /// # Errors
     ///
     /// [`InvalidSessionId`] where `text` is empty, longer than 256 bytes, or holds a byte that is no cookie octet.
     pub fn parse(text: &str) -> Result<Self, InvalidSessionId> {
-        Self::parse_bytes(text.as_bytes()).ok_or(InvalidSessionId(()))
-    }
-
-    /// The id, if these bytes are a valid one.
-    pub(crate) fn parse_bytes(text: &[u8]) -> Option<Self> {
-        if text.is_empty() || !all_cookie_octets(text) {
-            return None;
+        if !Self::is_valid(text.as_bytes()) {
+            return Err(InvalidSessionId(()));
         }
-        let mut bytes = [0; Self::MAX_LEN];
-        bytes.get_mut(..text.len())?.copy_from_slice(text);
-        Some(Self { len: u16::try_from(text.len()).ok()?, bytes })
+        let mut id = Self::EMPTY;
+        id.write(text.as_bytes());
+        Ok(id)
     }
 
-    /// An id of cookie octets.
-    pub(crate) const fn of_octets<const N: usize>(text: [u8; N]) -> Self {
-        const { assert!(0 < N && N <= Self::MAX_LEN) };
-        let mut bytes = [0; Self::MAX_LEN];
-        let (start, _) = bytes.split_at_mut(N);
-        start.copy_from_slice(&text);
-        #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-        let len = N as u16;
-        Self { len, bytes }
+    pub(crate) fn is_valid(text: &[u8]) -> bool {
+        !text.is_empty() && text.len() <= Self::MAX_LEN && all_cookie_octets(text)
+    }
+
+    /// Writes a valid text into an id that is empty.
+    #[expect(clippy::cast_possible_truncation, reason = "not longer than `MAX_LEN`")]
+    pub(crate) fn write(&mut self, text: &[u8]) {
+        debug_assert!(self.len == 0 && Self::is_valid(text), "not a valid id");
+        if let Some(bytes) = self.bytes.get_mut(..text.len()) {
+            bytes.copy_from_slice(text);
+            self.len = text.len() as u16;
+        }
     }
 
     /// The id as text: what stands in the cookie.
@@ -102,23 +104,32 @@ impl SessionId {
 }
 
 /// A byte that may stand in a cookie's value without quoting (RFC 6265, section 4.1.1).
-#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are checked at once")]
 pub(crate) const fn is_cookie_octet(byte: u8) -> bool {
-    (byte.wrapping_sub(b'!') <= b'~' - b'!') & (byte != b'"') & (byte != b',') & (byte != b';') & (byte != b'\\')
+    flaw(byte) == 0
 }
 
-/// Whether every byte is one. Blocks of 16 are checked at once, the last of them over bytes that were checked before.
+/// Zero for a cookie octet, else 255: a mask, so that many bytes are checked at once.
+const fn flaw(byte: u8) -> u8 {
+    const fn mask(wrong: bool) -> u8 {
+        if wrong { u8::MAX } else { 0 }
+    }
+    mask(byte.wrapping_sub(b'!') > b'~' - b'!')
+        | mask(byte == b'"')
+        | mask(byte == b',')
+        | mask(byte == b';')
+        | mask(byte == b'\\')
+}
+
+/// Whether every byte is one. Blocks of 16 are checked at once, beside the last 16 bytes.
 fn all_cookie_octets(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk::<16>() else {
         return text.iter().all(|&byte| is_cookie_octet(byte));
     };
-    let mut wrong = [false; 16];
-    for block in text.as_chunks().0.iter().chain([last]) {
-        for (wrong, byte) in wrong.iter_mut().zip(block) {
-            *wrong |= !is_cookie_octet(*byte);
-        }
+    let mut flaws = last.map(flaw);
+    for block in text.as_chunks::<16>().0 {
+        flaws = array::from_fn(|place| flaws[place] | flaw(block[place]));
     }
-    wrong == [false; 16]
+    flaws == [0; 16]
 }
 
 impl fmt::Debug for SessionId {

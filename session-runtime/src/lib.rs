@@ -84,6 +84,7 @@ mod request;
 mod response;
 mod session;
 mod setup;
+mod shared_id;
 pub mod standard;
 mod state;
 pub mod store;

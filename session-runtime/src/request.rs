@@ -11,6 +11,7 @@ use crate::cookie;
 use crate::few::Few;
 use crate::id::{IntoSessionId, SessionId};
 use crate::maybe_ready::MaybeReady;
+use crate::shared_id::SharedId;
 
 /// What sessions add to a request, whole ([`Request`]) or its head ([`Parts`]).
 ///
@@ -50,7 +51,7 @@ pub trait SessionRequestExt: sealed::Head {
     where
         Self: Sized,
     {
-        Carried::of(self.extensions_mut()).put(id.into_session_id().map(Arc::new));
+        Carried::of(self.extensions_mut()).put(id.into_session_id().map(|id| SharedId::new(&id)));
     }
 
     /// The value of the first cookie of this exact name, as it stands in the request; `None` also where it is not UTF-8.
@@ -102,9 +103,6 @@ mod sealed {
         }
     }
 }
-
-/// An id that is kept once and passed around: ids are large, and futures that hold them would be.
-pub(crate) type SharedId = Arc<SessionId>;
 
 /// What was set for a layer: an id, or that there is none.
 pub(crate) type SetId = Option<SharedId>;
@@ -171,11 +169,13 @@ impl Carried {
 }
 
 /// The ids that the standard `session_id_callback` finds in the cookies.
+#[derive(Clone)]
 pub(crate) enum Found {
     Nothing,
     One(SharedId),
     /// The cookie stands more than once, with different ids: the one that exists counts.
-    Several(Vec<SharedId>),
+    #[expect(clippy::box_collection, reason = "it is rare, and the others are small")]
+    Several(Box<Vec<SharedId>>),
 }
 
 /// The most ids of one request that are looked up in the store.
@@ -184,11 +184,13 @@ const MOST_LOOKED_UP: usize = 8;
 impl Found {
     pub(crate) fn in_cookies(headers: &HeaderMap, name: &str) -> Self {
         let mut found = Self::Nothing;
-        cookie::each_value(headers, name, |value| {
-            if let Some(id) = SessionId::parse_bytes(value) {
-                found.add(Arc::new(id));
+        for header in cookie::cookie_headers(headers) {
+            for value in cookie::Values::of(header, name) {
+                if let Some(id) = SharedId::parse(value) {
+                    found.add(id);
+                }
             }
-        });
+        }
         found
     }
 
@@ -196,7 +198,7 @@ impl Found {
         match self {
             Self::Nothing => *self = Self::One(id),
             Self::One(first) if *first == id => {}
-            Self::One(first) => *self = Self::Several(vec![Arc::clone(first), id]),
+            Self::One(first) => *self = Self::Several(Box::new(vec![first.clone(), id])),
             Self::Several(ids) => {
                 if ids.len() < MOST_LOOKED_UP && !ids.contains(&id) {
                     ids.push(id);
@@ -222,8 +224,8 @@ pub(crate) trait LayerState: Send + Sync + 'static {
 }
 
 /// The state of the innermost layer whose data type is `data`.
-pub(crate) fn layer_state(extensions: &Extensions, data: TypeId) -> Option<&Arc<dyn LayerState>> {
-    let mut at = extensions.get::<Carried>()?.current.as_ref();
+pub(crate) fn layer_state(carried: &Carried, data: TypeId) -> Option<&Arc<dyn LayerState>> {
+    let mut at = carried.current.as_ref();
     while let Some(state) = at {
         if state.data_type() == data {
             return Some(state);

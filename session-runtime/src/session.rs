@@ -2,7 +2,6 @@
 
 mod data;
 
-use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use http::request::Parts;
 
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::request::{Carried, LayerState, SessionRequestExt, SetId, layer_state};
+use crate::request::{Carried, LayerState, SessionRequestExt, SetId};
 use crate::response;
 use crate::state::{Absence, OnlyIf, Read, State};
 
@@ -161,8 +160,9 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
 
     /// The session system that the innermost layer for `T` put there.
     pub(crate) fn of(extensions: &Extensions) -> Result<Self, SessionError> {
-        layer_state(extensions, TypeId::of::<T>())
-            .and_then(|state| Arc::clone(state).into_any().downcast().ok())
+        let carried = extensions.get::<Carried>();
+        carried
+            .and_then(|carried| State::among(carried))
             .map(Self)
             .ok_or(SessionError::MissingLayer { data: std::any::type_name::<T>() })
     }

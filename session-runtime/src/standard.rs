@@ -71,11 +71,11 @@ pub async fn fetch_session_id(request: &mut Parts) {
 /// # }
 /// ```
 pub async fn generate_session_id() -> String {
-    new_session_id().as_str().to_owned()
+    new_session_id().into_iter().map(char::from).collect()
 }
 
-/// The standard id, without a `String`.
-pub(crate) fn new_session_id() -> SessionId {
+/// The text of a standard id.
+pub(crate) fn new_session_id() -> [u8; ID_LEN] {
     /// Filled up, so that every index of 6 bits is one; on one cache line, so that the time to read it tells nothing.
     #[repr(align(64))]
     struct Alphabet([u8; 64]);
@@ -101,7 +101,7 @@ pub(crate) fn new_session_id() -> SessionId {
             number = rest;
         }
     }
-    SessionId::of_octets(text)
+    text
 }
 
 /// The first digit in base 62 of a fraction of 2^64, and what is left of it.
@@ -128,9 +128,10 @@ const fn digit(fraction: u64) -> (usize, u64) {
 /// ```
 pub async fn session_middleware<T: Clone + Send + Sync + 'static>(
     session_system: Session<T>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    session_system.fetch_session_id(&mut request).await;
     drive(session_system, request, |request| next.run(request)).await
 }
 
@@ -140,7 +141,6 @@ where
     T: Clone + Send + Sync + 'static,
     F: Future<Output = Response>,
 {
-    session_system.fetch_session_id(&mut request).await;
     let exists = session_system.session_exists(&request);
     let created = match create_unless(exists, &session_system).await {
         Ok(created) => created,
@@ -177,24 +177,20 @@ async fn create_unless<T: Clone + Send + Sync + 'static>(
 /// ```
 pub async fn lazy_session_middleware<T: Clone + Send + Sync + 'static>(
     session_system: Session<T>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    session_system.make_lazy();
+    session_system.fetch_session_id(&mut request).await;
     drive_lazily(session_system, request, |request| next.run(request)).await
 }
 
 /// The lazy middleware over whatever comes next.
-pub(crate) async fn drive_lazily<T, F>(
-    session_system: Session<T>,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
-) -> Response
+pub(crate) async fn drive_lazily<T, F>(session_system: Session<T>, request: Request, next: impl FnOnce(Request) -> F) -> Response
 where
     T: Clone + Send + Sync + 'static,
     F: Future<Output = Response>,
 {
-    session_system.make_lazy();
-    session_system.fetch_session_id(&mut request).await;
     match session_system.failure() {
         Some(error) => error.into_response(),
         None => next(request).await,
@@ -209,9 +205,7 @@ mod tests {
     fn standard_ids_are_100_letters_and_digits_each_as_likely_as_the_others() {
         let mut counts = [0_u32; 256];
         for _ in 0..2_000 {
-            let id = new_session_id();
-            assert_eq!(id.as_str().len(), ID_LEN);
-            for byte in id.as_str().bytes() {
+            for byte in new_session_id() {
                 assert!(byte.is_ascii_alphanumeric());
                 counts[usize::from(byte)] += 1;
             }

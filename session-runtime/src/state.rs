@@ -23,9 +23,10 @@ use crate::few::Few;
 use crate::id::SessionId;
 use crate::layer::{Config, OnStoreError};
 use crate::maybe_ready::MaybeReady;
-use crate::request::{Carried, Found, LayerState, SessionRequestExt, SharedId};
+use crate::request::{Carried, Found, LayerState, SessionRequestExt, SetId, layer_state};
 use crate::response;
-use crate::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
+use crate::shared_id::SharedId;
+use crate::store::{Created, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::transport::Transport;
 
 /// How many new ids are tried where each one is taken.
@@ -36,7 +37,8 @@ pub(crate) struct State<T> {
     outer: Option<Arc<dyn LayerState>>,
     depth: u32,
     pub(crate) transport: Transport,
-    fetched: OnceLock<Found>,
+    /// What `session_id()` shows of `Progress::fetched`.
+    shown: OnceLock<Box<Found>>,
     progress: Mutex<Progress<T>>,
     /// Told when a reservation ends.
     released: Notify,
@@ -44,6 +46,8 @@ pub(crate) struct State<T> {
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Progress<T> {
+    /// What the standard callback found, when it was first needed.
+    fetched: Option<Found>,
     pub(crate) stage: Stage<T>,
     /// Ids that lead to the stage's session as well: those it was rotated away from, or that did not exist before it was created.
     aliases: Few<SharedId>,
@@ -59,6 +63,8 @@ pub(crate) struct Progress<T> {
     pub(crate) used: bool,
     /// A step is under way that will owe the client a cookie.
     reserved: bool,
+    /// Somebody waits for that.
+    awaited: bool,
     pub(crate) owed: Owed,
     /// `add_session_id` has put the cookie into the response.
     pub(crate) added: bool,
@@ -182,8 +188,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             depth: outer.as_ref().map_or(0, |outer| outer.depth()) + 1,
             outer,
             transport,
-            fetched: OnceLock::new(),
+            shown: OnceLock::new(),
             progress: Mutex::new(Progress {
+                fetched: None,
                 stage: Stage::Unread,
                 aliases: Few::new(),
                 none_is_alias: false,
@@ -192,6 +199,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 head_left: false,
                 used: false,
                 reserved: false,
+                awaited: false,
                 owed: Owed::Nothing,
                 added: false,
                 failed: None,
@@ -214,50 +222,82 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         self.config.at_once.starts
     }
 
-    fn fetched(&self, headers: &HeaderMap) -> &Found {
-        self.fetched.get_or_init(|| Found::in_cookies(headers, self.config.cookie.name()))
+    /// The state of the layer of this data type around the handler of a request, and the id that the request carries for it.
+    pub(crate) fn of(request: &impl SessionRequestExt) -> Result<(Arc<Self>, Looked), SessionError> {
+        let carried = request.extensions().get::<Carried>();
+        let state =
+            carried.and_then(|carried| Self::among(carried)).ok_or(SessionError::MissingLayer { data: type_name::<T>() })?;
+        let set = carried.and_then(|carried| carried.set(state.depth));
+        let looked = state.look_at(set, request.headers());
+        Ok((state, looked))
+    }
+
+    pub(crate) fn among(carried: &Carried) -> Option<Arc<Self>> {
+        layer_state(carried, TypeId::of::<T>()).and_then(|state| Arc::clone(state).into_any().downcast().ok())
     }
 
     /// The id that `request` carries for this session.
     pub(crate) fn look(&self, request: &impl SessionRequestExt) -> Looked {
         let set = request.extensions().get::<Carried>().and_then(|carried| carried.set(self.depth));
+        self.look_at(set, request.headers())
+    }
+
+    fn look_at(&self, set: Option<&SetId>, headers: &HeaderMap) -> Looked {
         if let Some(id) = set {
-            let is_it =
-                |id: &SharedId| cookie::values(request.headers(), self.config.cookie.name()).any(|value| value == id.as_bytes());
+            let is_it = |id: &SharedId| cookie::values(headers, self.config.cookie.name()).any(|value| value == id.as_bytes());
             return Looked::One { id: id.clone(), in_cookie: id.as_ref().is_none_or(is_it) };
         }
         if !self.fetches_by_itself() {
             return Looked::One { id: None, in_cookie: true };
         }
-        match self.fetched(request.headers()) {
-            Found::One(id) => Looked::One { id: Some(Arc::clone(id)), in_cookie: true },
+        match self.lock().fetched(headers, &self.config) {
+            Found::One(id) => Looked::One { id: Some(id.clone()), in_cookie: true },
             Found::Several(_) => Looked::Several,
             Found::Nothing => {
-                self.transport.note(request.headers());
+                self.transport.note(headers);
                 Looked::One { id: None, in_cookie: true }
             }
         }
     }
 
     /// Where the cookie stands more than once, the request carries from now on the id that counts.
-    pub(crate) fn settle_id(&self, parts: &mut Parts) {
-        if matches!(self.fetched.get(), Some(Found::Several(_)))
+    pub(crate) fn settle_id(&self, looked: &Looked, parts: &mut Parts) {
+        if matches!(looked, Looked::Several)
             && let Stage::Present(present) = &self.lock().stage
         {
-            Carried::of(&mut parts.extensions).put_at(self.depth, Some(Arc::clone(&present.id)));
+            Carried::of(&mut parts.extensions).put_at(self.depth, Some(present.id.clone()));
         }
     }
 
-    /// The standard middleware's part before the handler, where all of it can be done at once; `None` where it cannot. What was
-    /// read by then is known, and is not read again.
+    /// The id of a request that has just entered, found by a callback that answers at once; `false` where the callback does not,
+    /// and is still to be run.
+    pub(crate) fn find_at_once(&self, request: Request) -> (Request, bool) {
+        if self.fetches_by_itself() {
+            return (request, true);
+        }
+        let callback = &self.config.session_id;
+        if !callback.answers_at_once() {
+            return (request, false);
+        }
+        let (mut parts, body) = request.into_parts();
+        let found = callback.call(&mut parts).try_now().ok();
+        let is_found = found.is_some();
+        if let Some(Err(error)) = found {
+            self.fail(error);
+        }
+        (Request::from_parts(parts, body), is_found)
+    }
+
+    /// The standard middleware's part before the handler and after the id was found, where all of it can be done at once; `None`
+    /// where it cannot. What was read by then is known, and is not read again.
     pub(crate) fn drive_at_once(&self, request: &mut Request) -> Option<Result<(), SessionError>> {
-        if !self.config.at_once.drives {
+        if !self.config.at_once.store {
             return None;
         }
         let looked = self.look(request);
         match self.read(&looked).try_now().ok()? {
             Ok(Read::Session(_)) => Some(Ok(())),
-            Ok(Read::Nothing(Absence::Unknown)) => {
+            Ok(Read::Nothing(Absence::Unknown)) if self.config.at_once.creates => {
                 let created = now(self.create(Arc::clone(&self.config.default_data), OnlyIf::Absent))?;
                 Some(created.map(|id| Carried::of(request.extensions_mut()).put(id)))
             }
@@ -279,16 +319,19 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         let Looked::One { id, in_cookie } = looked else {
             return MaybeReady::boxed(self.read_what_counts());
         };
-        match self.known(id.as_ref()) {
-            Err(error) => return MaybeReady::ready(Err(error)),
-            Ok(Known::Is(read)) => return MaybeReady::ready(Ok(read)),
-            Ok(Known::Stale(id)) => return MaybeReady::boxed(async move { self.read_anew(&id, *in_cookie).await }),
-            Ok(Known::Not) => {}
+        if !self.begins() {
+            match self.known(id.as_ref()) {
+                Err(error) => return MaybeReady::ready(Err(error)),
+                Ok(Known::Is(read)) => return MaybeReady::ready(Ok(read)),
+                Ok(Known::Stale(id)) => return MaybeReady::boxed(async move { self.read_anew(&id, *in_cookie).await }),
+                Ok(Known::Not) => {}
+            }
         }
         let Some(id) = id else {
-            return self.arrived(None, Stage::Absent(Absence::Unknown));
+            self.lock().arrive(None, Stage::Absent(Absence::Unknown));
+            return MaybeReady::ready(Ok(Read::Nothing(Absence::Unknown)));
         };
-        match self.config.store.load(Key::of(id)).try_now() {
+        match self.config.store.load(id.key()).try_now() {
             Ok(loaded) => self.loaded(id, *in_cookie, loaded.map_err(SessionError::from)),
             Err(loading) => MaybeReady::boxed(async move {
                 let loaded = self.bounded(loading).await;
@@ -298,19 +341,15 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     fn loaded<'a>(&'a self, id: &SharedId, in_cookie: bool, loaded: Result<Loaded<T>, SessionError>) -> Reading<'a, T> {
-        match self.found(id, in_cookie, loaded) {
-            Ok(stage) => self.arrived(Some(id), stage),
-            Err(error) => MaybeReady::ready(Err(error)),
+        let record = match loaded {
+            Ok(Loaded::Found(record)) => record,
+            other => return MaybeReady::ready(self.not_loaded(id, in_cookie, other)),
+        };
+        let (data, touch_is_due) = (Arc::clone(&record.data), touch_is_due(&record));
+        self.lock().arrive(Some(id), Stage::Present(Present::new(id.clone(), record, in_cookie, false)));
+        if !touch_is_due {
+            return MaybeReady::ready(Ok(Read::Session(data)));
         }
-    }
-
-    fn arrived(&self, id: Option<&SharedId>, stage: Stage<T>) -> Reading<'_, T> {
-        let mut progress = self.lock();
-        progress.arrive(id, stage);
-        if !progress.touch_is_due() {
-            return MaybeReady::ready(Ok(progress.read()));
-        }
-        drop(progress);
         if self.config.at_once.store && now(self.touch()).is_some() {
             return MaybeReady::ready(Ok(self.lock().read()));
         }
@@ -320,17 +359,30 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         })
     }
 
+    #[cold]
+    fn not_loaded(
+        &self,
+        id: &SharedId,
+        in_cookie: bool,
+        loaded: Result<Loaded<T>, SessionError>,
+    ) -> Result<Read<T>, SessionError> {
+        let stage = self.found(id, in_cookie, loaded)?;
+        let read = stage.read();
+        self.lock().arrive(Some(id), stage);
+        Ok(read)
+    }
+
     /// Reads the session of a cookie that stands more than once.
     async fn read_what_counts(&self) -> Result<Read<T>, SessionError> {
-        let ids = match self.fetched.get() {
-            Some(Found::Several(ids)) => ids.as_slice(),
-            _ => &[],
+        let ids = match &self.lock().fetched {
+            Some(Found::Several(ids)) => ids.to_vec(),
+            _ => Vec::new(),
         };
         match self.known(ids.first())? {
             Known::Is(read) => Ok(read),
             Known::Stale(id) => self.read_anew(&id, true).await,
             Known::Not => {
-                self.read_several(ids).await?;
+                self.read_several(&ids).await?;
                 Ok(self.lock().read())
             }
         }
@@ -338,7 +390,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 
     /// Reads once more what was read long ago.
     async fn read_anew(&self, id: &SharedId, in_cookie: bool) -> Result<Read<T>, SessionError> {
-        let loaded = self.call(|store| store.load(Key::of(id))).await;
+        let loaded = self.call(|store| store.load(id.key())).await;
         let stage = self.found(id, in_cookie, loaded)?;
         {
             let mut progress = self.lock();
@@ -356,6 +408,13 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         Ok(self.lock().read())
     }
 
+    /// Nothing is known of the session yet, and it is to be read.
+    fn begins(&self) -> bool {
+        let mut progress = self.lock();
+        progress.used = true;
+        matches!(progress.stage, Stage::Unread) && progress.failed.is_none()
+    }
+
     /// What is known of the session with this id without asking the store.
     fn known(&self, id: Option<&SharedId>) -> Result<Known<T>, SessionError> {
         let mut progress = self.lock();
@@ -369,7 +428,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     /// What the store's answer means.
     fn found(&self, id: &SharedId, by_cookie: bool, loaded: Result<Loaded<T>, SessionError>) -> Result<Stage<T>, SessionError> {
         Ok(match loaded {
-            Ok(Loaded::Found(record)) => Stage::Present(Present::new(Arc::clone(id), record, by_cookie, false)),
+            Ok(Loaded::Found(record)) => Stage::Present(Present::new(id.clone(), record, by_cookie, false)),
             Ok(Loaded::Missing) => Stage::Absent(Absence::Unknown),
             Ok(Loaded::JustRotated) => Stage::Absent(Absence::JustRotated),
             Err(error) => match self.config.on_store_error {
@@ -387,12 +446,12 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         let mut counts = None;
         let mut several = false;
         for id in ids {
-            let loaded = self.call(|store| store.load(Key::of(id))).await;
+            let loaded = self.call(|store| store.load(id.key())).await;
             let stage = self.found(id, true, loaded)?;
             match (&stage, &counts) {
                 (Stage::Present(_), Some((_, Stage::Present(_)))) => several = true,
                 (Stage::Present(_), _) | (Stage::Absent(Absence::JustRotated | Absence::StoreDown(_)), None) => {
-                    counts = Some((Arc::clone(id), stage));
+                    counts = Some((id.clone(), stage));
                 }
                 _ => {}
             }
@@ -406,7 +465,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             let mut progress = self.lock();
             progress.arrive(id.as_ref(), stage);
             for id in ids {
-                progress.aliases.push(Arc::clone(id));
+                progress.aliases.push(id.clone());
             }
             progress.touch_is_due()
         };
@@ -426,9 +485,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 progress.owe(Owed::Renew);
                 return;
             }
-            Arc::clone(&present.id)
+            present.id.clone()
         };
-        match self.call(|store| store.touch(Key::of(&id))).await {
+        match self.call(|store| store.touch(id.key())).await {
             Ok(true) => self.renewed(&id),
             Ok(false) => {
                 let mut progress = self.lock();
@@ -521,7 +580,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
         match &progress.stage {
             Stage::Present(Present { id, record, .. }) => {
-                Ok(Some(Base { id: Arc::clone(id), data: Arc::clone(&record.data), version: record.version }))
+                Ok(Some(Base { id: id.clone(), data: Arc::clone(&record.data), version: record.version }))
             }
             Stage::Absent(Absence::StoreDown(error)) => Err(error.clone()),
             Stage::Absent(Absence::Unknown) if progress.lazy => Ok(None),
@@ -530,7 +589,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     async fn reload(&self, id: &SharedId) -> Result<(), SessionError> {
-        match self.call(|store| store.load(Key::of(id))).await? {
+        match self.call(|store| store.load(id.key())).await? {
             Loaded::Found(record) => {
                 let mut progress = self.lock();
                 if let Stage::Present(present) = &mut progress.stage
@@ -551,7 +610,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         expected: Option<Version>,
         data: Arc<T>,
     ) -> MaybeReady<'a, Result<Done, SessionError>> {
-        match self.config.store.replace(Key::of(id), expected, Arc::clone(&data)).try_now() {
+        match self.config.store.replace(id.key(), expected, Arc::clone(&data)).try_now() {
             Ok(replaced) => self.replaced(id, data, replaced.map_err(SessionError::from)),
             Err(replacing) => MaybeReady::boxed(async move {
                 let replaced = self.bounded(replacing).await;
@@ -604,7 +663,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             let new = self.config.generate.call().await?;
             let _reservation = self.reserve().await?;
             let Some(moved) = self.lock().record_to_move(old, version, &data) else { return Ok(Done::Moved) };
-            match self.call(|store| store.rotate(Key::of(old), Key::of(&new), moved)).await? {
+            match self.call(|store| store.rotate(old.key(), new.key(), moved)).await? {
                 Rotated::Rotated(version) => {
                     self.lock().rotated(old, new, version, data);
                     return Ok(Done::Yes);
@@ -630,8 +689,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 match &progress.stage {
                     Stage::Absent(Absence::Unknown) | Stage::Unread => {}
                     Stage::Absent(_) if only_if == OnlyIf::Asked => {
-                        progress.aliases.push(Arc::clone(&id));
-                        progress.withheld = Some(Arc::clone(&id));
+                        progress.aliases.push(id.clone());
+                        progress.withheld = Some(id.clone());
                         return Ok(Some(id));
                     }
                     _ if only_if == OnlyIf::Absent => return Ok(None),
@@ -640,12 +699,12 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             }
             let limits = self.config.limits;
             let session = NewSession::new(Arc::clone(&data), limits);
-            if let Created::Created(version) = self.call(|store| store.create(Key::of(&id), session)).await? {
+            if let Created::Created(version) = self.call(|store| store.create(id.key(), session)).await? {
                 let life = limits.absolute.map_or(limits.idle, |absolute| absolute.min(limits.idle));
                 let record = Record::new(data, version, limits.idle, life, limits.absolute);
                 let mut progress = self.lock();
                 progress.used = true;
-                progress.stage = Stage::Present(Present::new(Arc::clone(&id), record, true, true));
+                progress.stage = Stage::Present(Present::new(id.clone(), record, true, true));
                 if only_if == OnlyIf::Absent {
                     progress.owed = Owed::Set;
                 }
@@ -662,15 +721,15 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 let mut progress = self.lock();
                 progress.used = true;
                 match &progress.stage {
-                    Stage::Present(present) => Arc::clone(&present.id),
+                    Stage::Present(present) => present.id.clone(),
                     Stage::Absent(Absence::StoreDown(error)) => return Err(error.clone()),
                     _ => return Ok(()),
                 }
             };
-            let deleted = self.call(|store| store.delete(Key::of(&id))).await?;
+            let deleted = self.call(|store| store.delete(id.key())).await?;
             // Where there was nothing to delete, another request has ended the session, or has moved it to an id that this one
             // does not know: then it is still there.
-            let rotated = !deleted && matches!(self.call(|store| store.load(Key::of(&id))).await?, Loaded::JustRotated);
+            let rotated = !deleted && matches!(self.call(|store| store.load(id.key())).await?, Loaded::JustRotated);
             let mut progress = self.lock();
             let Stage::Present(present) = &progress.stage else { return Ok(()) };
             if present.id != id {
@@ -692,12 +751,18 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 
     /// Waits until no other task of this request creates or rotates the session, and keeps others, and the response, from
     /// going ahead meanwhile.
-    async fn reserve(&self) -> Result<Reservation<'_, T>, SessionError> {
-        loop {
-            if let Some(reservation) = self.try_reserve()? {
-                return Ok(reservation);
-            }
-            Box::pin(self.unreserved()).await;
+    fn reserve(&self) -> MaybeReady<'_, Result<Reservation<'_, T>, SessionError>> {
+        match self.try_reserve() {
+            Ok(Some(reservation)) => MaybeReady::ready(Ok(reservation)),
+            Err(error) => MaybeReady::ready(Err(error)),
+            Ok(None) => MaybeReady::boxed(async {
+                loop {
+                    self.unreserved().await;
+                    if let Some(reservation) = self.try_reserve()? {
+                        return Ok(reservation);
+                    }
+                }
+            }),
         }
     }
 
@@ -713,8 +778,12 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     async fn unreserved(&self) {
         loop {
             let released = self.released.notified();
-            if !self.lock().reserved {
-                return;
+            {
+                let mut progress = self.lock();
+                if !progress.reserved {
+                    return;
+                }
+                progress.awaited = true;
             }
             released.await;
         }
@@ -749,9 +818,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             }
             progress.owed = Owed::Nothing;
             let Stage::Present(present) = &progress.stage else { return };
-            Arc::clone(&present.id)
+            present.id.clone()
         };
-        match self.call(|store| store.touch(Key::of(&id))).await {
+        match self.call(|store| store.touch(id.key())).await {
             Ok(true) => {
                 self.renewed(&id);
                 let mut progress = self.lock();
@@ -765,11 +834,13 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     /// A call of the store, bounded by `store_timeout`.
-    async fn call<'a, R>(&'a self, call: impl FnOnce(&'a dyn Store<T>) -> StoreFuture<'a, R>) -> Result<R, SessionError> {
+    fn call<'a, R: Send + 'a>(
+        &'a self,
+        call: impl FnOnce(&'a dyn Store<T>) -> StoreFuture<'a, R>,
+    ) -> MaybeReady<'a, Result<R, SessionError>> {
         match call(&*self.config.store).try_now() {
-            Ok(result) => Ok(result?),
-            // Boxed, for the sake of those that need not wait.
-            Err(future) => Box::pin(self.bounded(future)).await,
+            Ok(result) => MaybeReady::ready(result.map_err(SessionError::from)),
+            Err(future) => MaybeReady::boxed(self.bounded(future)),
         }
     }
 
@@ -782,17 +853,21 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 }
 
 impl<T> Progress<T> {
+    fn fetched(&mut self, headers: &HeaderMap, config: &Config<T>) -> &Found {
+        self.fetched.get_or_insert_with(|| Found::in_cookies(headers, config.cookie.name()))
+    }
+
     fn arrive(&mut self, id: Option<&SharedId>, stage: Stage<T>) {
         self.none_is_alias = id.is_none();
         self.aliases.clear();
         if let (Some(id), Stage::Absent(_)) = (id, &stage) {
-            self.aliases.push(Arc::clone(id));
+            self.aliases.push(id.clone());
         }
         self.stage = stage;
     }
 
     fn touch_is_due(&self) -> bool {
-        matches!(&self.stage, Stage::Present(present) if touch_is_due(&present.record))
+        self.stage.touch_is_due()
     }
 
     /// The data of the session with this id were replaced.
@@ -822,7 +897,7 @@ impl<T> Progress<T> {
 
     /// The session has got a new id.
     fn rotated(&mut self, old: &SharedId, new: SharedId, version: Version, data: Arc<T>) {
-        self.aliases.push(Arc::clone(old));
+        self.aliases.push(old.clone());
         if let Stage::Present(present) = &mut self.stage {
             present.id = new;
             present.renew(version, data);
@@ -841,18 +916,13 @@ impl<T> Progress<T> {
             Stage::Unread => Known::Not,
             _ if !means_the_stage => Known::Not,
             // The rest of the response may take long: what was read is not what is there any more.
-            Stage::Present(present) if self.head_left => Known::Stale(Arc::clone(&present.id)),
+            Stage::Present(present) if self.head_left => Known::Stale(present.id.clone()),
             _ => Known::Is(self.read()),
         }
     }
 
     fn read(&self) -> Read<T> {
-        match &self.stage {
-            Stage::Present(present) => Read::Session(Arc::clone(&present.record.data)),
-            Stage::Absent(absence) => Read::Nothing(absence.clone()),
-            Stage::Unread => Read::Nothing(Absence::Unknown),
-            Stage::Destroyed => Read::Destroyed,
-        }
+        self.stage.read()
     }
 
     fn is_at(&self, id: &SharedId) -> bool {
@@ -862,7 +932,7 @@ impl<T> Progress<T> {
     /// The session of the stage is no more, whichever of its ids is asked for; and nothing is owed for it.
     fn leave_to(&mut self, stage: Stage<T>) {
         if let Stage::Present(present) = &self.stage {
-            self.aliases.push(Arc::clone(&present.id));
+            self.aliases.push(present.id.clone());
         }
         self.stage = stage;
         self.owed = Owed::Nothing;
@@ -885,6 +955,21 @@ impl<T> Progress<T> {
             Stage::Destroyed if self.aliases.iter().any(is_it) => None,
             _ => Some(*id),
         }
+    }
+}
+
+impl<T> Stage<T> {
+    fn read(&self) -> Read<T> {
+        match self {
+            Self::Present(present) => Read::Session(Arc::clone(&present.record.data)),
+            Self::Absent(absence) => Read::Nothing(absence.clone()),
+            Self::Unread => Read::Nothing(Absence::Unknown),
+            Self::Destroyed => Read::Destroyed,
+        }
+    }
+
+    fn touch_is_due(&self) -> bool {
+        matches!(self, Self::Present(present) if touch_is_due(&present.record))
     }
 }
 
@@ -929,7 +1014,8 @@ impl<T: Clone + Send + Sync + 'static> LayerState for State<T> {
     }
 
     fn auto_fetched(&self, headers: &HeaderMap) -> Option<&Found> {
-        self.fetches_by_itself().then(|| self.fetched(headers))
+        let show = || Box::new(self.lock().fetched(headers, &self.config).clone());
+        self.fetches_by_itself().then(|| &**self.shown.get_or_init(show))
     }
 
     fn pick<'a>(&'a self, ids: &'a [SharedId]) -> MaybeReady<'a, Option<SharedId>> {
@@ -950,8 +1036,12 @@ struct Reservation<'a, T>(&'a State<T>);
 
 impl<T> Drop for Reservation<'_, T> {
     fn drop(&mut self) {
-        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).reserved = false;
-        self.0.released.notify_waiters();
+        let mut progress = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.reserved = false;
+        if mem::take(&mut progress.awaited) {
+            drop(progress);
+            self.0.released.notify_waiters();
+        }
     }
 }
 

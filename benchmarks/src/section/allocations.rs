@@ -7,7 +7,7 @@ use workloads::Work;
 use super::instructions::{best_of, standard_does_more};
 use super::{Settings, progress};
 use crate::child;
-use crate::contender::{Contender, LAZY, NOOP, STANDARD};
+use crate::contender::{BARE, Contender, LAZY, NOOP, STANDARD};
 use crate::report::{Must, Report};
 use crate::table::{Table, thousands, trimmed, work_heads};
 

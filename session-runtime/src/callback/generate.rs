@@ -3,14 +3,13 @@
 use std::any::type_name;
 use std::future::Ready;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use crate::callback::signature::GeneratedId;
 use crate::callback::{guard, is_function};
 use crate::error::SessionError;
 use crate::id::MIN_ENTROPY_BITS;
 use crate::maybe_ready::MaybeReady;
-use crate::request::SharedId;
+use crate::shared_id::SharedId;
 use crate::standard;
 
 /// A new id, kept once: ids are large, and futures that hold them would be.
@@ -70,7 +69,7 @@ impl GenerateCallback {
     /// A new id, valid and of 64 bits or more. A panic is `CallbackPanicked`, else `InvalidId` or `WeakId`.
     pub(crate) fn call(&self) -> Generated<'_> {
         match &self.run {
-            Run::Standard => MaybeReady::ready(Ok(Arc::new(standard::new_session_id()))),
+            Run::Standard => MaybeReady::ready(Ok(SharedId::of_valid(&standard::new_session_id()))),
             Run::Function(run) => run(),
             Run::Passed(callback) => callback.run(),
         }
@@ -190,7 +189,7 @@ fn checked<F>(id: impl GeneratedId) -> Result<SharedId, SessionError> {
         tracing::error!(callback = name, "the callback returned a session id that can carry fewer than 64 bits of entropy");
         return Err(SessionError::WeakId { callback: name });
     }
-    Ok(Arc::new(id))
+    Ok(SharedId::new(&id))
 }
 
 #[cfg(test)]

@@ -36,37 +36,48 @@ pub trait IntoSessionIdCallback<Kind> {
 }
 
 /// How the session id is found in a request, as the layer runs it.
-pub struct SessionIdCallback(Run);
+pub struct SessionIdCallback {
+    run: Run,
+    /// It is a sync function.
+    at_once: bool,
+}
 
 enum Run {
     Standard,
     /// A registered function: nothing is allocated for it.
-    Function(fn(&mut Parts) -> Done<'_>),
+    Function(fn(Ask<'_>) -> Done<'_>),
     Passed(Box<dyn RunSessionId>),
 }
 
 impl SessionIdCallback {
     /// `standard::fetch_session_id`.
     pub(crate) fn standard() -> Self {
-        Self(Run::Standard)
+        Self { run: Run::Standard, at_once: false }
     }
 
     /// What an attribute registers; `run` calls [`run_session_id`] with the function.
     #[must_use]
-    pub fn registered(run: fn(&mut Parts) -> Done<'_>) -> Self {
-        Self(Run::Function(run))
+    pub fn registered(run: fn(Ask<'_>) -> Done<'_>) -> Self {
+        let mut at_once = false;
+        drop(run(Ask::AnswersAtOnce(&mut at_once)));
+        Self { run: Run::Function(run), at_once }
     }
 
     /// Whether it is `standard::fetch_session_id` (also when it was passed by name), which the session system runs inline.
     pub(crate) fn is_standard(&self) -> bool {
-        matches!(self.0, Run::Standard)
+        matches!(self.run, Run::Standard)
+    }
+
+    /// Whether [`call`](Self::call) always gives what is ready: it is a sync function.
+    pub(crate) fn answers_at_once(&self) -> bool {
+        self.at_once
     }
 
     /// Runs it. A panic, at the call or at a poll, is caught and answered with `CallbackPanicked`.
     pub(crate) fn call<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
-        match &self.0 {
+        match &self.run {
             Run::Standard => standard::fetch_session_id.answer(request),
-            Run::Function(run) => run(request),
+            Run::Function(run) => run(Ask::Find(request)),
             Run::Passed(callback) => callback.run(request),
         }
     }
@@ -91,17 +102,31 @@ where
         if is_function::<F, _>(standard::fetch_session_id) {
             return SessionIdCallback::standard();
         }
-        SessionIdCallback(Run::Passed(Box::new(Passed(self, PhantomData::<Kind>))))
+        SessionIdCallback { run: Run::Passed(Box::new(Passed(self, PhantomData::<Kind>))), at_once: F::AT_ONCE }
     }
 }
 
+/// What a function that an attribute registered is asked: its kind is known only where it is named.
+pub enum Ask<'a> {
+    /// To find the id.
+    Find(&'a mut Parts),
+    /// Whether it is a sync function.
+    AnswersAtOnce(&'a mut bool),
+}
+
 /// Runs a function that an attribute registered.
-pub fn run_session_id<'a, F, Kind>(callback: &'static F, request: &'a mut Parts) -> Done<'a>
+pub fn run_session_id<'a, F, Kind>(callback: &'static F, ask: Ask<'a>) -> Done<'a>
 where
     F: SessionIdFn<Kind>,
     for<'b> F::Future<'b>: Send,
 {
-    callback.answer(request)
+    match ask {
+        Ask::Find(request) => callback.answer(request),
+        Ask::AnswersAtOnce(at_once) => {
+            *at_once = F::AT_ONCE;
+            MaybeReady::ready(Ok(()))
+        }
+    }
 }
 
 trait RunSessionId: Send + Sync {
@@ -133,6 +158,9 @@ pub trait SessionIdFn<Kind>: Send + Sync + 'static {
     /// What the function returns, if that is a future.
     type Future<'a>;
 
+    /// It returns no future, so that its answer is always ready.
+    const AT_ONCE: bool = false;
+
     /// Calls the function.
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a>
     where
@@ -144,6 +172,8 @@ pub struct Sets(());
 
 impl<F: Fn(&mut Parts) + Send + Sync + 'static> SessionIdFn<Sets> for F {
     type Future<'a> = Ready<()>;
+
+    const AT_ONCE: bool = true;
 
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
         MaybeReady::ready(guard::call::<F, _>(|| self(request)))
@@ -204,6 +234,8 @@ where
     F: for<'a> FindsFn<'a> + Send + Sync + 'static,
 {
     type Future<'a> = Ready<()>;
+
+    const AT_ONCE: bool = true;
 
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
         let found = guard::call::<F, _>(|| self(request).and_then(IntoSessionId::into_session_id));
@@ -279,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_registered_callback_is_kept_as_a_function() {
-        assert!(matches!(Data::register().0, Run::Function(_)));
+        assert!(matches!(Data::register().run, Run::Function(_)));
         let mut request = request();
         assert!(Data::register().call(&mut request).try_now().is_ok_and(|done| done.is_ok()));
         assert_eq!(request.session_id().unwrap().as_str(), "registered");
@@ -294,10 +326,14 @@ mod tests {
         let sets = |_: &mut Parts| ();
         let finds = |_: &Parts| None::<String>;
         let mut request = request();
-        assert!(sets.into_session_id_callback().call(&mut request).try_now().is_ok());
-        assert!(finds.into_session_id_callback().call(&mut request).try_now().is_ok());
-        assert!(later.into_session_id_callback().call(&mut request).try_now().is_err());
-        assert!(finds_later.into_session_id_callback().call(&mut request).try_now().is_err());
+        for callback in [sets.into_session_id_callback(), finds.into_session_id_callback(), Data::register()] {
+            assert!(callback.answers_at_once());
+            assert!(callback.call(&mut request).try_now().is_ok());
+        }
+        for callback in [later.into_session_id_callback(), finds_later.into_session_id_callback()] {
+            assert!(!callback.answers_at_once());
+            assert!(callback.call(&mut request).try_now().is_err());
+        }
     }
 
     #[tokio::test]

@@ -49,12 +49,12 @@ pub(crate) struct Config<T> {
 pub(crate) struct AtOnce {
     /// The store answers.
     pub(crate) store: bool,
-    /// The id is found: the standard callback, which a standard middleware runs.
+    /// The id is found when it is needed: the standard callback, which a standard middleware runs.
     pub(crate) fetches: bool,
     /// The middleware, which is the lazy one, has nothing to do before the handler.
     pub(crate) starts: bool,
-    /// The middleware, which is the standard one, reads or creates the session.
-    pub(crate) drives: bool,
+    /// A session is created.
+    pub(crate) creates: bool,
 }
 
 impl AtOnce {
@@ -67,7 +67,7 @@ impl AtOnce {
         let store = store.answers_at_once();
         let fetches = session_id.is_standard() && !matches!(middleware.0, MiddlewareKind::Custom(_));
         let starts = fetches && matches!(middleware.0, MiddlewareKind::Lazy);
-        Self { store, fetches, starts, drives: fetches && !starts && store && generate.is_standard() }
+        Self { store, fetches, starts, creates: store && generate.is_standard() }
     }
 }
 

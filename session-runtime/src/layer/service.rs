@@ -108,7 +108,7 @@ where
 {
     /// With a future around it that is boxed: the usual way does not pay for what it needs.
     #[inline(never)]
-    fn call_later<T>(&mut self, state: Arc<State<T>>, mut request: Request) -> ResponseFuture<S::Future, T>
+    fn call_later<T>(&mut self, state: Arc<State<T>>, request: Request) -> ResponseFuture<S::Future, T>
     where
         T: Clone + Send + Sync + 'static,
     {
@@ -118,32 +118,42 @@ where
                 ResponseFuture::boxed(async move { leave(&state, infallible(inner.await)).await })
             }
             Self::Direct(inner) => {
-                match state.drive_at_once(&mut request) {
+                let (mut request, is_found) = state.find_at_once(request);
+                let lazy = matches!(state.config.middleware.0, MiddlewareKind::Lazy);
+                let driven = match state.failure() {
+                    Some(error) => Some(Err(error)),
+                    None if !is_found => None,
+                    None if lazy => Some(Ok(())),
+                    None => state.drive_at_once(&mut request),
+                };
+                match driven {
                     Some(Ok(())) => return ResponseFuture::direct(inner.call(request), state),
                     Some(Err(error)) => return ResponseFuture::boxed(async move { leave(&state, error.into_response()).await }),
                     None => {}
                 }
-                let lazy = matches!(state.config.middleware.0, MiddlewareKind::Lazy);
                 // The service that was polled ready is the one that is called.
                 let clone = inner.clone();
                 let inner = std::mem::replace(inner, clone);
-                ResponseFuture::boxed(run_standard(state, request, inner, lazy))
+                ResponseFuture::boxed(run_standard(state, request, inner, is_found))
             }
         }
     }
 }
 
-async fn run_standard<S, T>(state: Arc<State<T>>, request: Request, mut inner: S, lazy: bool) -> Response
+async fn run_standard<S, T>(state: Arc<State<T>>, mut request: Request, mut inner: S, is_found: bool) -> Response
 where
     T: Clone + Send + Sync + 'static,
     S: Service<Request, Error = Infallible>,
     S::Response: IntoResponse,
 {
     let session = Session(Arc::clone(&state));
-    let response = if lazy {
-        standard::drive_lazily(session, request, |request| respond(inner.call(request))).await
-    } else {
-        standard::drive(session, request, |request| respond(inner.call(request))).await
+    if !is_found {
+        session.fetch_session_id(&mut request).await;
+    }
+    let next = |request| respond(inner.call(request));
+    let response = match state.config.middleware.0 {
+        MiddlewareKind::Lazy => standard::drive_lazily(session, request, next).await,
+        _ => standard::drive(session, request, next).await,
     };
     leave(&state, response).await
 }

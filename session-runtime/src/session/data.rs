@@ -7,7 +7,6 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
-use super::Session;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::state::{Read, Rotate, Stage, State};
@@ -186,11 +185,13 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for S
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionError> {
-        let Session(state) = Session::of(&parts.extensions)?;
-        let looked = state.look(parts);
-        let read = state.read(&looked).await?;
+        let (state, looked) = State::of(parts)?;
+        let read = match state.read(&looked).try_now() {
+            Ok(read) => read?,
+            Err(reading) => reading.await?,
+        };
         let data = state.data(read)?;
-        state.settle_id(parts);
+        state.settle_id(&looked, parts);
         Ok(Self { state, data })
     }
 }
@@ -199,10 +200,12 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> OptionalFromRequestParts<
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionError> {
-        let Session(state) = Session::of(&parts.extensions)?;
-        let looked = state.look(parts);
-        let read = state.read(&looked).await?;
-        state.settle_id(parts);
+        let (state, looked) = State::of(parts)?;
+        let read = match state.read(&looked).try_now() {
+            Ok(read) => read?,
+            Err(reading) => reading.await?,
+        };
+        state.settle_id(&looked, parts);
         Ok(match read {
             Read::Session(data) => Some(Self { state, data }),
             Read::Nothing(_) | Read::Destroyed => None,

@@ -1,18 +1,24 @@
 //! The name a session goes by in a store: hashes of its id.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::SessionId;
 
 /// The name a session goes by in a store. It is made from the id, which it shows to nobody: a store sees hashes of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Key<'a>(pub(super) &'a SessionId);
+#[derive(Clone, Copy)]
+pub struct Key<'a>(pub(super) &'a SessionId, Option<&'a KeptHash>);
 
 impl<'a> Key<'a> {
     /// The key of the session with this id.
     #[must_use]
     pub const fn of(id: &'a SessionId) -> Self {
-        Self(id)
+        Self(id, None)
+    }
+
+    /// The same with a place for its hash, for a request that calls a store more than once.
+    pub(crate) const fn keeping(id: &'a SessionId, hash: &'a KeptHash) -> Self {
+        Self(id, Some(hash))
     }
 
     /// A keyed hash of the id, for stores of one process, which make the secret when they are made.
@@ -22,7 +28,10 @@ impl<'a> Key<'a> {
     /// time for all ids of a length.
     #[must_use]
     pub fn keyed_hash(self, secret: &HashSecret) -> u128 {
-        secret.hash(self.0)
+        match self.1 {
+            Some(kept) => kept.get_or_hash(self.0, secret),
+            None => secret.hash(self.0),
+        }
     }
 
     /// The SHA-256 hash of the id, for stores that processes share: what they keep tells nobody an id.
@@ -34,6 +43,14 @@ impl<'a> Key<'a> {
         Sha256::digest(self.0.as_str()).into()
     }
 }
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Key<'_> {}
 
 impl fmt::Debug for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,6 +70,7 @@ const BLOCKS: usize = SessionId::MAX_LEN / BLOCK;
 /// the difference. Each half of the hash is the same for two ids with a probability below 2^-61; the halves depend on each other
 /// only by the blocks of the key that they share.
 pub struct HashSecret {
+    number: u64,
     blocks: [[u64; 2]; BLOCKS + 1],
     shift: [[u128; 3]; 2],
 }
@@ -61,7 +79,9 @@ impl HashSecret {
     /// A secret from a strong generator.
     #[must_use]
     pub fn random() -> Self {
-        Self { blocks: rand::random(), shift: rand::random() }
+        static NEXT: AtomicU64 = AtomicU64::new(KeptHash::TAKEN + 1);
+
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), blocks: rand::random(), shift: rand::random() }
     }
 
     fn hash(&self, id: &SessionId) -> u128 {
@@ -98,6 +118,34 @@ impl Default for HashSecret {
 impl fmt::Debug for HashSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HashSecret(..)")
+    }
+}
+
+/// The hash of one id that the first store to be asked has made, which is usually the only one.
+#[derive(Default)]
+pub(crate) struct KeptHash {
+    /// The number of the secret that made it, or that there is none yet, or that one is being written.
+    secret: AtomicU64,
+    halves: [AtomicU64; 2],
+}
+
+impl KeptHash {
+    const NONE: u64 = 0;
+    const TAKEN: u64 = 1;
+
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+    fn get_or_hash(&self, id: &SessionId, secret: &HashSecret) -> u128 {
+        let [high, low] = &self.halves;
+        if self.secret.load(Ordering::Acquire) == secret.number {
+            return u128::from(high.load(Ordering::Relaxed)) << 64 | u128::from(low.load(Ordering::Relaxed));
+        }
+        let hash = secret.hash(id);
+        if self.secret.compare_exchange(Self::NONE, Self::TAKEN, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            high.store((hash >> 64) as u64, Ordering::Relaxed);
+            low.store(hash as u64, Ordering::Relaxed);
+            self.secret.store(secret.number, Ordering::Release);
+        }
+        hash
     }
 }
 
@@ -154,5 +202,16 @@ mod tests {
         let [one, other] = [HashSecret::random(), HashSecret::random()];
         assert_eq!(hash(&one, "abc"), hash(&one, "abc"));
         assert_ne!(hash(&one, "abc"), hash(&other, "abc"));
+    }
+
+    #[test]
+    fn a_kept_hash_is_given_to_the_store_that_made_it_and_to_no_other() {
+        let (id, kept) = (id("abc"), KeptHash::default());
+        let [one, other] = [HashSecret::random(), HashSecret::random()];
+        for _ in 0..2 {
+            for secret in [&one, &other] {
+                assert_eq!(Key::keeping(&id, &kept).keyed_hash(secret), Key::of(&id).keyed_hash(secret));
+            }
+        }
     }
 }

@@ -37,6 +37,7 @@ pub use self::redis::{Redis, RedisStore};
 pub use connect::{ConnectError, connect};
 #[cfg(feature = "_encoding")]
 pub use encoding::{Encoded, OnUndecodable};
+pub(crate) use key::KeptHash;
 pub use key::{HashSecret, Key};
 pub use memory::MemoryStore;
 #[cfg(feature = "mysql")]
