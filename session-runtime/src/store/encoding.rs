@@ -135,3 +135,18 @@ fn place(error: &serde_json::Error) -> String {
 fn with_data<A, B>(record: &Record<A>, data: Arc<B>) -> Record<B> {
     Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_comes_back_to_the_last_bit() {
+        let numbers = std::iter::repeat_with(|| f64::from_bits(rand::random())).filter(|number| number.is_finite());
+        for number in numbers.take(10_000) {
+            let text = encode(&number).unwrap();
+            let back: f64 = serde_json::from_slice(&text).unwrap();
+            assert_eq!(back.to_bits(), number.to_bits(), "{number:e}");
+        }
+    }
+}
