@@ -131,20 +131,20 @@ impl Code<'_> {
         let function = Ident::new("function", name.span());
         match self.role {
             Role::SessionId => {
-                let (run, request) = (self.path(span, span, "run_session_id"), local("request"));
+                let (run, ask) = (self.path(span, span, "run_session_id"), local("ask"));
                 quote_spanned! {span=>
-                    #callback::registered(|#request| {
+                    #callback::registered(|#ask| {
                         let #function = #asked;
-                        #run(#function, #request)
+                        #run(#function, #ask)
                     })
                 }
             }
             Role::Generate => {
-                let run = self.path(span, span, "run_generate");
+                let (run, ask) = (self.path(span, span, "run_generate"), local("ask"));
                 quote_spanned! {span=>
-                    #callback::registered(&#name, || {
+                    #callback::registered(&#name, |#ask| {
                         let #function = #asked;
-                        #run(#function)
+                        #run(#function, #ask)
                     })
                 }
             }

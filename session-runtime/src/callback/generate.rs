@@ -35,30 +35,34 @@ pub trait IntoGenerateCallback<Kind> {
 pub struct GenerateCallback {
     name: &'static str,
     run: Run,
+    /// It is a sync function, or the standard one.
+    at_once: bool,
 }
 
 enum Run {
     Standard,
     /// A registered function: nothing is allocated for it.
-    Function(fn() -> Generated<'static>),
+    Function(fn(Ask<'_>) -> Generated<'static>),
     Passed(Box<dyn RunGenerate>),
 }
 
 impl GenerateCallback {
     /// `standard::generate_session_id`.
     pub(crate) fn standard() -> Self {
-        Self { name: "session_runtime::standard::generate_session_id", run: Run::Standard }
+        Self { name: "session_runtime::standard::generate_session_id", run: Run::Standard, at_once: true }
     }
 
     /// What an attribute registers; `run` calls [`run_generate`] with the function.
     #[must_use]
-    pub fn registered<F>(_function: &F, run: fn() -> Generated<'static>) -> Self {
-        Self { name: type_name::<F>(), run: Run::Function(run) }
+    pub fn registered<F>(_function: &F, run: fn(Ask<'_>) -> Generated<'static>) -> Self {
+        let mut at_once = false;
+        drop(run(Ask::AnswersAtOnce(&mut at_once)));
+        Self { name: type_name::<F>(), run: Run::Function(run), at_once }
     }
 
-    /// Whether it is `standard::generate_session_id`, which answers at once.
-    pub(crate) fn is_standard(&self) -> bool {
-        matches!(self.run, Run::Standard)
+    /// Whether [`call`](Self::call) always gives what is ready: it is a sync function, or the standard one.
+    pub(crate) fn answers_at_once(&self) -> bool {
+        self.at_once
     }
 
     /// The callback's path, for errors.
@@ -70,7 +74,7 @@ impl GenerateCallback {
     pub(crate) fn call(&self) -> Generated<'_> {
         match &self.run {
             Run::Standard => MaybeReady::ready(Ok(SharedId::of_valid(&standard::new_session_id()))),
-            Run::Function(run) => run(),
+            Run::Function(run) => run(Ask::Make),
             Run::Passed(callback) => callback.run(),
         }
     }
@@ -95,17 +99,33 @@ where
         if is_function::<F, _>(standard::generate_session_id) {
             return GenerateCallback::standard();
         }
-        GenerateCallback { name: type_name::<F>(), run: Run::Passed(Box::new(Passed(self, PhantomData::<Kind>))) }
+        let run = Run::Passed(Box::new(Passed(self, PhantomData::<Kind>)));
+        GenerateCallback { name: type_name::<F>(), run, at_once: F::AT_ONCE }
     }
 }
 
 /// Runs a function that an attribute registered.
-pub fn run_generate<F, Kind>(callback: &'static F) -> Generated<'static>
+pub fn run_generate<F, Kind>(callback: &'static F, ask: Ask<'_>) -> Generated<'static>
 where
     F: GenerateFn<Kind>,
     F::Future: Send,
 {
-    callback.answer()
+    match ask {
+        Ask::Make => callback.answer(),
+        Ask::AnswersAtOnce(at_once) => {
+            *at_once = F::AT_ONCE;
+            // No id was asked for.
+            MaybeReady::ready(Err(SessionError::NotExists))
+        }
+    }
+}
+
+/// What a function that an attribute registered is asked: its kind is known only where it is named.
+pub enum Ask<'a> {
+    /// To make an id.
+    Make,
+    /// Whether it is a sync function.
+    AnswersAtOnce(&'a mut bool),
 }
 
 trait RunGenerate: Send + Sync {
@@ -136,6 +156,9 @@ pub trait GenerateFn<Kind>: Send + Sync + 'static {
     /// What the function returns, if that is a future.
     type Future;
 
+    /// It returns no future, so that its answer is always ready.
+    const AT_ONCE: bool = false;
+
     /// Calls the function.
     fn answer(&self) -> Generated<'_>
     where
@@ -151,6 +174,8 @@ where
     R: GeneratedId,
 {
     type Future = Ready<()>;
+
+    const AT_ONCE: bool = true;
 
     fn answer(&self) -> Generated<'_> {
         MaybeReady::ready(guard::call::<F, _>(self).and_then(|id| checked::<F>(id)))

@@ -67,7 +67,7 @@ impl AtOnce {
         let store = store.answers_at_once();
         let fetches = session_id.is_standard() && !matches!(middleware.0, MiddlewareKind::Custom(_));
         let starts = fetches && matches!(middleware.0, MiddlewareKind::Lazy);
-        Self { store, fetches, starts, creates: store && generate.is_standard() }
+        Self { store, fetches, starts, creates: store && generate.answers_at_once() }
     }
 }
 
