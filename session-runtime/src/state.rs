@@ -437,14 +437,17 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             Ok(Loaded::Found(record)) => Stage::Present(Present::new(id.clone(), record, by_cookie, false)),
             Ok(Loaded::Missing) => Stage::Absent(Absence::Unknown),
             Ok(Loaded::JustRotated) => Stage::Absent(Absence::JustRotated),
-            Err(error) => match self.config.on_store_error {
-                OnStoreError::Anonymous if error.is_outage() => {
-                    tracing::warn!(%error, "the request goes on without its session");
-                    Stage::Absent(Absence::StoreDown(error))
-                }
-                _ => return Err(error),
-            },
+            Err(error) => Stage::Absent(self.goes_on(error)?),
         })
+    }
+
+    /// What `on_store_error` makes of an error: the request goes on without a session, or ends.
+    fn goes_on(&self, error: SessionError) -> Result<Absence, SessionError> {
+        if self.config.on_store_error == OnStoreError::Fail || !error.is_outage() {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the request goes on without its session");
+        Ok(Absence::StoreDown(error))
     }
 
     /// Loads the ids of a cookie that stands more than once: the one that exists counts, and if more exist, none.
@@ -705,18 +708,24 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 let mut progress = self.lock();
                 match &progress.stage {
                     Stage::Absent(Absence::Unknown) | Stage::Unread => {}
-                    Stage::Absent(_) if only_if == OnlyIf::Asked => {
-                        progress.aliases.push(id.clone());
-                        progress.withheld = Some(id.clone());
-                        return Ok(Some(id));
-                    }
+                    Stage::Absent(_) if only_if == OnlyIf::Asked => return Ok(Some(progress.withhold(id))),
                     _ if only_if == OnlyIf::Absent => return Ok(None),
                     _ => {}
                 }
             }
             let limits = self.config.limits;
             let session = NewSession::new(Arc::clone(&data), limits);
-            if let Created::Created(version) = self.call(|store| store.create(id.key(), session)).await? {
+            let created = match self.call(|store| store.create(id.key(), session)).await {
+                Err(error) if only_if == OnlyIf::Asked => {
+                    let absence = self.goes_on(error)?;
+                    let mut progress = self.lock();
+                    progress.used = true;
+                    progress.leave_to(Stage::Absent(absence));
+                    return Ok(Some(progress.withhold(id)));
+                }
+                created => created?,
+            };
+            if let Created::Created(version) = created {
                 let life = limits.absolute.map_or(limits.idle, |absolute| absolute.min(limits.idle));
                 let record = Record::new(data, version, limits.idle, life, limits.absolute);
                 let mut progress = self.lock();
@@ -913,6 +922,13 @@ impl<T> Progress<T> {
             self.owed = Owed::Nothing;
         }
         is_another
+    }
+
+    /// Keeps the id from the client: nothing is stored under it.
+    fn withhold(&mut self, id: SharedId) -> SharedId {
+        self.aliases.push(id.clone());
+        self.withheld = Some(id.clone());
+        id
     }
 
     fn touch_is_due(&self) -> bool {
