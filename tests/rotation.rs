@@ -92,8 +92,11 @@ async fn a_middleware_like_the_documents_creates_nothing_for_a_just_rotated_id()
     assert_eq!(client.post("/add").await.set_cookie(), None);
     let old = client.clone();
     client.post("/rotate").await;
-    let answer = old.clone().get("/untouched").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::OK, None));
+    let old = old.cookie.unwrap();
+    for cookie in [old.clone(), format!("SESSION_ID=planted; {old}"), format!("{old}; SESSION_ID=planted")] {
+        let answer = client.with_cookie(&cookie).get("/untouched").await;
+        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::OK, None), "{cookie}");
+    }
     assert_eq!(store.store.len(), 1);
 }
 

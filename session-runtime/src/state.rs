@@ -450,7 +450,8 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         Ok(Absence::StoreDown(error))
     }
 
-    /// Loads the ids of a cookie that stands more than once: the one that exists counts, and if more exist, none.
+    /// Loads the ids of a cookie that stands more than once: the one that exists counts, and if more exist, none. Where none
+    /// does, one that was just rotated away does, or that could not be looked for.
     async fn read_several(&self, ids: &[SharedId]) -> Result<Option<SharedId>, SessionError> {
         let mut counts = None;
         let mut several = false;
@@ -469,12 +470,11 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             Some((id, stage)) if !several => (Some(id), stage),
             _ => (None, Stage::Absent(Absence::Unknown)),
         };
-        let exists = matches!(stage, Stage::Present(_));
         let due = {
             let mut progress = self.lock();
             // All of them lead to what was read.
             if !matches!(progress.known(ids.first()), Known::Not) || !progress.arrive(id.as_ref(), stage) {
-                return Ok(progress.present_id());
+                return Ok(progress.present_id().or_else(|| ids.first().cloned()));
             }
             for id in ids {
                 progress.aliases.push(id.clone());
@@ -484,7 +484,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         if due {
             self.touch().await;
         }
-        Ok(id.filter(|_| exists))
+        Ok(id)
     }
 
     /// Renews the idle limit of a session that was read. Where the client's cookie has to move with it, that waits for the
