@@ -155,3 +155,42 @@ async fn a_task_that_gives_up_does_not_hold_up_the_rest_of_its_request() {
         assert!(answer.id().is_some());
     }
 }
+
+/// Nor does one that was left half done, and is kept: after `store_timeout` the others are answered.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_left_half_done_holds_nobody_up_for_ever() {
+    use std::time::Duration;
+
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use session_runtime::{SessionData, SessionError};
+
+    fn poll_once(future: impl Future + Send + 'static) {
+        let mut kept = Box::pin(future);
+        assert!(kept.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        // As one would be that the response's body is to go on with.
+        std::mem::forget(kept);
+    }
+
+    let store = Yielding::new(MemoryStore::new());
+    let app = Router::new()
+        .route(
+            "/and-respond",
+            post(async |session: SessionData<Visit>| poll_once(async move { session.update(|visit| visit.count += 1).await })),
+        )
+        .route(
+            "/and-login",
+            post(async |session: SessionData<Visit>| -> Result<(), SessionError> {
+                let first = session.clone();
+                poll_once(async move { first.update(|visit| visit.count += 1).await });
+                session.rotate_with(|visit| visit.count += 1).await
+            }),
+        )
+        .layer(SessionLayer::<Visit>::builder().middleware(standard::lazy_session_middleware).store(store).build().unwrap());
+    let mut client = Client::of(app);
+    for (path, status) in [("/and-respond", StatusCode::OK), ("/and-login", StatusCode::SERVICE_UNAVAILABLE)] {
+        let answer = tokio::time::timeout(Duration::from_secs(10), client.post(path)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{path} hangs"));
+        assert_eq!((answer.status, answer.set_cookie()), (status, None), "{path}");
+    }
+}

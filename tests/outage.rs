@@ -69,6 +69,26 @@ async fn anonymous_lets_the_request_go_on_and_saves_nothing_over_the_session() {
     }
 }
 
+/// Also one that comes without a session, for which the standard middleware would create one.
+#[tokio::test]
+async fn anonymous_lets_new_visitors_in_too() {
+    for (builder, store) in [lazy(), standard()] {
+        let mut client = client(builder.on_store_error(OnStoreError::Anonymous));
+        store.set_down(true);
+        for (path, body) in [("/untouched", "untouched"), ("/read", " 0")] {
+            let answer = client.get(path).await;
+            assert_eq!((answer.status, answer.body.as_str(), answer.set_cookie()), (StatusCode::OK, body, None));
+        }
+        for path in ["/add", "/set/x", "/login/x"] {
+            let answer = client.post(path).await;
+            assert_eq!((answer.status, answer.set_cookie()), (StatusCode::SERVICE_UNAVAILABLE, None), "{path}");
+        }
+        store.set_down(false);
+        assert_eq!(client.post("/add").await.body, "1");
+        assert_eq!(store.store.len(), 1);
+    }
+}
+
 /// A handler that read the session before the store went down does not save what it read over what is there.
 #[tokio::test]
 async fn an_outage_between_read_and_change_changes_nothing() {

@@ -2,13 +2,20 @@
 
 mod support;
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use axum::routing::post;
+use session_runtime::store::MemoryStore;
 use session_runtime::{SessionData, SessionError};
 use support::Client;
-use support::visit::{Pause, Visit, client, lazy, router_with, standard};
+use support::visit::{Pause, Visit, client, lazy, router, router_with, standard};
+use support::yielding::Yielding;
+use tower::ServiceExt;
 
 #[tokio::test]
 async fn after_a_rotation_only_the_new_id_works() {
@@ -85,8 +92,11 @@ async fn a_middleware_like_the_documents_creates_nothing_for_a_just_rotated_id()
     assert_eq!(client.post("/add").await.set_cookie(), None);
     let old = client.clone();
     client.post("/rotate").await;
-    let answer = old.clone().get("/untouched").await;
-    assert_eq!((answer.status, answer.set_cookie()), (StatusCode::OK, None));
+    let old = old.cookie.unwrap();
+    for cookie in [old.clone(), format!("SESSION_ID=planted; {old}"), format!("{old}; SESSION_ID=planted")] {
+        let answer = client.with_cookie(&cookie).get("/untouched").await;
+        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::OK, None), "{cookie}");
+    }
     assert_eq!(store.store.len(), 1);
 }
 
@@ -110,6 +120,36 @@ async fn an_old_id_is_never_sent_again_by_a_slower_response() {
             pause.go_on.notify_one();
             assert_eq!(slow.await.unwrap().set_cookie(), None, "{slow_path}, persistent: {persistent}");
             assert_eq!(client.get("/read").await.body, " 1");
+        }
+    }
+}
+
+/// Whatever another request is at when the session is rotated, its touch included: it creates nothing for the old id, and its
+/// response does not log the user out.
+#[tokio::test(start_paused = true)]
+async fn a_rotation_at_any_moment_of_another_request_keeps_the_user_logged_in() {
+    for lazily in [true, false] {
+        for path in ["/add", "/set/x"] {
+            for polls in 1.. {
+                let store = Arc::new(MemoryStore::new());
+                let builder = if lazily { lazy() } else { standard() }.0;
+                let app = router(builder.session_expire(1000_u64).store(Yielding(Arc::clone(&store))));
+                let mut client = Client::of(app.clone());
+                client.post("/add").await;
+                tokio::time::advance(Duration::from_secs(200)).await;
+                let request = Request::post(path).header("cookie", client.cookie.clone().unwrap()).body(Body::empty());
+                let mut other = pin!(app.oneshot(request.unwrap()));
+                let mut context = Context::from_waker(Waker::noop());
+                let done = (0..polls).any(|_| other.as_mut().poll(&mut context).is_ready());
+                if done {
+                    break;
+                }
+                assert_eq!(client.post("/rotate").await.status, StatusCode::OK);
+                let other = other.await.unwrap();
+                assert_eq!(other.headers().get("set-cookie"), None, "{path} after {polls} polls: {}", other.status());
+                assert_eq!(store.len(), 1, "{path} after {polls} polls");
+                assert!(client.get("/id").await.body.len() > 1, "{path} after {polls} polls");
+            }
         }
     }
 }

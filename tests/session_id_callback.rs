@@ -229,3 +229,43 @@ async fn what_a_callback_finds_and_is_no_valid_id_counts_as_none() {
         assert_eq!(answer.body, "no", "{id}");
     }
 }
+
+/// What it had set by then counts for nothing, and the session stays as it is.
+#[tokio::test]
+async fn a_callback_that_panics_answers_500_and_neither_the_handler_nor_the_store_hears_of_it() {
+    use session_runtime::store::MemoryStore;
+    use support::counting::Counting;
+    use support::visit::{self, Visit};
+    use support::yielding::Yielding;
+
+    fn panicking(request: &mut Parts) {
+        let id = header(request, "x-id").map(str::to_owned);
+        request.set_session_id(id);
+        assert!(header(request, "x-panic").is_none(), "as the test wants");
+    }
+
+    async fn check(builder: visit::Builder, store: impl Fn() -> Vec<&'static str>, add: impl Fn(&str, bool) -> Request<Body>) {
+        let client = Client::of(visit::router(builder.session_id_callback(panicking)));
+        let id = client.request(add("none", false)).await.id().unwrap().to_owned();
+        store();
+        let answer = client.request(add(&id, true)).await;
+        assert_eq!((answer.status.as_u16(), answer.set_cookie()), (500, None));
+        assert!(answer.body.contains("panicking"), "{}", answer.body);
+        assert!(!answer.body.contains(&id));
+        assert!(store().is_empty());
+        assert_eq!(client.request(add(&id, false)).await.body, "2");
+    }
+
+    let add = |id: &str, panics: bool| {
+        let request = Request::post("/add").header("x-id", id);
+        let request = if panics { request.header("x-panic", "") } else { request };
+        request.body(Body::empty()).unwrap()
+    };
+    for builder in [visit::lazy, visit::standard] {
+        let (at_once, counted) = builder();
+        check(at_once, || counted.take(), add).await;
+        let counted = Counting::new(Yielding::new(MemoryStore::<Visit>::new()));
+        check(builder().0.store(counted.clone()), || counted.take(), add).await;
+        check(builder().0.store(MemoryStore::<Visit>::new()), Vec::new, add).await;
+    }
+}

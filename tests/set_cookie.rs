@@ -156,6 +156,39 @@ async fn no_cookie_is_sent_for_an_id_that_came_from_elsewhere() {
     assert_eq!(store.store.len(), 1);
 }
 
+/// Nor where a middleware behind the layer sets it, when a session was created for the request already.
+#[tokio::test]
+async fn no_cookie_carries_an_id_that_was_set_behind_the_layer() {
+    use std::sync::Arc;
+
+    use axum::middleware::{Next, from_fn};
+    use axum::response::Response;
+    use axum::routing::get;
+    use session_runtime::store::MemoryStore;
+    use session_runtime::{SessionLayer, SessionRequestExt as _};
+    use support::yielding::Yielding;
+
+    async fn bearer(mut request: Request<Body>, next: Next) -> Response {
+        if let Some(id) = request.headers().get("authorization").cloned() {
+            request.set_session_id(id.to_str().unwrap());
+        }
+        next.run(request).await
+    }
+
+    let memory = Arc::new(MemoryStore::<Visit>::new());
+    let builder = SessionLayer::<Visit>::builder;
+    for builder in [builder().store(Arc::clone(&memory)), builder().store(Yielding(memory))] {
+        let handler = async |session: SessionData<Visit>| session.session_id().unwrap().as_str().to_owned();
+        let app = Router::new().route("/", get(handler)).layer(from_fn(bearer)).layer(builder.build().unwrap());
+        let mut client = Client::of(app);
+        let id = client.get("/").await.body;
+        let request = Request::get("/").header("authorization", &id).body(Body::empty()).unwrap();
+        let answer = client.request(request).await;
+        assert_eq!(answer.body, id);
+        assert_ne!(answer.id(), Some(id.as_str()));
+    }
+}
+
 /// Ids are taken from the configured source only, on the second request, too.
 #[tokio::test]
 async fn a_cookie_is_not_read_where_the_callback_does_not_read_it() {

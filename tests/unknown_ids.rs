@@ -4,7 +4,8 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use support::visit::{client, lazy, standard};
 
 const CHOSEN: &str = "chosenbytheattackerchosenbytheattacker";
@@ -56,6 +57,27 @@ async fn of_two_cookies_the_one_that_exists_counts_and_of_two_that_exist_none() 
         let answer = client.with_cookie(format!("SESSION_ID={CHOSEN}; {two}")).post("/add").await;
         assert_eq!((answer.body.as_str(), answer.set_cookie()), ("2", None));
         store.take();
+    }
+}
+
+/// HTTP/2 may split the cookies over several headers.
+#[tokio::test]
+async fn the_cookie_is_found_in_whichever_header_it_stands() {
+    for (builder, _) in [lazy(), standard()] {
+        let mut client = client(builder);
+        client.post("/name/mine").await;
+        let mine = client.cookie.clone().unwrap();
+        let planted = format!("SESSION_ID={CHOSEN}");
+        for headers in [
+            vec![("cookie", "theme=dark"), ("cookie", &mine)],
+            vec![("cookie", &mine), ("cookie", "theme=dark")],
+            vec![("accept", "a"), ("accept", "b"), ("cookie", &mine)],
+            vec![("cookie", &planted), ("x", "a"), ("x", "b"), ("cookie", &mine), ("cookie", &mine)],
+        ] {
+            let request = headers.iter().fold(Request::get("/read"), |request, (name, value)| request.header(*name, *value));
+            let answer = client.request(request.body(Body::empty()).unwrap()).await;
+            assert_eq!((answer.body.as_str(), answer.set_cookie()), ("mine 0", None), "{headers:?}");
+        }
     }
 }
 

@@ -328,8 +328,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             }
         }
         let Some(id) = id else {
-            self.lock().arrive(None, Stage::Absent(Absence::Unknown));
-            return MaybeReady::ready(Ok(Read::Nothing(Absence::Unknown)));
+            let mut progress = self.lock();
+            progress.arrive(None, Stage::Absent(Absence::Unknown));
+            return MaybeReady::ready(Ok(progress.read()));
         };
         match self.config.store.load(id.key()).try_now() {
             Ok(loaded) => self.loaded(id, *in_cookie, loaded.map_err(SessionError::from)),
@@ -346,7 +347,12 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             other => return MaybeReady::ready(self.not_loaded(id, in_cookie, other)),
         };
         let (data, touch_is_due) = (Arc::clone(&record.data), touch_is_due(&record));
-        self.lock().arrive(Some(id), Stage::Present(Present::new(id.clone(), record, in_cookie, false)));
+        {
+            let mut progress = self.lock();
+            if !progress.arrive(Some(id), Stage::Present(Present::new(id.clone(), record, in_cookie, false))) {
+                return MaybeReady::ready(Ok(progress.read()));
+            }
+        }
         if !touch_is_due {
             return MaybeReady::ready(Ok(Read::Session(data)));
         }
@@ -367,9 +373,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         loaded: Result<Loaded<T>, SessionError>,
     ) -> Result<Read<T>, SessionError> {
         let stage = self.found(id, in_cookie, loaded)?;
-        let read = stage.read();
-        self.lock().arrive(Some(id), stage);
-        Ok(read)
+        let mut progress = self.lock();
+        progress.arrive(Some(id), stage);
+        Ok(progress.read())
     }
 
     /// Reads the session of a cookie that stands more than once.
@@ -431,17 +437,21 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             Ok(Loaded::Found(record)) => Stage::Present(Present::new(id.clone(), record, by_cookie, false)),
             Ok(Loaded::Missing) => Stage::Absent(Absence::Unknown),
             Ok(Loaded::JustRotated) => Stage::Absent(Absence::JustRotated),
-            Err(error) => match self.config.on_store_error {
-                OnStoreError::Anonymous if error.is_outage() => {
-                    tracing::warn!(%error, "the request goes on without its session");
-                    Stage::Absent(Absence::StoreDown(error))
-                }
-                _ => return Err(error),
-            },
+            Err(error) => Stage::Absent(self.goes_on(error)?),
         })
     }
 
-    /// Loads the ids of a cookie that stands more than once: the one that exists counts, and if more exist, none.
+    /// What `on_store_error` makes of an error: the request goes on without a session, or ends.
+    fn goes_on(&self, error: SessionError) -> Result<Absence, SessionError> {
+        if self.config.on_store_error == OnStoreError::Fail || !error.is_outage() {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the request goes on without its session");
+        Ok(Absence::StoreDown(error))
+    }
+
+    /// Loads the ids of a cookie that stands more than once: the one that exists counts, and if more exist, none. Where none
+    /// does, one that was just rotated away does, or that could not be looked for.
     async fn read_several(&self, ids: &[SharedId]) -> Result<Option<SharedId>, SessionError> {
         let mut counts = None;
         let mut several = false;
@@ -460,10 +470,12 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             Some((id, stage)) if !several => (Some(id), stage),
             _ => (None, Stage::Absent(Absence::Unknown)),
         };
-        let exists = matches!(stage, Stage::Present(_));
         let due = {
             let mut progress = self.lock();
-            progress.arrive(id.as_ref(), stage);
+            // All of them lead to what was read.
+            if !matches!(progress.known(ids.first()), Known::Not) || !progress.arrive(id.as_ref(), stage) {
+                return Ok(progress.present_id().or_else(|| ids.first().cloned()));
+            }
             for id in ids {
                 progress.aliases.push(id.clone());
             }
@@ -472,7 +484,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         if due {
             self.touch().await;
         }
-        Ok(id.filter(|_| exists))
+        Ok(id)
     }
 
     /// Renews the idle limit of a session that was read. Where the client's cookie has to move with it, that waits for the
@@ -489,14 +501,27 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         };
         match self.call(|store| store.touch(id.key())).await {
             Ok(true) => self.renewed(&id),
-            Ok(false) => {
-                let mut progress = self.lock();
-                if progress.is_at(&id) {
-                    progress.leave_to(Stage::Absent(Absence::Unknown));
-                }
-            }
+            Ok(false) => self.not_touched(&id).await,
             // The read was good; the next one tries again.
             Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+        }
+    }
+
+    /// The session that was read a moment ago is no longer there. Where another request has moved it to a new id, nothing is
+    /// created for the old one.
+    async fn not_touched(&self, id: &SharedId) {
+        let absence = match self.call(|store| store.load(id.key())).await {
+            Ok(Loaded::Missing) => Absence::Unknown,
+            Ok(Loaded::JustRotated) => Absence::JustRotated,
+            Ok(Loaded::Found(_)) | Err(_) => return,
+        };
+        // If it was another task of this request, that one knows the new id by then.
+        if self.unreserved().await.is_err() {
+            return;
+        }
+        let mut progress = self.lock();
+        if progress.is_at(id) {
+            progress.leave_to(Stage::Absent(absence));
         }
     }
 
@@ -636,25 +661,17 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         })
     }
 
-    /// The store does not hold the session any more.
-    async fn moved_or_gone(&self, id: &SharedId) -> Result<Done, SessionError> {
-        match self.gone(id).await {
-            Done::Moved => Ok(Done::Moved),
-            _ => Err(SessionError::NotExists),
-        }
-    }
-
     /// The store does not hold the session any more: another task of this request has rotated it, or it is gone for good.
-    async fn gone(&self, id: &SharedId) -> Done {
-        self.unreserved().await;
+    async fn moved_or_gone(&self, id: &SharedId) -> Result<Done, SessionError> {
+        self.unreserved().await?;
         let mut progress = self.lock();
         match &progress.stage {
-            Stage::Present(present) if present.id == *id => {
+            Stage::Present(present) if present.id != *id => Ok(Done::Moved),
+            Stage::Present(_) => {
                 progress.leave_to(Stage::Destroyed);
-                Done::Conflict
+                Err(SessionError::NotExists)
             }
-            Stage::Present(_) => Done::Moved,
-            _ => Done::Conflict,
+            _ => Err(SessionError::NotExists),
         }
     }
 
@@ -670,7 +687,10 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 }
                 Rotated::Conflict => return Ok(Done::Conflict),
                 Rotated::Missing => {
-                    self.lock().leave_to(Stage::Destroyed);
+                    let mut progress = self.lock();
+                    if progress.is_at(old) {
+                        progress.leave_to(Stage::Destroyed);
+                    }
                     return Err(SessionError::NotExists);
                 }
                 Rotated::Exists => {}
@@ -688,18 +708,24 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 let mut progress = self.lock();
                 match &progress.stage {
                     Stage::Absent(Absence::Unknown) | Stage::Unread => {}
-                    Stage::Absent(_) if only_if == OnlyIf::Asked => {
-                        progress.aliases.push(id.clone());
-                        progress.withheld = Some(id.clone());
-                        return Ok(Some(id));
-                    }
+                    Stage::Absent(_) if only_if == OnlyIf::Asked => return Ok(Some(progress.withhold(id))),
                     _ if only_if == OnlyIf::Absent => return Ok(None),
                     _ => {}
                 }
             }
             let limits = self.config.limits;
             let session = NewSession::new(Arc::clone(&data), limits);
-            if let Created::Created(version) = self.call(|store| store.create(id.key(), session)).await? {
+            let created = match self.call(|store| store.create(id.key(), session)).await {
+                Err(error) if only_if == OnlyIf::Asked => {
+                    let absence = self.goes_on(error)?;
+                    let mut progress = self.lock();
+                    progress.used = true;
+                    progress.leave_to(Stage::Absent(absence));
+                    return Ok(Some(progress.withhold(id)));
+                }
+                created => created?,
+            };
+            if let Created::Created(version) = created {
                 let life = limits.absolute.map_or(limits.idle, |absolute| absolute.min(limits.idle));
                 let record = Record::new(data, version, limits.idle, life, limits.absolute);
                 let mut progress = self.lock();
@@ -715,13 +741,17 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
     }
 
     pub(crate) async fn destroy(&self) -> Result<(), SessionError> {
+        let mut client_has_it = false;
         loop {
-            self.unreserved().await;
+            self.unreserved().await?;
             let id = {
                 let mut progress = self.lock();
                 progress.used = true;
                 match &progress.stage {
-                    Stage::Present(present) => present.id.clone(),
+                    Stage::Present(present) => {
+                        client_has_it |= present.by_cookie && !present.fresh;
+                        present.id.clone()
+                    }
                     Stage::Absent(Absence::StoreDown(error)) => return Err(error.clone()),
                     _ => return Ok(()),
                 }
@@ -730,19 +760,22 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             // Where there was nothing to delete, another request has ended the session, or has moved it to an id that this one
             // does not know: then it is still there.
             let rotated = !deleted && matches!(self.call(|store| store.load(id.key())).await?, Loaded::JustRotated);
+            // If it was another task of this request that moved it, that one has said by then where to.
+            self.unreserved().await?;
             let mut progress = self.lock();
-            let Stage::Present(present) = &progress.stage else { return Ok(()) };
-            if present.id != id {
-                // Another task of this request has rotated it meanwhile.
-                continue;
+            match &progress.stage {
+                Stage::Present(present) if present.id != id => continue,
+                Stage::Present(_) if rotated => {
+                    progress.leave_to(Stage::Absent(Absence::JustRotated));
+                    return Err(SessionError::Conflict);
+                }
+                Stage::Present(_) => {}
+                // Another task of this request has seen that it is gone before the one that ended it could say so.
+                _ if deleted => {}
+                _ => return Ok(()),
             }
-            if rotated {
-                progress.leave_to(Stage::Absent(Absence::JustRotated));
-                return Err(SessionError::Conflict);
-            }
-            let client_has_it = present.by_cookie && (!present.fresh || progress.added);
             progress.leave_to(Stage::Destroyed);
-            if client_has_it {
+            if client_has_it || progress.added {
                 progress.owed = Owed::Remove;
             }
             return Ok(());
@@ -757,7 +790,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
             Err(error) => MaybeReady::ready(Err(error)),
             Ok(None) => MaybeReady::boxed(async {
                 loop {
-                    self.unreserved().await;
+                    self.unreserved().await?;
                     if let Some(reservation) = self.try_reserve()? {
                         return Ok(reservation);
                     }
@@ -775,24 +808,32 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         Ok((!mem::replace(&mut progress.reserved, true)).then(|| Reservation(self)))
     }
 
-    async fn unreserved(&self) {
+    /// Waits for the reservation to end.
+    ///
+    /// # Errors
+    ///
+    /// It took longer than `store_timeout`, and so than the call it is for: nobody goes on with it.
+    async fn unreserved(&self) -> Result<(), SessionError> {
         loop {
             let released = self.released.notified();
             {
                 let mut progress = self.lock();
                 if !progress.reserved {
-                    return;
+                    return Ok(());
                 }
                 progress.awaited = true;
             }
-            released.await;
+            if tokio::time::timeout(self.config.store_timeout, released).await.is_err() {
+                return Err(SessionError::StoreTimeout);
+            }
         }
     }
 
-    /// Lets the response's head go, with what it owes the client, unless something has to be waited for first.
-    pub(crate) fn try_leave(&self, response: &mut Response) -> bool {
+    /// Lets the response's head go, with what it owes the client, unless something has to be waited for first; `at_last` it
+    /// waits for no reservation.
+    pub(crate) fn try_leave(&self, response: &mut Response, at_last: bool) -> bool {
         let mut progress = self.lock();
-        if progress.reserved || progress.owed == Owed::Renew {
+        if progress.reserved && !at_last || progress.owed == Owed::Renew {
             return false;
         }
         progress.head_left = true;
@@ -802,8 +843,9 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
 
     /// Lets the response's head go when nothing is under way that owes it a cookie.
     pub(crate) async fn leave(&self, response: &mut Response) {
-        while !self.try_leave(response) {
-            self.unreserved().await;
+        let mut at_last = false;
+        while !self.try_leave(response, at_last) {
+            at_last = self.unreserved().await.is_err();
             self.renew().await;
         }
     }
@@ -857,13 +899,36 @@ impl<T> Progress<T> {
         self.fetched.get_or_insert_with(|| Found::in_cookies(headers, config.cookie.name()))
     }
 
-    fn arrive(&mut self, id: Option<&SharedId>, stage: Stage<T>) {
+    /// What was read becomes the stage; `false` where another task of this request has read it meanwhile: what that one made of
+    /// it counts.
+    fn arrive(&mut self, id: Option<&SharedId>, stage: Stage<T>) -> bool {
+        if !matches!(self.stage, Stage::Unread) && !self.make_way(id) {
+            return false;
+        }
         self.none_is_alias = id.is_none();
         self.aliases.clear();
         if let (Some(id), Stage::Absent(_)) = (id, &stage) {
             self.aliases.push(id.clone());
         }
         self.stage = stage;
+        true
+    }
+
+    /// Gives the stage up for another session, whose id the client is not to get for this one's.
+    #[cold]
+    fn make_way(&mut self, id: Option<&SharedId>) -> bool {
+        let is_another = matches!(self.known(id), Known::Not);
+        if is_another && self.owed != Owed::Remove {
+            self.owed = Owed::Nothing;
+        }
+        is_another
+    }
+
+    /// Keeps the id from the client: nothing is stored under it.
+    fn withhold(&mut self, id: SharedId) -> SharedId {
+        self.aliases.push(id.clone());
+        self.withheld = Some(id.clone());
+        id
     }
 
     fn touch_is_due(&self) -> bool {
@@ -898,7 +963,9 @@ impl<T> Progress<T> {
     /// The session has got a new id.
     fn rotated(&mut self, old: &SharedId, new: SharedId, version: Version, data: Arc<T>) {
         self.aliases.push(old.clone());
-        if let Stage::Present(present) = &mut self.stage {
+        if let Stage::Present(present) = &mut self.stage
+            && present.id == *old
+        {
             present.id = new;
             present.renew(version, data);
             if present.by_cookie {
@@ -923,6 +990,13 @@ impl<T> Progress<T> {
 
     fn read(&self) -> Read<T> {
         self.stage.read()
+    }
+
+    fn present_id(&self) -> Option<SharedId> {
+        match &self.stage {
+            Stage::Present(present) => Some(present.id.clone()),
+            _ => None,
+        }
     }
 
     fn is_at(&self, id: &SharedId) -> bool {

@@ -212,7 +212,7 @@ where
         let mut stage = self.project().stage;
         if let StageProjection::Direct { inner, state } = stage.as_mut().project() {
             let mut response = infallible(ready!(inner.poll(context))).into_response();
-            if state.try_leave(&mut response) {
+            if state.try_leave(&mut response, false) {
                 return Poll::Ready(Ok(response));
             }
             let left = Arc::clone(state);
