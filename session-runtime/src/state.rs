@@ -298,8 +298,11 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         match self.read(&looked).try_now().ok()? {
             Ok(Read::Session(_)) => Some(Ok(())),
             Ok(Read::Nothing(Absence::Unknown)) if self.config.at_once.creates => {
-                let created = now(self.create(Arc::clone(&self.config.default_data), OnlyIf::Absent))?;
-                Some(created.map(|id| Carried::of(request.extensions_mut()).put(id)))
+                match now(self.create(Arc::clone(&self.config.default_data), OnlyIf::Absent))? {
+                    // The middleware knows what `on_store_error` makes of it.
+                    Err(error) if error.is_outage() => None,
+                    created => Some(created.map(|id| Carried::of(request.extensions_mut()).put(id))),
+                }
             }
             Ok(Read::Nothing(_) | Read::Destroyed) => None,
             Err(error) => Some(Err(error)),

@@ -119,7 +119,8 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// # Errors
     ///
     /// [`SessionError::NotExists`] where there is no session; those of [`update`](Self::update);
-    /// [`SessionError::ResponseStarted`] where the response's head has left. The old id stays then.
+    /// [`SessionError::ResponseStarted`] where the response's head has left. The old id stays then, unless the store rotated the
+    /// session and its answer was lost ([`SessionError::StoreTimeout`] or `StoreUnavailable`): then the user has to log in again.
     pub async fn rotate(&self) -> Result<(), SessionError> {
         self.state.change(Rotate::Only, |data| Ok(((), Arc::clone(data)))).await
     }
