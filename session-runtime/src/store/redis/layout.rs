@@ -1,7 +1,10 @@
 //! How sessions are laid out on the server: the names of the keys, and the scripts that know what stands there.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use redis::{Cmd, RedisWrite};
 
 use super::millis;
 use super::scripts::{FASTAPI, OWN, Scripts};
@@ -42,16 +45,25 @@ impl Layout {
         self.fastapi.map_or(0, millis)
     }
 
+    /// Whether a session is one string with all that is known of it.
+    pub(super) const fn is_own(&self) -> bool {
+        self.fastapi.is_none()
+    }
+
+    /// How many keys a session has.
+    pub(super) const fn keys(&self) -> usize {
+        if self.is_own() { 1 } else { 2 }
+    }
+
     /// Adds the keys of a session.
-    pub(super) fn add_keys(&self, key: Key<'_>, keys: &mut Vec<String>) {
-        if self.fastapi.is_none() {
-            keys.push(hashed(&self.prefix, key));
-            return;
+    pub(super) fn add_keys(&self, key: Key<'_>, command: &mut Cmd) {
+        if self.is_own() {
+            return command.write_arg_fmt(Hashed { prefix: &self.prefix, key });
         }
         let value = format!("session:id:{}", key.0.as_str());
         // The braces bring it to the node of the value.
         let beside = format!("session:beside:{{{value}}}");
-        keys.extend([value, beside]);
+        command.arg(value).arg(beside);
     }
 }
 
@@ -62,14 +74,20 @@ impl Default for Layout {
 }
 
 /// The prefix and a hash of the session's id, in hex.
-fn hashed(prefix: &str, key: Key<'_>) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let hash = key.sha256();
-    let mut name = String::with_capacity(prefix.len() + 2 * hash.len());
-    name.push_str(prefix);
-    for byte in hash {
-        name.push(char::from(HEX[usize::from(byte >> 4)]));
-        name.push(char::from(HEX[usize::from(byte & 15)]));
+struct Hashed<'a> {
+    prefix: &'a str,
+    key: Key<'a>,
+}
+
+impl fmt::Display for Hashed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut name = [0; 64];
+        for (digits, byte) in name.chunks_exact_mut(2).zip(self.key.sha256()) {
+            digits[0] = HEX[usize::from(byte >> 4)];
+            digits[1] = HEX[usize::from(byte & 15)];
+        }
+        f.write_str(self.prefix)?;
+        f.write_str(str::from_utf8(&name).map_err(|_| fmt::Error)?)
     }
-    name
 }

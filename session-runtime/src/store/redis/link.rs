@@ -11,7 +11,8 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResu
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::scripts::Call;
+use super::queue::{Answer, Queue};
+use super::scripts::By;
 use crate::store::StoreError;
 
 /// How long making a connection may take. It is less than the session layer waits, so that the request that finds the server
@@ -57,32 +58,32 @@ impl Link {
     }
 
     /// Runs a script once. Where the answer is lost, so is the knowledge whether it ran.
-    pub(super) async fn once(&self, call: &Call) -> Result<Value, StoreError> {
-        self.run(call).await.map_err(unavailable)
+    pub(super) async fn once(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Value, StoreError> {
+        self.run(&call).await.map_err(unavailable)
     }
 
     /// Runs a script that may run twice: it is tried again once when the connection turns out to be broken.
-    pub(super) async fn repeatable(&self, call: &Call) -> Result<Value, StoreError> {
-        match self.run(call).await {
-            Err(error) if error.is_connection_dropped() => self.run(call).await,
+    pub(super) async fn repeatable(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Value, StoreError> {
+        match self.run(&call).await {
+            Err(error) if error.is_connection_dropped() => self.run(&call).await,
             result => result,
         }
         .map_err(unavailable)
     }
 
-    async fn run(&self, call: &Call) -> RedisResult<Value> {
-        match self.send(call.by_hash()).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self.send(&call.by_source()).await,
+    /// Runs a script by its hash, or sends it where the server does not know it; it does from then on.
+    async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync)) -> RedisResult<Value> {
+        match self.send(call(By::Hash)).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self.send(call(By::Source)).await,
             result => result,
         }
     }
 
-    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    async fn send(&self, command: Cmd) -> RedisResult<Value> {
         match self {
-            Self::Single(single) => single.send(command).await,
-            Self::Cluster(cluster) => cluster.send(command).await,
+            Self::Single(single) => single.send(command, false).await.map(|answer| answer.value),
+            Self::Cluster(cluster) => cluster.send(&command).await.and_then(Value::extract_error),
         }
-        .and_then(Value::extract_error)
     }
 }
 
@@ -93,11 +94,20 @@ pub(super) struct Single {
 }
 
 impl Single {
-    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    /// Reads what may be read twice, and the server's clock after it: as [`Link::repeatable`] is for a script.
+    pub(super) async fn read(&self, command: impl Fn() -> Cmd + Sync) -> Result<Answer, StoreError> {
+        match self.send(command(), true).await {
+            Err(error) if error.is_connection_dropped() => self.send(command(), true).await,
+            result => result,
+        }
+        .map_err(unavailable)
+    }
+
+    async fn send(&self, command: Cmd, asks_the_clock: bool) -> RedisResult<Answer> {
         let line = self.line();
-        let mut connection = line.connection(&self.client).await?;
+        let connection = line.connection(&self.client).await?;
         let waiting = Waiting { single: self, line: &line, answered: false };
-        let result = connection.req_packed_command(command).await;
+        let result = line.queue.send(connection, command, asks_the_clock).await;
         waiting.end(&result);
         result
     }
@@ -119,18 +129,19 @@ impl Single {
 #[derive(Default)]
 struct Line {
     connection: OnceCell<MultiplexedConnection>,
+    queue: Arc<Queue>,
     unanswered: AtomicU32,
 }
 
 impl Line {
-    async fn connection(&self, client: &Client) -> RedisResult<MultiplexedConnection> {
+    async fn connection(&self, client: &Client) -> RedisResult<&MultiplexedConnection> {
         let connect = || async {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(CONNECT_TIMEOUT))
                 .set_response_timeout(Some(RESPONSE_TIMEOUT));
             client.get_multiplexed_async_connection_with_config(&config).await
         };
-        self.connection.get_or_try_init(connect).await.cloned()
+        self.connection.get_or_try_init(connect).await
     }
 }
 
@@ -142,7 +153,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn end(mut self, result: &RedisResult<Value>) {
+    fn end(mut self, result: &RedisResult<Answer>) {
         self.answered = true;
         match result {
             Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.single.drop_line(self.line),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, cmd};
+use redis::Cmd;
 
 /// On this crate's own layout.
 pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/own.lua")));
@@ -47,45 +47,25 @@ impl Script {
         Self { source, hash }
     }
 
-    /// A call of the script on these keys.
-    pub(super) fn on(&'static self, keys: &[String]) -> Call {
-        let mut by_hash = cmd("EVALSHA");
-        by_hash.arg(&self.hash).arg(keys.len()).arg(keys);
-        Call { script: self, by_hash }
+    /// The command that runs it on so many keys, which follow.
+    pub(super) fn command(&self, by: By, keys: usize) -> Cmd {
+        let (name, script) = match by {
+            By::Hash => ("EVALSHA", &self.hash),
+            By::Source => ("EVAL", &self.source),
+        };
+        let mut command = Cmd::with_capacity(ARGUMENTS, script.len() + 256);
+        command.arg(name).arg(script).arg(keys);
+        command
     }
 }
 
-/// A script with its keys and arguments.
-pub(super) struct Call {
-    script: &'static Script,
-    by_hash: Cmd,
+/// How a command names its script.
+#[derive(Clone, Copy)]
+pub(super) enum By {
+    Hash,
+    /// By itself, for a server that does not know it yet.
+    Source,
 }
 
-impl Call {
-    pub(super) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
-        self.by_hash.arg(argument.as_ref());
-        self
-    }
-
-    pub(super) fn number(mut self, argument: u64) -> Self {
-        self.by_hash.arg(argument);
-        self
-    }
-
-    /// The command that names the script by its hash.
-    pub(super) fn by_hash(&self) -> &Cmd {
-        &self.by_hash
-    }
-
-    /// The command that carries the script itself, for a server that does not know it yet; it does from then on.
-    pub(super) fn by_source(&self) -> Cmd {
-        let mut by_source = cmd("EVAL");
-        by_source.arg(&self.script.source);
-        for argument in self.by_hash.args_iter().skip(2) {
-            if let redis::Arg::Simple(bytes) = argument {
-                by_source.arg(bytes);
-            }
-        }
-        by_source
-    }
-}
+/// What most calls have at most.
+const ARGUMENTS: usize = 8;
