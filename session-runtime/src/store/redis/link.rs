@@ -65,7 +65,7 @@ impl Link {
     /// Runs a script that may run twice: it is tried again once when the connection turns out to be broken.
     pub(super) async fn repeatable(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Value, StoreError> {
         match self.run(&call).await {
-            Err(error) if error.is_connection_dropped() => self.run(&call).await,
+            Err(error) if error.is_connection_dropped() => Box::pin(self.run(&call)).await,
             result => result,
         }
         .map_err(unavailable)
@@ -74,7 +74,7 @@ impl Link {
     /// Runs a script by its hash, or sends it where the server does not know it; it does from then on.
     async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync)) -> RedisResult<Value> {
         match self.send(call(By::Hash)).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self.send(call(By::Source)).await,
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => Box::pin(self.send(call(By::Source))).await,
             result => result,
         }
     }
@@ -82,7 +82,7 @@ impl Link {
     async fn send(&self, command: Cmd) -> RedisResult<Value> {
         match self {
             Self::Single(single) => single.send(command, false).await.map(|answer| answer.value),
-            Self::Cluster(cluster) => cluster.send(&command).await.and_then(Value::extract_error),
+            Self::Cluster(cluster) => Box::pin(cluster.send(&command)).await.and_then(Value::extract_error),
         }
     }
 }
@@ -97,7 +97,7 @@ impl Single {
     /// Reads what may be read twice, and the server's clock after it: as [`Link::repeatable`] is for a script.
     pub(super) async fn read(&self, command: impl Fn() -> Cmd + Sync) -> Result<Answer, StoreError> {
         match self.send(command(), true).await {
-            Err(error) if error.is_connection_dropped() => self.send(command(), true).await,
+            Err(error) if error.is_connection_dropped() => Box::pin(self.send(command(), true)).await,
             result => result,
         }
         .map_err(unavailable)
@@ -135,14 +135,17 @@ struct Line {
 
 impl Line {
     async fn connection(&self, client: &Client) -> RedisResult<&MultiplexedConnection> {
-        let connect = || async {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                .set_response_timeout(Some(RESPONSE_TIMEOUT));
-            client.get_multiplexed_async_connection_with_config(&config).await
-        };
-        self.connection.get_or_try_init(connect).await
+        match self.connection.get() {
+            Some(connection) => Ok(connection),
+            None => Box::pin(self.connection.get_or_try_init(|| connect(client))).await,
+        }
     }
+}
+
+async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let config =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// A call under way. If it is dropped before the end, its caller gave it up: it timed out, or the client hung up.

@@ -145,7 +145,7 @@ impl Store<Vec<u8>> for Redis {
                     let answer = single.read(|| self.get(key)).await?;
                     kept(answer.value, answer.now)
                 }
-                _ => self.load_by_script(key).await,
+                _ => Box::pin(self.load_by_script(key)).await,
             }
         })
     }

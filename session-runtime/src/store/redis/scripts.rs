@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 /// On this crate's own layout.
-pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/own.lua")));
+pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| {
+    let scripts = Scripts::on(include_str!("scripts/own.lua"));
+    Scripts { replace: Script::of(include_str!("scripts/replace_own.lua").to_owned()), ..scripts }
+});
 
 /// On the layout that is shared with the FastAPI system.
 pub(super) static FASTAPI: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/fastapi.lua")));
@@ -42,7 +45,10 @@ pub(super) struct Script {
 
 impl Script {
     fn new(layout: &str, body: &str) -> Self {
-        let source = format!("{}{layout}{body}", include_str!("scripts/prelude.lua"));
+        Self::of(format!("{}{layout}{body}", include_str!("scripts/prelude.lua")))
+    }
+
+    fn of(source: String) -> Self {
         let hash = redis::Script::new(&source).get_hash().to_owned();
         Self { source, hash }
     }
