@@ -47,7 +47,7 @@ async fn reads(redis: &mut redis::aio::MultiplexedConnection) -> u64 {
     stats.lines().find_map(|line| line.strip_prefix("total_reads_processed:")).unwrap().parse().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_hundred_calls_at_once_are_few_round_trips() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_hundred_calls_at_once_are_few_round_trips() {
     println!("Redis: {reads} reads for 200 calls that were made in two rounds of a hundred");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_call_that_fails_fails_alone() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_caller_that_gives_up_leaves_the_others_alone() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_connection_that_breaks_tells_every_change_and_repeats_every_read() {
     const CALLS: usize = 20;
     let server = servers::start_redis();

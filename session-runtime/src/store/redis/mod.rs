@@ -198,7 +198,7 @@ impl Redis {
 
     /// The command that reads what is kept of a session.
     fn get(&self, key: Key<'_>) -> Cmd {
-        let mut command = Cmd::with_capacity(2, 128);
+        let mut command = Cmd::with_capacity(2, 96);
         command.arg("GET");
         self.layout.add_keys(key, &mut command);
         command
@@ -286,7 +286,7 @@ const HEADER: usize = 64;
 fn kept(answer: Value, now: u64) -> Result<Loaded<Vec<u8>>, StoreError> {
     match answer {
         Value::Nil => Ok(Loaded::Missing),
-        Value::BulkString(text) => parse(text, |_| now),
+        Value::BulkString(text) => parse(text, |expires| (expires.saturating_sub(now), now)),
         other => Err(unexpected(&other)),
     }
 }
@@ -303,26 +303,25 @@ fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
     };
     // The server drops the key one millisecond before the next one begins, at which the session is expired.
     let left = u64::try_from(left).map_err(|_| foreign())? + 1;
-    parse(text, |expires| expires.saturating_sub(left))
+    parse(text, |expires| (left, expires.saturating_sub(left)))
 }
 
-/// What is kept, at a time that may follow from that of its expiry.
-fn parse(mut text: Vec<u8>, now: impl FnOnce(u64) -> u64) -> Result<Loaded<Vec<u8>>, StoreError> {
+/// What is kept, of which the time of its expiry tells the milliseconds that are left and the server's time.
+fn parse(mut text: Vec<u8>, times: impl FnOnce(u64) -> (u64, u64)) -> Result<Loaded<Vec<u8>>, StoreError> {
     if text.len() < HEADER {
         return Ok(Loaded::JustRotated);
     }
     let version = parse_version(&text[..16])?;
     let [idle, absolute, expires] = [16, 32, 48].map(|at| parse_millis(&text[at..at + 16]));
     let (idle, absolute, expires) = (idle?, absolute?, expires?);
-    let now = now(expires);
-    // It may have come to its end between the two answers.
-    if expires <= now {
+    let (left, now) = times(expires);
+    // It came to its end between the two answers.
+    if left == 0 {
         return Ok(Loaded::Missing);
     }
     let absolute_in = (absolute > 0).then(|| Duration::from_millis(absolute.saturating_sub(now)));
-    let expires_in = Duration::from_millis(expires - now);
     text.drain(..HEADER);
-    Ok(Loaded::Found(Record::new(Arc::new(text), version, Duration::from_millis(idle), expires_in, absolute_in)))
+    Ok(Loaded::Found(Record::new(Arc::new(text), version, Duration::from_millis(idle), Duration::from_millis(left), absolute_in)))
 }
 
 /// In a cluster a rotation counts the absolute limit anew from what was loaded, by another node's clock. The ways of this answer and
