@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, poll};
 use session_runtime::SessionId;
-use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, RedisStore, Replaced, Store, Version};
+use session_runtime::store::{
+    Created, Key, Limits, Loaded, NewSession, Record, RedisStore, Replaced, Rotated, Store, StoreError, Version,
+};
 
 use crate::app::Counter;
 use crate::proxy::Proxy;
@@ -27,7 +29,7 @@ async fn stored(store: &RedisStore, count: usize) -> Vec<(SessionId, Version)> {
     sessions
 }
 
-async fn load(store: &RedisStore, id: &SessionId) -> Result<Loaded<Counter>, session_runtime::store::StoreError> {
+async fn load(store: &RedisStore, id: &SessionId) -> Result<Loaded<Counter>, StoreError> {
     store.load(Key::of(id)).await
 }
 
@@ -38,8 +40,14 @@ async fn count(store: &RedisStore, id: &SessionId) -> u64 {
     }
 }
 
-async fn replace(store: &RedisStore, id: &SessionId, version: Version) -> Result<Replaced, session_runtime::store::StoreError> {
+async fn replace(store: &RedisStore, id: &SessionId, version: Version) -> Result<Replaced, StoreError> {
     store.replace(Key::of(id), Some(version), Arc::new(Counter { count: 1, name: None })).await
+}
+
+async fn rotate(store: &RedisStore, id: &SessionId, version: Version) -> Result<Rotated, StoreError> {
+    let new = SessionId::parse(&"new".repeat(20)).unwrap();
+    let limit = Duration::from_secs(600);
+    store.rotate(Key::of(id), Key::of(&new), Record::new(Arc::new(Counter::default()), version, limit, limit, None)).await
 }
 
 async fn reads(redis: &mut redis::aio::MultiplexedConnection) -> u64 {
@@ -80,15 +88,15 @@ async fn a_call_that_fails_fails_alone() {
     let Created::Created(own) = store.create(Key::of(&id), session).await.unwrap() else { panic!("it is new") };
     // Some are answered NOSCRIPT, and are sent again.
     redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut redis).await.unwrap();
-    let (before, no_list, no_change, changed, after) = tokio::join!(
+    let (before, no_rotation, no_change, changed, after) = tokio::join!(
         count(&store, &id),
-        load(&store, broken),
+        rotate(&store, broken, *version),
         replace(&store, broken, *version),
         replace(&store, &id, own),
         count(&store, &id),
     );
     assert_eq!((before, after), (0, 0), "they left before the change was made");
-    assert!(no_list.is_err(), "{no_list:?}");
+    assert!(no_rotation.is_err(), "{no_rotation:?}");
     assert!(no_change.is_err(), "{no_change:?}");
     assert!(matches!(changed, Ok(Replaced::Replaced(_))), "{changed:?}");
     assert_eq!(count(&store, &id).await, 1);
@@ -99,7 +107,7 @@ async fn a_caller_that_gives_up_leaves_the_others_alone() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
     let sessions = stored(&store, 3).await;
-    for turns in 0..5 {
+    for turns in 0..6 {
         let [mut first, mut second, mut third] = [0, 1, 2].map(|at| Box::pin(count(&store, &sessions[at].0)));
         assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
         for _ in 0..turns {

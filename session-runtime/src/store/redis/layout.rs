@@ -1,10 +1,9 @@
 //! How sessions are laid out on the server: the names of the keys, and the scripts that know what stands there.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, RedisWrite};
+use redis::Cmd;
 
 use super::millis;
 use super::scripts::{FASTAPI, OWN, Scripts};
@@ -55,10 +54,24 @@ impl Layout {
         if self.is_own() { 1 } else { 2 }
     }
 
+    /// The one key of a session on this crate's own layout: the prefix and a hash of its id, in hex.
+    pub(super) fn own_key(&self, key: Key<'_>) -> String {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let hash = key.sha256();
+        let mut name = String::with_capacity(self.prefix.len() + 2 * hash.len());
+        name.push_str(&self.prefix);
+        for byte in hash {
+            name.push(char::from(HEX[usize::from(byte >> 4)]));
+            name.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+        name
+    }
+
     /// Adds the keys of a session.
     pub(super) fn add_keys(&self, key: Key<'_>, command: &mut Cmd) {
         if self.is_own() {
-            return command.write_arg_fmt(Hashed { prefix: &self.prefix, key });
+            command.arg(self.own_key(key));
+            return;
         }
         let value = format!("session:id:{}", key.0.as_str());
         // The braces bring it to the node of the value.
@@ -70,24 +83,5 @@ impl Layout {
 impl Default for Layout {
     fn default() -> Self {
         Self { prefix: Arc::from(PREFIX), fastapi: None }
-    }
-}
-
-/// The prefix and a hash of the session's id, in hex.
-struct Hashed<'a> {
-    prefix: &'a str,
-    key: Key<'a>,
-}
-
-impl fmt::Display for Hashed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut name = [0; 64];
-        for (digits, byte) in name.chunks_exact_mut(2).zip(self.key.sha256()) {
-            digits[0] = HEX[usize::from(byte >> 4)];
-            digits[1] = HEX[usize::from(byte & 15)];
-        }
-        f.write_str(self.prefix)?;
-        f.write_str(str::from_utf8(&name).map_err(|_| fmt::Error)?)
     }
 }

@@ -1,5 +1,6 @@
 //! The connection to the server or the cluster.
 
+use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,8 +12,8 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResu
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::queue::{Answer, Queue};
-use super::scripts::By;
+use super::queue::{Answer, Ask, Queue};
+use super::scripts::{By, Change};
 use crate::store::StoreError;
 
 /// How long making a connection may take. It is less than the session layer waits, so that the request that finds the server
@@ -74,17 +75,38 @@ impl Link {
     /// Runs a script by its hash, or sends it where the server does not know it; it does from then on.
     async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync)) -> RedisResult<Value> {
         match self.send(call(By::Hash)).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => Box::pin(self.send(call(By::Source))).await,
+            Err(error) if is_no_script(&error) => Box::pin(self.send(call(By::Source))).await,
             result => result,
+        }
+    }
+
+    /// Replaces a session, once. One command of a server may do that for many calls.
+    pub(super) async fn change(&self, change: Change) -> Result<Value, StoreError> {
+        let alone = |by| Change::command(by, slice::from_ref(&change));
+        let answer = match self {
+            Self::Single(single) => match single.ask(Ask::Change(change.clone())).await {
+                Ok(answer) => return Ok(answer.value),
+                Err(error) if is_no_script(&error) => Box::pin(self.send(alone(By::Source))).await,
+                Err(error) => Err(error),
+            },
+            Self::Cluster(_) => Box::pin(self.run(&alone)).await,
+        };
+        match answer.map_err(unavailable)? {
+            Value::Array(mut answers) if answers.len() == 1 => answers.remove(0).extract_error().map_err(unavailable),
+            other => Ok(other),
         }
     }
 
     async fn send(&self, command: Cmd) -> RedisResult<Value> {
         match self {
-            Self::Single(single) => single.send(command, false).await.map(|answer| answer.value),
+            Self::Single(single) => single.ask(Ask::Alone(command)).await.map(|answer| answer.value),
             Self::Cluster(cluster) => Box::pin(cluster.send(&command)).await.and_then(Value::extract_error),
         }
     }
+}
+
+fn is_no_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// A server, and the line to it of this moment.
@@ -94,20 +116,20 @@ pub(super) struct Single {
 }
 
 impl Single {
-    /// Reads what may be read twice, and the server's clock after it: as [`Link::repeatable`] is for a script.
-    pub(super) async fn read(&self, command: impl Fn() -> Cmd + Sync) -> Result<Answer, StoreError> {
-        match self.send(command(), true).await {
-            Err(error) if error.is_connection_dropped() => Box::pin(self.send(command(), true)).await,
+    /// Reads what is kept at a key; tried again as [`Link::repeatable`] is.
+    pub(super) async fn read(&self, key: impl Fn() -> String + Sync) -> Result<Answer, StoreError> {
+        match self.ask(Ask::Read(key())).await {
+            Err(error) if error.is_connection_dropped() => Box::pin(self.ask(Ask::Read(key()))).await,
             result => result,
         }
         .map_err(unavailable)
     }
 
-    async fn send(&self, command: Cmd, asks_the_clock: bool) -> RedisResult<Answer> {
+    async fn ask(&self, ask: Ask) -> RedisResult<Answer> {
         let line = self.line();
         let connection = line.connection(&self.client).await?;
         let waiting = Waiting { single: self, line: &line, answered: false };
-        let result = line.queue.send(connection, command, asks_the_clock).await;
+        let result = line.queue.ask(connection, ask).await;
         waiting.end(&result);
         result
     }

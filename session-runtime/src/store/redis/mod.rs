@@ -13,7 +13,7 @@ use redis::{Cmd, Value};
 
 use self::layout::Layout;
 use self::link::Link;
-use self::scripts::{By, Script, Scripts};
+use self::scripts::{By, Change, Script, Scripts};
 use super::encoding::Encoded;
 use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::maybe_ready::MaybeReady;
@@ -28,7 +28,9 @@ use crate::maybe_ready::MaybeReady;
 /// # Ok(()) }
 /// ```
 ///
-/// - **Calls:** every operation is one round trip, a script that the server runs as one step. In a cluster a rotation is two,
+/// - **Calls:** every operation is one round trip and one step of the server: a script, or for reading `MGET`, with `TIME` behind it for
+///   what is left of the session's limits. Calls that are ready at the same time leave together, all that read in one command and all
+///   that replace in one; each has its own answer or error, and none waits for another's. In a cluster every call is a script, and a rotation is two,
 ///   because the two keys may be on different nodes: the new one is written, which nobody knows of yet, then the old one is
 ///   compared and left, which is the commit. An absolute limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
@@ -142,7 +144,7 @@ impl Store<Vec<u8>> for Redis {
         MaybeReady::boxed(async move {
             match &self.link {
                 Link::Single(single) if self.layout.is_own() => {
-                    let answer = single.read(|| self.get(key)).await?;
+                    let answer = single.read(|| self.layout.own_key(key)).await?;
                     kept(answer.value, answer.now)
                 }
                 _ => Box::pin(self.load_by_script(key)).await,
@@ -153,13 +155,12 @@ impl Store<Vec<u8>> for Redis {
     fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
         MaybeReady::boxed(async move {
             let next = Next::after(expected);
-            let call = |by| {
-                let mut command = self.command(by, |scripts| &scripts.replace, &[key]);
-                next.add_to(&mut command);
-                command.arg(&*data);
-                command
+            let answer = if self.layout.is_own() {
+                self.link.change(Change { key: self.layout.own_key(key), next, data }).await?
+            } else {
+                Box::pin(self.replace_by_script(key, next, &data)).await?
             };
-            match self.run(call).await?.as_slice() {
+            match text_of(answer)?.as_slice() {
                 b"missing" => Ok(Replaced::Missing),
                 b"conflict" => Ok(Replaced::Conflict),
                 version => Ok(Replaced::Replaced(parse_version(version)?)),
@@ -196,19 +197,21 @@ impl Redis {
         command
     }
 
-    /// The command that reads what is kept of a session.
-    fn get(&self, key: Key<'_>) -> Cmd {
-        let mut command = Cmd::with_capacity(2, 96);
-        command.arg("GET");
-        self.layout.add_keys(key, &mut command);
-        command
-    }
-
     async fn load_by_script(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
         let start = Instant::now();
         let answer = self.link.repeatable(|by| self.command(by, |scripts| &scripts.load, &[key])).await?;
         let loaded = loaded(answer)?;
         Ok(if self.link.is_cluster() { ahead(loaded, start.elapsed()) } else { loaded })
+    }
+
+    async fn replace_by_script(&self, key: Key<'_>, next: Next, data: &[u8]) -> Result<Value, StoreError> {
+        let call = |by| {
+            let mut command = self.command(by, |scripts| &scripts.replace, &[key]);
+            next.add_to(&mut command);
+            command.arg(data);
+            command
+        };
+        self.link.once(call).await
     }
 
     async fn insert(&self, key: Key<'_>, limits: Limits, data: &[u8]) -> Result<Created, StoreError> {
@@ -271,18 +274,22 @@ impl Redis {
 
     /// Runs a script that answers with a text.
     async fn run(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Vec<u8>, StoreError> {
-        match self.link.once(call).await? {
-            Value::BulkString(text) => Ok(text),
-            Value::SimpleString(text) => Ok(text.into_bytes()),
-            other => Err(unexpected(&other)),
-        }
+        text_of(self.link.once(call).await?)
+    }
+}
+
+fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
+    match answer {
+        Value::BulkString(text) => Ok(text),
+        Value::SimpleString(text) => Ok(text.into_bytes()),
+        other => Err(unexpected(&other)),
     }
 }
 
 /// The length of the four fields before the data.
 const HEADER: usize = 64;
 
-/// What `GET` answered, by the server's clock just after it.
+/// What was read, by the server's clock just after it.
 fn kept(answer: Value, now: u64) -> Result<Loaded<Vec<u8>>, StoreError> {
     match answer {
         Value::Nil => Ok(Loaded::Missing),
@@ -349,6 +356,7 @@ fn first_version() -> Version {
 }
 
 /// The version that a session must have, if any, and the next one: the whole of it where it is known, else its tag.
+#[derive(Clone)]
 enum Next {
     After(Version, Version),
     Any(String),

@@ -1,49 +1,56 @@
-//! Calls that are ready at the same time leave together: one write and one read of the connection for all of them.
+//! Calls that are ready at the same time leave together: one write and one read of the connection for all of them, and one command
+//! for all that read and one for all that replace.
 
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Value, cmd};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
+
+use super::scripts::{By, Change};
+
+/// What a call asks for.
+pub(super) enum Ask {
+    /// What is kept at this key.
+    Read(String),
+    Change(Change),
+    Alone(Cmd),
+}
 
 /// A server's answer to one call.
 pub(super) struct Answer {
     pub(super) value: Value,
-    /// The server's clock, in milliseconds, after the call; 0 unless the call asked for it.
+    /// For what was read, the server's clock just after it, in milliseconds; else 0.
     pub(super) now: u64,
 }
 
-struct Call {
-    command: Cmd,
-    asks_the_clock: bool,
-    answer: oneshot::Sender<RedisResult<Answer>>,
-}
+type Asker = oneshot::Sender<RedisResult<Answer>>;
 
 /// The calls that wait for the next departure. Where there is one, a departure is under way to take it.
 #[derive(Default)]
-pub(super) struct Queue(Mutex<Vec<Call>>);
+pub(super) struct Queue(Mutex<Vec<(Ask, Asker)>>);
 
 impl Queue {
-    /// Sends a command with all those that other tasks ask for meanwhile. Whoever drops this leaves the others alone.
-    pub(super) async fn send(self: &Arc<Self>, on: &MultiplexedConnection, command: Cmd, asks_the_clock: bool) -> RedisResult<Answer> {
-        let (answer, answered) = oneshot::channel();
-        if self.push(Call { command, asks_the_clock, answer }) {
+    /// Asks, together with what other tasks ask meanwhile. Whoever drops this leaves the others alone.
+    pub(super) async fn ask(self: &Arc<Self>, on: &MultiplexedConnection, ask: Ask) -> RedisResult<Answer> {
+        let (asker, answer) = oneshot::channel();
+        if self.push(ask, asker) {
             tokio::spawn(depart(Departure { queue: Arc::clone(self), left: false }, on.clone()));
         }
-        answered.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::ConnectionAborted).into()))
+        answer.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::ConnectionAborted).into()))
     }
 
     /// Whether it is the first.
-    fn push(&self, call: Call) -> bool {
+    fn push(&self, ask: Ask, asker: Asker) -> bool {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.push(call);
+        calls.push((ask, asker));
         calls.len() == 1
     }
 
-    fn take(&self) -> Vec<Call> {
+    fn take(&self) -> Vec<(Ask, Asker)> {
         mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -56,7 +63,7 @@ struct Departure {
 }
 
 impl Departure {
-    fn calls(mut self) -> Vec<Call> {
+    fn calls(mut self) -> Vec<(Ask, Asker)> {
         self.left = true;
         self.queue.take()
     }
@@ -72,43 +79,113 @@ impl Drop for Departure {
 
 /// Sends what is queued when the tasks that can run now have run. It does not wait for the answers to earlier departures.
 async fn depart(departure: Departure, mut connection: MultiplexedConnection) {
+    // Once for the tasks that can run, and once for those that the network has woken meanwhile.
     yield_now().await;
-    let mut calls = departure.calls();
-    calls.retain(|call| !call.answer.is_closed());
-    let mut pipeline = Pipeline::with_capacity(calls.len() + 1);
-    let mut asks_the_clock = false;
-    let mut answers = Vec::with_capacity(calls.len());
-    for call in calls {
-        asks_the_clock |= call.asks_the_clock;
-        pipeline.add_command(call.command);
-        answers.push((call.answer, call.asks_the_clock));
+    yield_now().await;
+    let mut batch = Batch::default();
+    for (ask, asker) in departure.calls() {
+        if !asker.is_closed() {
+            batch.add(ask, asker);
+        }
     }
-    if answers.is_empty() {
-        return;
+    let pipeline = batch.commands();
+    if !pipeline.is_empty() {
+        let answers = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await;
+        batch.answer(answers);
     }
-    // Last, so that a time that is left is told too short rather than too long.
-    if asks_the_clock {
-        pipeline.add_command(cmd("TIME"));
+}
+
+/// The calls of one departure, by what they ask for.
+#[derive(Default)]
+struct Batch {
+    alone: (Vec<Cmd>, Vec<Asker>),
+    changes: (Vec<Change>, Vec<Asker>),
+    reads: (Vec<String>, Vec<Asker>),
+}
+
+impl Batch {
+    fn add(&mut self, ask: Ask, asker: Asker) {
+        let askers = match ask {
+            Ask::Alone(command) => {
+                self.alone.0.push(command);
+                &mut self.alone.1
+            }
+            Ask::Change(change) => {
+                self.changes.0.push(change);
+                &mut self.changes.1
+            }
+            Ask::Read(key) => {
+                self.reads.0.push(key);
+                &mut self.reads.1
+            }
+        };
+        askers.push(asker);
     }
-    let mut values = match connection.send_packed_commands(&pipeline, 0, pipeline.len()).await {
-        Ok(values) => values,
-        Err(error) => return answers.into_iter().for_each(|(answer, _)| drop(answer.send(Err(error.clone())))),
+
+    fn commands(&mut self) -> Pipeline {
+        let mut commands = Pipeline::with_capacity(self.alone.0.len() + 3);
+        for command in self.alone.0.drain(..) {
+            commands.add_command(command);
+        }
+        if !self.changes.0.is_empty() {
+            commands.add_command(Change::command(By::Hash, &self.changes.0));
+        }
+        if !self.reads.0.is_empty() {
+            commands.cmd("MGET").arg(&self.reads.0);
+            // Last, so that a time that is left is told too short rather than too long.
+            commands.add_command(cmd("TIME"));
+        }
+        commands
+    }
+
+    /// Hands the answers out, which are in the order of the commands.
+    fn answer(self, answers: RedisResult<Vec<Value>>) {
+        let mut answers = match answers {
+            Ok(answers) => answers.into_iter().map(Value::extract_error),
+            Err(error) => {
+                let all = [self.alone.1, self.changes.1, self.reads.1].into_iter().flatten();
+                return all.for_each(|asker| tell(asker, Err(error.clone()), 0));
+            }
+        };
+        for (asker, answer) in self.alone.1.into_iter().zip(&mut answers) {
+            tell(asker, answer, 0);
+        }
+        if !self.changes.1.is_empty() {
+            deal(self.changes.1, answers.next(), Ok(0));
+        }
+        if !self.reads.1.is_empty() {
+            let (values, now) = (answers.next(), answers.next());
+            deal(self.reads.1, values, now.unwrap_or_else(|| Err(unexpected())).and_then(clock));
+        }
+    }
+}
+
+/// Hands out the answers to a command that is of several calls.
+fn deal(askers: Vec<Asker>, answers: Option<RedisResult<Value>>, now: RedisResult<u64>) {
+    let answers = match (answers, now) {
+        (Some(Ok(Value::Array(answers))), Ok(now)) if answers.len() == askers.len() => Ok((answers, now)),
+        (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+        _ => Err(unexpected()),
     };
-    let now = if asks_the_clock { values.pop().map_or_else(|| Err(no_clock()), clock) } else { Ok(0) };
-    for ((answer, asked), value) in answers.into_iter().zip(values) {
-        let now = if asked { now.clone() } else { Ok(0) };
-        let result = value.extract_error().and_then(|value| Ok(Answer { value, now: now? }));
-        // Nobody listens where the caller gave up.
-        let _ = answer.send(result);
+    match answers {
+        Ok((answers, now)) => {
+            askers.into_iter().zip(answers).for_each(|(asker, answer)| tell(asker, answer.extract_error(), now))
+        }
+        Err(error) => askers.into_iter().for_each(|asker| tell(asker, Err(error.clone()), 0)),
     }
+}
+
+fn tell(asker: Asker, answer: RedisResult<Value>, now: u64) {
+    // Nobody listens where the caller gave up.
+    let _ = asker.send(answer.map(|value| Answer { value, now }));
 }
 
 /// The answer to `TIME`, in milliseconds.
 fn clock(answer: Value) -> RedisResult<u64> {
-    let (seconds, micros): (u64, u64) = redis::from_redis_value(answer.extract_error()?)?;
+    let (seconds, micros): (u64, u64) = redis::from_redis_value(answer)?;
     Ok(seconds * 1000 + micros / 1000)
 }
 
-fn no_clock() -> RedisError {
-    (ErrorKind::UnexpectedReturnType, "the server did not tell its time").into()
+fn unexpected() -> redis::RedisError {
+    (ErrorKind::UnexpectedReturnType, "the server did not answer every part of a command").into()
 }

@@ -1,17 +1,19 @@
 //! The scripts that the server runs, each one atomic step.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use redis::Cmd;
 
+use super::Next;
+
 /// On this crate's own layout.
-pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| {
-    let scripts = Scripts::on(include_str!("scripts/own.lua"));
-    Scripts { replace: Script::of(include_str!("scripts/replace_own.lua").to_owned()), ..scripts }
-});
+pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/own.lua")));
 
 /// On the layout that is shared with the FastAPI system.
 pub(super) static FASTAPI: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/fastapi.lua")));
+
+/// Replaces any number of sessions on this crate's own layout.
+static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::of(include_str!("scripts/change.lua").to_owned()));
 
 pub(super) struct Scripts {
     pub(super) create: Script,
@@ -75,3 +77,26 @@ pub(super) enum By {
 
 /// What most calls have at most.
 const ARGUMENTS: usize = 8;
+
+/// A session that is to be replaced, on this crate's own layout.
+#[derive(Clone)]
+pub(super) struct Change {
+    pub(super) key: String,
+    pub(super) next: Next,
+    pub(super) data: Arc<Vec<u8>>,
+}
+
+impl Change {
+    /// The command that makes changes and answers with an array.
+    pub(super) fn command(by: By, changes: &[Self]) -> Cmd {
+        let mut command = CHANGE.command(by, changes.len());
+        for change in changes {
+            command.arg(&change.key);
+        }
+        for change in changes {
+            change.next.add_to(&mut command);
+            command.arg(&*change.data);
+        }
+        command
+    }
+}
