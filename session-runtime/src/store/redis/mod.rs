@@ -28,11 +28,12 @@ use crate::maybe_ready::MaybeReady;
 /// # Ok(()) }
 /// ```
 ///
-/// - **Calls:** every operation is one round trip and one step of the server: a script, or for reading `MGET`, with `TIME` behind it for
-///   what is left of the session's limits. Calls that are ready at the same time leave together, all that read in one command and all
-///   that replace in one; each has its own answer or error, and none waits for another's. In a cluster every call is a script, and a rotation is two,
-///   because the two keys may be on different nodes: the new one is written, which nobody knows of yet, then the old one is
-///   compared and left, which is the commit. An absolute limit comes closer there by about the time that a call takes.
+/// - **Calls:** every operation is one round trip and one step of the server: a script, or for reading `MGET`, with `TIME` behind it to
+///   tell how long the session lives. Calls that are ready at the same time leave together, all that read in one command and all
+///   that replace in one. Each has its own answer or error; none waits for the answers to others.
+/// - **In a cluster** every call leaves by itself, as a script. A rotation is two, because the two keys may be on different nodes:
+///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. An absolute
+///   limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
 /// - **Connection:** one, which all requests share. It is made anew when it breaks, or when calls are given up on it one after
 ///   the other without an answer. Reading and touching are tried again once when the connection turns out to be broken; a change
@@ -365,7 +366,7 @@ enum Next {
 impl Next {
     fn after(expected: Option<Version>) -> Self {
         let Some(expected) = expected else { return Self::Any(random_tag()) };
-        let count = (expected.0 >> TAG_BITS) + 1 & (u64::MAX >> TAG_BITS);
+        let count = ((expected.0 >> TAG_BITS) + 1) & (u64::MAX >> TAG_BITS);
         Self::After(expected, Version(count << TAG_BITS | random_bits()))
     }
 

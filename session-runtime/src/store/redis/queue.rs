@@ -131,6 +131,7 @@ impl Batch {
             commands.add_command(Change::command(By::Hash, &self.changes.0));
         }
         if !self.reads.0.is_empty() {
+            // Where a key holds no string, which this store never made, there is no session.
             commands.cmd("MGET").arg(&self.reads.0);
             // Last, so that a time that is left is told too short rather than too long.
             commands.add_command(cmd("TIME"));
@@ -169,7 +170,9 @@ fn deal(askers: Vec<Asker>, answers: Option<RedisResult<Value>>, now: RedisResul
     };
     match answers {
         Ok((answers, now)) => {
-            askers.into_iter().zip(answers).for_each(|(asker, answer)| tell(asker, answer.extract_error(), now))
+            for (asker, answer) in askers.into_iter().zip(answers) {
+                tell(asker, answer.extract_error(), now);
+            }
         }
         Err(error) => askers.into_iter().for_each(|asker| tell(asker, Err(error.clone()), 0)),
     }
