@@ -136,6 +136,7 @@ async fn a_connection_that_breaks_tells_every_change_and_repeats_every_read() {
     assert!(replaced.iter().all(Result::is_err), "{replaced:?}");
     let counts = join_all(sessions.iter().map(|(id, _)| count(&store, id))).await;
     assert_eq!(counts, [1; CALLS], "the server had them");
+    assert_eq!(proxy.connections(), 3, "one for all in place of each that broke");
 }
 
 #[test]
@@ -148,11 +149,8 @@ fn a_store_outlives_the_runtime_in_which_its_calls_waited() {
         let sessions = stored(&store, 1).await;
         (store, sessions)
     });
-    let waiting = first.block_on(async {
-        let mut waiting = Box::pin(count(&store, &sessions[0].0));
-        assert!(poll!(&mut waiting).is_pending());
-        waiting
-    });
+    let mut waiting = Box::pin(count(&store, &sessions[0].0));
+    first.block_on(async { assert!(poll!(&mut waiting).is_pending()) });
     drop(first);
     runtime().block_on(async {
         assert_eq!(count(&store, &sessions[0].0).await, 0, "another call");
