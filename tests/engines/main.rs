@@ -21,5 +21,6 @@ mod servers;
 mod sweeping;
 #[cfg(feature = "tls")]
 mod tls;
+mod together;
 mod undecodable;
 mod wire;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redis::Cmd;
+
 use super::millis;
 use super::scripts::{FASTAPI, OWN, Scripts};
 use crate::store::Key;
@@ -42,16 +44,39 @@ impl Layout {
         self.fastapi.map_or(0, millis)
     }
 
+    /// Whether a session is one string with all that is known of it.
+    pub(super) const fn is_own(&self) -> bool {
+        self.fastapi.is_none()
+    }
+
+    /// How many keys a session has.
+    pub(super) const fn keys(&self) -> usize {
+        if self.is_own() { 1 } else { 2 }
+    }
+
+    /// The one key of a session on this crate's own layout: the prefix and a hash of its id, in hex.
+    pub(super) fn own_key(&self, key: Key<'_>) -> String {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let hash = key.sha256();
+        let mut name = String::with_capacity(self.prefix.len() + 2 * hash.len());
+        name.push_str(&self.prefix);
+        for byte in hash {
+            name.push(char::from(HEX[usize::from(byte >> 4)]));
+            name.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+        name
+    }
+
     /// Adds the keys of a session.
-    pub(super) fn add_keys(&self, key: Key<'_>, keys: &mut Vec<String>) {
-        if self.fastapi.is_none() {
-            keys.push(hashed(&self.prefix, key));
+    pub(super) fn add_keys(&self, key: Key<'_>, command: &mut Cmd) {
+        if self.is_own() {
+            command.arg(self.own_key(key));
             return;
         }
         let value = format!("session:id:{}", key.0.as_str());
         // The braces bring it to the node of the value.
         let beside = format!("session:beside:{{{value}}}");
-        keys.extend([value, beside]);
+        command.arg(value).arg(beside);
     }
 }
 
@@ -59,17 +84,4 @@ impl Default for Layout {
     fn default() -> Self {
         Self { prefix: Arc::from(PREFIX), fastapi: None }
     }
-}
-
-/// The prefix and a hash of the session's id, in hex.
-fn hashed(prefix: &str, key: Key<'_>) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let hash = key.sha256();
-    let mut name = String::with_capacity(prefix.len() + 2 * hash.len());
-    name.push_str(prefix);
-    for byte in hash {
-        name.push(char::from(HEX[usize::from(byte >> 4)]));
-        name.push(char::from(HEX[usize::from(byte & 15)]));
-    }
-    name
 }

@@ -1,5 +1,6 @@
 //! The connection to the server or the cluster.
 
+use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResu
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::scripts::Call;
+use super::queue::{Answer, Ask, Queue};
+use super::scripts::{By, Change};
 use crate::store::StoreError;
 
 /// How long making a connection may take. It is less than the session layer waits, so that the request that finds the server
@@ -57,33 +59,54 @@ impl Link {
     }
 
     /// Runs a script once. Where the answer is lost, so is the knowledge whether it ran.
-    pub(super) async fn once(&self, call: &Call) -> Result<Value, StoreError> {
-        self.run(call).await.map_err(unavailable)
+    pub(super) async fn once(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Value, StoreError> {
+        self.run(&call).await.map_err(unavailable)
     }
 
     /// Runs a script that may run twice: it is tried again once when the connection turns out to be broken.
-    pub(super) async fn repeatable(&self, call: &Call) -> Result<Value, StoreError> {
-        match self.run(call).await {
-            Err(error) if error.is_connection_dropped() => self.run(call).await,
+    pub(super) async fn repeatable(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Value, StoreError> {
+        match self.run(&call).await {
+            Err(error) if error.is_connection_dropped() => Box::pin(self.run(&call)).await,
             result => result,
         }
         .map_err(unavailable)
     }
 
-    async fn run(&self, call: &Call) -> RedisResult<Value> {
-        match self.send(call.by_hash()).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => self.send(&call.by_source()).await,
+    /// Runs a script by its hash, or sends it where the server does not know it; it does from then on.
+    async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync)) -> RedisResult<Value> {
+        match self.send(call(By::Hash)).await {
+            Err(error) if is_no_script(&error) => Box::pin(self.send(call(By::Source))).await,
             result => result,
         }
     }
 
-    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
-        match self {
-            Self::Single(single) => single.send(command).await,
-            Self::Cluster(cluster) => cluster.send(command).await,
+    /// Replaces a session, once. One command of a server may do that for many calls.
+    pub(super) async fn change(&self, change: Change) -> Result<Value, StoreError> {
+        let alone = |by| Change::command(by, slice::from_ref(&change));
+        let answer = match self {
+            Self::Single(single) => match single.ask(Ask::Change(change.clone())).await {
+                Ok(answer) => return Ok(answer.value),
+                Err(error) if is_no_script(&error) => Box::pin(self.send(alone(By::Source))).await,
+                Err(error) => Err(error),
+            },
+            Self::Cluster(_) => Box::pin(self.run(&alone)).await,
+        };
+        match answer.map_err(unavailable)? {
+            Value::Array(mut answers) if answers.len() == 1 => answers.remove(0).extract_error().map_err(unavailable),
+            other => Ok(other),
         }
-        .and_then(Value::extract_error)
     }
+
+    async fn send(&self, command: Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(single) => single.ask(Ask::Alone(command)).await.map(|answer| answer.value),
+            Self::Cluster(cluster) => Box::pin(cluster.send(&command)).await.and_then(Value::extract_error),
+        }
+    }
+}
+
+fn is_no_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 /// A server, and the line to it of this moment.
@@ -93,11 +116,20 @@ pub(super) struct Single {
 }
 
 impl Single {
-    async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    /// Reads what is kept at a key; tried again as [`Link::repeatable`] is.
+    pub(super) async fn read(&self, key: impl Fn() -> String + Sync) -> Result<Answer, StoreError> {
+        match self.ask(Ask::Read(key())).await {
+            Err(error) if error.is_connection_dropped() => Box::pin(self.ask(Ask::Read(key()))).await,
+            result => result,
+        }
+        .map_err(unavailable)
+    }
+
+    async fn ask(&self, ask: Ask) -> RedisResult<Answer> {
         let line = self.line();
-        let mut connection = line.connection(&self.client).await?;
+        let connection = line.connection(&self.client).await?;
         let waiting = Waiting { single: self, line: &line, answered: false };
-        let result = connection.req_packed_command(command).await;
+        let result = line.queue.ask(connection, ask).await;
         waiting.end(&result);
         result
     }
@@ -119,19 +151,23 @@ impl Single {
 #[derive(Default)]
 struct Line {
     connection: OnceCell<MultiplexedConnection>,
+    queue: Arc<Queue>,
     unanswered: AtomicU32,
 }
 
 impl Line {
-    async fn connection(&self, client: &Client) -> RedisResult<MultiplexedConnection> {
-        let connect = || async {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                .set_response_timeout(Some(RESPONSE_TIMEOUT));
-            client.get_multiplexed_async_connection_with_config(&config).await
-        };
-        self.connection.get_or_try_init(connect).await.cloned()
+    async fn connection(&self, client: &Client) -> RedisResult<&MultiplexedConnection> {
+        match self.connection.get() {
+            Some(connection) => Ok(connection),
+            None => Box::pin(self.connection.get_or_try_init(|| connect(client))).await,
+        }
     }
+}
+
+async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+    let config =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(Some(RESPONSE_TIMEOUT));
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// A call under way. If it is dropped before the end, its caller gave it up: it timed out, or the client hung up.
@@ -142,7 +178,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn end(mut self, result: &RedisResult<Value>) {
+    fn end(mut self, result: &RedisResult<Answer>) {
         self.answered = true;
         match result {
             Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.single.drop_line(self.line),

@@ -2,17 +2,18 @@
 
 mod layout;
 mod link;
+mod queue;
 mod scripts;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{Cmd, Value};
 
 use self::layout::Layout;
 use self::link::Link;
-use self::scripts::{Call, Script, Scripts};
+use self::scripts::{By, Change, Script, Scripts};
 use super::encoding::Encoded;
 use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::maybe_ready::MaybeReady;
@@ -27,9 +28,12 @@ use crate::maybe_ready::MaybeReady;
 /// # Ok(()) }
 /// ```
 ///
-/// - **Calls:** every operation is one round trip, a script that the server runs as one step. In a cluster a rotation is two,
-///   because the two keys may be on different nodes: the new one is written, which nobody knows of yet, then the old one is
-///   compared and left, which is the commit. An absolute limit comes closer there by about the time that a call takes.
+/// - **Calls:** every operation is one round trip and one step of the server: a script, or for reading `MGET`, with `TIME` behind it to
+///   tell how long the session lives. Calls that are ready at the same time leave together, all that read in one command and all
+///   that replace in one. Each has its own answer or error; none waits for the answers to others.
+/// - **In a cluster** every call leaves by itself, as a script. A rotation is two, because the two keys may be on different nodes:
+///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. An absolute
+///   limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
 /// - **Connection:** one, which all requests share. It is made anew when it breaks, or when calls are given up on it one after
 ///   the other without an answer. Reading and touching are tried again once when the connection turns out to be broken; a change
@@ -139,18 +143,25 @@ impl Store<Vec<u8>> for Redis {
 
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
         MaybeReady::boxed(async move {
-            let call = self.call(|scripts| &scripts.load, &[key]);
-            let start = Instant::now();
-            let loaded = loaded(self.link.repeatable(&call).await?)?;
-            Ok(if self.link.is_cluster() { ahead(loaded, start.elapsed()) } else { loaded })
+            match &self.link {
+                Link::Single(single) if self.layout.is_own() => {
+                    let answer = single.read(|| self.layout.own_key(key)).await?;
+                    kept(answer.value, answer.now)
+                }
+                _ => Box::pin(self.load_by_script(key)).await,
+            }
         })
     }
 
     fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
         MaybeReady::boxed(async move {
-            let expected = expected.map(text).unwrap_or_default();
-            let call = self.call(|scripts| &scripts.replace, &[key]).arg(&expected).arg(random_tag()).arg(&*data);
-            match self.run(&call).await?.as_slice() {
+            let next = Next::after(expected);
+            let answer = if self.layout.is_own() {
+                self.link.change(Change { key: self.layout.own_key(key), next, data }).await?
+            } else {
+                Box::pin(self.replace_by_script(key, next, &data)).await?
+            };
+            match text_of(answer)?.as_slice() {
                 b"missing" => Ok(Replaced::Missing),
                 b"conflict" => Ok(Replaced::Conflict),
                 version => Ok(Replaced::Replaced(parse_version(version)?)),
@@ -160,8 +171,8 @@ impl Store<Vec<u8>> for Redis {
 
     fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         MaybeReady::boxed(async move {
-            let call = self.call(|scripts| &scripts.touch, &[key]);
-            Ok(self.link.repeatable(&call).await? == Value::Int(1))
+            let call = |by| self.command(by, |scripts| &scripts.touch, &[key]);
+            Ok(self.link.repeatable(call).await? == Value::Int(1))
         })
     }
 
@@ -172,29 +183,48 @@ impl Store<Vec<u8>> for Redis {
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        MaybeReady::boxed(async move {
-            let call = self.call(|scripts| &scripts.delete, &[key]);
-            Ok(self.link.once(&call).await? == Value::Int(1))
-        })
+        MaybeReady::boxed(self.remove(key))
     }
 }
 
 impl Redis {
-    /// A call of a script on these sessions.
-    fn call(&self, script: fn(&'static Scripts) -> &'static Script, sessions: &[Key<'_>]) -> Call {
-        let mut keys = Vec::with_capacity(2 * sessions.len());
+    /// A command that runs a script on these sessions.
+    fn command(&self, by: By, script: fn(&'static Scripts) -> &'static Script, sessions: &[Key<'_>]) -> Cmd {
+        let mut command = script(self.layout.scripts()).command(by, self.layout.keys() * sessions.len());
         for session in sessions {
-            self.layout.add_keys(*session, &mut keys);
+            self.layout.add_keys(*session, &mut command);
         }
-        script(self.layout.scripts()).on(&keys).number(self.layout.idle())
+        command.arg(self.layout.idle());
+        command
+    }
+
+    async fn load_by_script(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
+        let start = Instant::now();
+        let answer = self.link.repeatable(|by| self.command(by, |scripts| &scripts.load, &[key])).await?;
+        let loaded = loaded(answer)?;
+        Ok(if self.link.is_cluster() { ahead(loaded, start.elapsed()) } else { loaded })
+    }
+
+    async fn replace_by_script(&self, key: Key<'_>, next: Next, data: &[u8]) -> Result<Value, StoreError> {
+        let call = |by| {
+            let mut command = self.command(by, |scripts| &scripts.replace, &[key]);
+            next.add_to(&mut command);
+            command.arg(data);
+            command
+        };
+        self.link.once(call).await
     }
 
     async fn insert(&self, key: Key<'_>, limits: Limits, data: &[u8]) -> Result<Created, StoreError> {
         let version = first_version();
         // A limit that is over is not one that there is none.
         let absolute = limits.absolute.map_or(0, |limit| millis(limit).max(1));
-        let call = self.call(|scripts| &scripts.create, &[key]).arg(text(version));
-        match self.run(&call.number(millis(limits.idle)).number(absolute).arg(data)).await?.as_slice() {
+        let call = |by| {
+            let mut command = self.command(by, |scripts| &scripts.create, &[key]);
+            command.arg(&text(version)).arg(millis(limits.idle)).arg(absolute).arg(data);
+            command
+        };
+        match self.run(call).await?.as_slice() {
             b"exists" => Ok(Created::Exists),
             _ => Ok(Created::Created(version)),
         }
@@ -202,9 +232,13 @@ impl Redis {
 
     /// A rotation where one server holds both keys.
     async fn swap(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
-        let call = self.call(|scripts| &scripts.rotate, &[old, new]);
-        let call = call.arg(text(session.version)).arg(random_tag()).arg(&*session.data);
-        match self.run(&call).await?.as_slice() {
+        let tag = random_tag();
+        let call = |by| {
+            let mut command = self.command(by, |scripts| &scripts.rotate, &[old, new]);
+            command.arg(&text(session.version)).arg(&tag).arg(&*session.data);
+            command
+        };
+        match self.run(call).await?.as_slice() {
             b"missing" => Ok(Rotated::Missing),
             b"conflict" => Ok(Rotated::Conflict),
             b"exists" => Ok(Rotated::Exists),
@@ -219,31 +253,55 @@ impl Redis {
         let Created::Created(version) = self.insert(new, limits, &session.data).await? else {
             return Ok(Rotated::Exists);
         };
-        let leave = self.call(|scripts| &scripts.leave, &[old]).arg(text(session.version)).arg(random_tag());
-        let refused = match self.run(&leave).await?.as_slice() {
+        let tag = random_tag();
+        let leave = |by| {
+            let mut command = self.command(by, |scripts| &scripts.leave, &[old]);
+            command.arg(&text(session.version)).arg(&tag);
+            command
+        };
+        let refused = match self.run(leave).await?.as_slice() {
             b"left" => return Ok(Rotated::Rotated(version)),
             b"conflict" => Rotated::Conflict,
             _ => Rotated::Missing,
         };
-        self.link.once(&self.call(|scripts| &scripts.delete, &[new])).await?;
+        self.remove(new).await?;
         Ok(refused)
     }
 
+    async fn remove(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        let call = |by| self.command(by, |scripts| &scripts.delete, &[key]);
+        Ok(self.link.once(call).await? == Value::Int(1))
+    }
+
     /// Runs a script that answers with a text.
-    async fn run(&self, call: &Call) -> Result<Vec<u8>, StoreError> {
-        match self.link.once(call).await? {
-            Value::BulkString(text) => Ok(text),
-            Value::SimpleString(text) => Ok(text.into_bytes()),
-            other => Err(unexpected(&other)),
-        }
+    async fn run(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Vec<u8>, StoreError> {
+        text_of(self.link.once(call).await?)
+    }
+}
+
+fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
+    match answer {
+        Value::BulkString(text) => Ok(text),
+        Value::SimpleString(text) => Ok(text.into_bytes()),
+        other => Err(unexpected(&other)),
     }
 }
 
 /// The length of the four fields before the data.
 const HEADER: usize = 64;
 
+/// What was read, by the server's clock just after it.
+fn kept(answer: Value, now: u64) -> Result<Loaded<Vec<u8>>, StoreError> {
+    match answer {
+        Value::Nil => Ok(Loaded::Missing),
+        Value::BulkString(text) => parse(text, |expires| (expires.saturating_sub(now), now)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// What the script answered: what is kept, and the milliseconds until it goes.
 fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
-    let (mut text, left) = match answer {
+    let (text, left) = match answer {
         Value::Nil => return Ok(Loaded::Missing),
         Value::Array(parts) => match <[Value; 2]>::try_from(parts) {
             Ok([Value::BulkString(text), Value::Int(left)]) => (text, left),
@@ -251,15 +309,24 @@ fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
         },
         other => return Err(unexpected(&other)),
     };
+    // The server drops the key one millisecond before the next one begins, at which the session is expired.
+    let left = u64::try_from(left).map_err(|_| foreign())? + 1;
+    parse(text, |expires| (left, expires.saturating_sub(left)))
+}
+
+/// What is kept, of which the time of its expiry tells the milliseconds that are left and the server's time.
+fn parse(mut text: Vec<u8>, times: impl FnOnce(u64) -> (u64, u64)) -> Result<Loaded<Vec<u8>>, StoreError> {
     if text.len() < HEADER {
         return Ok(Loaded::JustRotated);
     }
     let version = parse_version(&text[..16])?;
     let [idle, absolute, expires] = [16, 32, 48].map(|at| parse_millis(&text[at..at + 16]));
     let (idle, absolute, expires) = (idle?, absolute?, expires?);
-    // The server drops the key one millisecond before the next one begins, at which the session is expired.
-    let left = u64::try_from(left).map_err(|_| foreign())? + 1;
-    let now = expires.saturating_sub(left);
+    let (left, now) = times(expires);
+    // It came to its end between the two answers.
+    if left == 0 {
+        return Ok(Loaded::Missing);
+    }
     let absolute_in = (absolute > 0).then(|| Duration::from_millis(absolute.saturating_sub(now)));
     text.drain(..HEADER);
     Ok(Loaded::Found(Record::new(Arc::new(text), version, Duration::from_millis(idle), Duration::from_millis(left), absolute_in)))
@@ -289,6 +356,28 @@ fn first_version() -> Version {
     Version(1 << TAG_BITS | random_bits())
 }
 
+/// The version that a session must have, if any, and the next one: the whole of it where it is known, else its tag.
+#[derive(Clone)]
+enum Next {
+    After(Version, Version),
+    Any(String),
+}
+
+impl Next {
+    fn after(expected: Option<Version>) -> Self {
+        let Some(expected) = expected else { return Self::Any(random_tag()) };
+        let count = ((expected.0 >> TAG_BITS) + 1) & (u64::MAX >> TAG_BITS);
+        Self::After(expected, Version(count << TAG_BITS | random_bits()))
+    }
+
+    fn add_to(&self, command: &mut Cmd) {
+        match self {
+            Self::After(expected, next) => command.arg(&text(*expected)).arg(&text(*next)),
+            Self::Any(tag) => command.arg("").arg(tag),
+        };
+    }
+}
+
 const TAG_BITS: u32 = 40;
 
 fn random_bits() -> u64 {
@@ -299,17 +388,19 @@ fn random_tag() -> String {
     format!("{:010x}", random_bits())
 }
 
-fn text(version: Version) -> String {
-    format!("{:016x}", version.0)
+/// A version in 16 hex digits.
+fn text(version: Version) -> [u8; 16] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    std::array::from_fn(|at| HEX[(version.0 >> (60 - 4 * at) & 15) as usize])
 }
 
 fn parse_version(text: &[u8]) -> Result<Version, StoreError> {
-    let digits = std::str::from_utf8(text).map_err(|_| foreign())?;
+    let digits = str::from_utf8(text).map_err(|_| foreign())?;
     u64::from_str_radix(digits, 16).map(Version).map_err(|_| foreign())
 }
 
 fn parse_millis(text: &[u8]) -> Result<u64, StoreError> {
-    std::str::from_utf8(text).ok().and_then(|digits| digits.parse().ok()).ok_or_else(foreign)
+    str::from_utf8(text).ok().and_then(|digits| digits.parse().ok()).ok_or_else(foreign)
 }
 
 /// A value that this store did not write.

@@ -1,14 +1,19 @@
 //! The scripts that the server runs, each one atomic step.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use redis::{Cmd, cmd};
+use redis::Cmd;
+
+use super::Next;
 
 /// On this crate's own layout.
 pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/own.lua")));
 
 /// On the layout that is shared with the FastAPI system.
 pub(super) static FASTAPI: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/fastapi.lua")));
+
+/// Replaces any number of sessions on this crate's own layout.
+static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::of(include_str!("scripts/change.lua").to_owned()));
 
 pub(super) struct Scripts {
     pub(super) create: Script,
@@ -42,50 +47,56 @@ pub(super) struct Script {
 
 impl Script {
     fn new(layout: &str, body: &str) -> Self {
-        let source = format!("{}{layout}{body}", include_str!("scripts/prelude.lua"));
+        Self::of(format!("{}{layout}{body}", include_str!("scripts/prelude.lua")))
+    }
+
+    fn of(source: String) -> Self {
         let hash = redis::Script::new(&source).get_hash().to_owned();
         Self { source, hash }
     }
 
-    /// A call of the script on these keys.
-    pub(super) fn on(&'static self, keys: &[String]) -> Call {
-        let mut by_hash = cmd("EVALSHA");
-        by_hash.arg(&self.hash).arg(keys.len()).arg(keys);
-        Call { script: self, by_hash }
+    /// The command that runs it on so many keys, which follow.
+    pub(super) fn command(&self, by: By, keys: usize) -> Cmd {
+        let (name, script) = match by {
+            By::Hash => ("EVALSHA", &self.hash),
+            By::Source => ("EVAL", &self.source),
+        };
+        let mut command = Cmd::with_capacity(ARGUMENTS, script.len() + 256);
+        command.arg(name).arg(script).arg(keys);
+        command
     }
 }
 
-/// A script with its keys and arguments.
-pub(super) struct Call {
-    script: &'static Script,
-    by_hash: Cmd,
+/// How a command names its script.
+#[derive(Clone, Copy)]
+pub(super) enum By {
+    Hash,
+    /// By itself, for a server that does not know it yet.
+    Source,
 }
 
-impl Call {
-    pub(super) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
-        self.by_hash.arg(argument.as_ref());
-        self
-    }
+/// What most calls have at most.
+const ARGUMENTS: usize = 8;
 
-    pub(super) fn number(mut self, argument: u64) -> Self {
-        self.by_hash.arg(argument);
-        self
-    }
+/// A session that is to be replaced, on this crate's own layout.
+#[derive(Clone)]
+pub(super) struct Change {
+    pub(super) key: String,
+    pub(super) next: Next,
+    pub(super) data: Arc<Vec<u8>>,
+}
 
-    /// The command that names the script by its hash.
-    pub(super) fn by_hash(&self) -> &Cmd {
-        &self.by_hash
-    }
-
-    /// The command that carries the script itself, for a server that does not know it yet; it does from then on.
-    pub(super) fn by_source(&self) -> Cmd {
-        let mut by_source = cmd("EVAL");
-        by_source.arg(&self.script.source);
-        for argument in self.by_hash.args_iter().skip(2) {
-            if let redis::Arg::Simple(bytes) = argument {
-                by_source.arg(bytes);
-            }
+impl Change {
+    /// The command that makes changes and answers with an array.
+    pub(super) fn command(by: By, changes: &[Self]) -> Cmd {
+        let mut command = CHANGE.command(by, changes.len());
+        for change in changes {
+            command.arg(&change.key);
         }
-        by_source
+        for change in changes {
+            change.next.add_to(&mut command);
+            command.arg(&*change.data);
+        }
+        command
     }
 }
