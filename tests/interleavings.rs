@@ -13,63 +13,13 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::routing::{get, post};
-use session_runtime::store::{
-    Created, Key, Loaded, MemoryStore, NewSession, Record, Replaced, Rotated, Store, StoreFuture, Version,
-};
-use session_runtime::{MaybeReady, SessionData, SessionError, SessionLayer, standard};
+use session_runtime::store::MemoryStore;
+use session_runtime::{SessionData, SessionError, SessionLayer, standard};
 use support::visit::Visit;
+use support::yielding::Yielding;
 use support::{Answer, Client};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Every call takes a step before and a step after.
-struct Stepping(Arc<MemoryStore<Visit>>);
-
-fn step() -> impl Future<Output = ()> {
-    let mut is_second = false;
-    poll_fn(move |context| {
-        if std::mem::replace(&mut is_second, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-}
-
-fn in_steps<'a, R: Send + 'a>(call: impl FnOnce() -> StoreFuture<'a, R> + Send + 'a) -> StoreFuture<'a, R> {
-    MaybeReady::boxed(async move {
-        step().await;
-        let result = call().await;
-        step().await;
-        result
-    })
-}
-
-impl Store<Visit> for Stepping {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Visit>) -> StoreFuture<'a, Created> {
-        in_steps(move || self.0.create(key, session))
-    }
-
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Visit>> {
-        in_steps(move || self.0.load(key))
-    }
-
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Visit>) -> StoreFuture<'a, Replaced> {
-        in_steps(move || self.0.replace(key, expected, data))
-    }
-
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        in_steps(move || self.0.touch(key))
-    }
-
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<Visit>) -> StoreFuture<'a, Rotated> {
-        in_steps(move || self.0.rotate(old, new, session))
-    }
-
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        in_steps(move || self.0.delete(key))
-    }
-}
 
 /// A walk through the orders: which choice was taken at each step, and of how many.
 #[derive(Default)]
@@ -203,7 +153,7 @@ impl Case {
             .middleware(standard::lazy_session_middleware)
             .session_expire(1000_u64)
             .persistent(self.persistent)
-            .store(Stepping(Arc::clone(&self.store)));
+            .store(Yielding(Arc::clone(&self.store)));
         Client::of(
             Router::new()
                 .route("/", post(handler))
