@@ -153,7 +153,9 @@ fn write(report: &mut Report, running: &[Running], notes: &str) {
          process, one thread, each with sessions of its own; app, engine and load share the machine. All apps in turn within each \
          round: median and quartiles. Work is the processor time of the processes: where they use all of the machine, requests per second go by its sum, the load's own share included. Round trips are \
          counted by the servers (Redis: `total_reads_processed`; Postgres: statements in `pg_stat_statements`) over {COUNTED} requests one after the \
-         other.\n\n{tables}{}\n{notes}",
+         other.\n\n{tables}{}\n\nWhere the requests per second over Redis are less above the peer's than the work is below it, the cores are idle in \
+         between: calls that are ready together leave together, so the clients move in step. What is left of the work, and what was tried, is \
+         in `CONTRIBUTING.md`, \"What a request to Redis costs\".\n{notes}",
         load::CONNECTIONS,
         with.join("\n")
     );

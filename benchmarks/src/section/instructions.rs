@@ -85,7 +85,8 @@ fn why(lazy: &[u64; 6], hand_over: &[u64; 6]) -> String {
     format!(
         "Why lazy exceeds some of its limits: `hand-over` does what no library of sessions for axum can do without, and what the limit \
          leaves beside it is for the cookie, the id, its hash, the clock, the store, the data's allocations and the `Set-Cookie`. What was \
-         tried to lower each is in `CONTRIBUTING.md`, \"What a request costs\".\n\n{table}"
+         tried to lower each is in `CONTRIBUTING.md`, \"What a request costs\". For the same reason a tenth of the best peer is out of reach: \
+         `hand-over` alone is more, in all but the dearest work.\n\n{table}"
     )
 }
 

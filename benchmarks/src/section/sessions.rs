@@ -122,7 +122,9 @@ fn write(report: &mut Report, sizes: &[usize], left_out: &str, all: &[(Contender
     let mut text = format!(
         "One thread; {REQUESTS} requests a round to sessions at random (of at most {} that are visited), each contender in a process of \
          its own that holds stores of all the sizes, in turn: nanoseconds per request, the router's own included; median and quartiles. \
-         `noop` has no sessions, and so one figure.\n\n{left_out}",
+         `noop` has no sessions, and so one figure. No step of a request depends on how many sessions there are: what grows is the wait \
+         for memory, as the two lines that hold a session (its place in the table, and its data) lie in the processor's caches at first, and \
+         from 100 000 sessions on in none, nor do their pages' addresses.\n\n{left_out}",
         thousands(VISITED as u64)
     );
     let greatest = sizes[sizes.len() - 1];
