@@ -47,8 +47,8 @@ pub fn run(settings: Settings, report: &mut Report) {
     let text = format!(
         "One thread, {SESSIONS} sessions, {rounds} rounds of {SESSIONS} requests, all contenders in turn within each round; from \
          the call of the router to the end of the response's body. Figures are the median over the rounds, and the quartiles. Each round is compared \
-         with the same round of `noop` or `bare`.\n\nNanoseconds per request: `bare` and `noop` as they are, the others over \
-         `noop`.\n\n{over}\nAs a ratio to `bare`:\n\n{ratio}"
+         with the same round of `noop` or `bare`.\n\nNanoseconds per request: `bare`, `noop` and `hand-over` as they are, the \
+         others over `noop`.\n\n{over}\nAs a ratio to `bare`:\n\n{ratio}"
     );
     report.section("Time per request", &text);
 }
