@@ -269,23 +269,19 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         }
     }
 
-    /// The id of a request that has just entered, found by a callback that answers at once; `false` where the callback does not,
+    /// The id of a request that has just entered, found by a callback that answers at once; `None` where the callback does not,
     /// and is still to be run.
-    pub(crate) fn find_at_once(&self, request: Request) -> (Request, bool) {
+    pub(crate) fn find_at_once(&self, request: Request) -> (Request, Option<Result<(), SessionError>>) {
         if self.fetches_by_itself() {
-            return (request, true);
+            return (request, Some(Ok(())));
         }
         let callback = &self.config.session_id;
         if !callback.answers_at_once() {
-            return (request, false);
+            return (request, None);
         }
         let (mut parts, body) = request.into_parts();
         let found = callback.call(&mut parts).try_now().ok();
-        let is_found = found.is_some();
-        if let Some(Err(error)) = found {
-            self.fail(error);
-        }
-        (Request::from_parts(parts, body), is_found)
+        (Request::from_parts(parts, body), found)
     }
 
     /// The standard middleware's part before the handler and after the id was found, where all of it can be done at once; `None`

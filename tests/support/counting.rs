@@ -91,6 +91,10 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Counting<S> {
         self.count("delete", || self.store.delete(key))
     }
 
+    fn answers_at_once(&self) -> bool {
+        self.store.answers_at_once()
+    }
+
     fn sweep(&self) -> StoreFuture<'_, u64> {
         self.store.sweep()
     }

@@ -118,13 +118,13 @@ where
                 ResponseFuture::boxed(async move { leave(&state, infallible(inner.await)).await })
             }
             Self::Direct(inner) => {
-                let (mut request, is_found) = state.find_at_once(request);
-                let lazy = matches!(state.config.middleware.0, MiddlewareKind::Lazy);
-                let driven = match state.failure() {
-                    Some(error) => Some(Err(error)),
-                    None if !is_found => None,
-                    None if lazy => Some(Ok(())),
-                    None => state.drive_at_once(&mut request),
+                let (mut request, found) = state.find_at_once(request);
+                let is_found = found.is_some();
+                let driven = match found {
+                    Some(Ok(())) if !matches!(state.config.middleware.0, MiddlewareKind::Lazy) => {
+                        state.drive_at_once(&mut request)
+                    }
+                    found => found,
                 };
                 match driven {
                     Some(Ok(())) => return ResponseFuture::direct(inner.call(request), state),
