@@ -8,11 +8,18 @@
 //! curl -i -c jar -b jar -X POST localhost:3000/logout   # the cookie is removed
 //! curl -i -c jar -b jar -X POST localhost:3000/rotate   # 401: no session
 //! ```
+//!
+//! The sessions are where `SESSION_STORE` says, in memory unless it is given; several processes may share them:
+//!
+//! ```sh
+//! SESSION_STORE=redis://127.0.0.1 cargo run --example counter --features redis
+//! SESSION_STORE=redis://127.0.0.1 PORT=3001 cargo run --example counter --features redis
+//! ```
 
 use axum::Router;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use session_runtime::{SessionData, SessionError, session, standard};
+use session_runtime::{SessionData, SessionError, session, standard, store};
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Counter {
@@ -44,15 +51,18 @@ async fn log_out(session: SessionData<Counter>) -> Result<&'static str, SessionE
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::var("SESSION_STORE").unwrap_or_else(|_| "memory:".to_owned());
+    let store = store::connect(&url).await.map_err(|error| error.to_string())?;
     let app = Router::new()
         .route("/", get(show).post(add_one))
         .route("/rotate", post(rotate))
         .route("/logout", post(log_out))
-        .layer(session!(<Counter>, middleware = standard::lazy_session_middleware));
+        .layer(session!(<Counter>, middleware = standard::lazy_session_middleware, store = store));
 
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await
+    axum::serve(listener, app).await?;
+    Ok(())
 }

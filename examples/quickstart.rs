@@ -6,12 +6,18 @@
 //! curl -c jar -b jar -X POST localhost:3000/ada   # "Updated"
 //! curl -c jar -b jar localhost:3000/              # {"username":"ada","age":null}
 //! ```
+//!
+//! The sessions are where `SESSION_STORE` says, in memory unless it is given. In a file they are still there after a restart:
+//!
+//! ```sh
+//! SESSION_STORE=sqlite://sessions.db cargo run --example quickstart --features sqlite
+//! ```
 
 use axum::extract::{Path, Request};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use session_runtime::{Session, SessionData, SessionError, session};
+use session_runtime::{Session, SessionData, SessionError, session, store};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Visit {
@@ -40,11 +46,14 @@ async fn rename(
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let app = Router::new().route("/", get(show)).route("/{username}", post(rename)).layer(session!(<Visit>));
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::var("SESSION_STORE").unwrap_or_else(|_| "memory:".to_owned());
+    let store = store::connect(&url).await.map_err(|error| error.to_string())?;
+    let app = Router::new().route("/", get(show)).route("/{username}", post(rename)).layer(session!(<Visit>, store = store));
 
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await
+    axum::serve(listener, app).await?;
+    Ok(())
 }

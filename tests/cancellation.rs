@@ -19,7 +19,7 @@ use support::yielding::Yielding;
 use tower::ServiceExt;
 
 fn app(store: &Arc<MemoryStore<Visit>>, lazily: bool) -> Router {
-    let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(Yielding(Arc::clone(store)));
+    let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(Yielding::sharing(Arc::clone(store)));
     visit::router(if lazily { builder.middleware(standard::lazy_session_middleware) } else { builder })
 }
 
@@ -146,7 +146,7 @@ async fn a_task_that_gives_up_does_not_hold_up_the_rest_of_its_request() {
         let app = Router::new().route("/", post(handler)).layer(
             SessionLayer::<Visit>::builder()
                 .middleware(standard::lazy_session_middleware)
-                .store(Yielding(Arc::clone(&store)))
+                .store(Yielding::sharing(Arc::clone(&store)))
                 .build()
                 .unwrap(),
         );

@@ -8,6 +8,7 @@ use session_runtime::testing::{Conformance, Outcome, Report, conformance};
 
 #[path = "support/model.rs"]
 mod model;
+#[allow(dead_code, reason = "each test file uses a part of it")]
 #[path = "support/yielding.rs"]
 mod yielding;
 

@@ -22,17 +22,23 @@ struct Answer {
     set_cookies: Vec<String>,
 }
 
+/// The program of an example, which takes a free port.
+fn program(name: &str) -> Command {
+    // Cargo builds the examples with all the tests, but not with this one alone.
+    static BUILD: Once = Once::new();
+    BUILD.call_once(|| {
+        let build = Command::new(env!("CARGO")).args(["build", "--examples", "--quiet"]).status();
+        assert!(build.unwrap().success());
+    });
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    let mut program = Command::new(target.join("debug/examples").join(name));
+    program.env("PORT", "0").env_remove("SESSION_STORE");
+    program
+}
+
 impl Example {
     fn run(name: &str) -> Self {
-        // Cargo builds the examples with all the tests, but not with this one alone.
-        static BUILD: Once = Once::new();
-        BUILD.call_once(|| {
-            let build = Command::new(env!("CARGO")).args(["build", "--examples", "--quiet"]).status();
-            assert!(build.unwrap().success());
-        });
-        let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-        let mut process =
-            Command::new(target.join("debug/examples").join(name)).env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = program(name).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
@@ -98,6 +104,18 @@ async fn counter() {
     assert!(app.jar.is_empty());
     assert_eq!(app.get("/").await.body, "0");
     assert_eq!(app.post("/rotate").await.status, 401);
+}
+
+/// What they do with other stores is in the tests of the engines.
+#[test]
+fn a_store_that_cannot_be_had_ends_the_example_with_the_reason() {
+    for name in ["quickstart", "counter"] {
+        for (url, reason) in [("redis://127.0.0.1", "takes the feature `redis`"), ("mongo://x", "no session store goes by")] {
+            let output = program(name).env("SESSION_STORE", url).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && said.contains(reason), "{name} {url}: {said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ impl Case {
             .middleware(standard::lazy_session_middleware)
             .session_expire(1000_u64)
             .persistent(self.persistent)
-            .store(Yielding(Arc::clone(&self.store)));
+            .store(Yielding::sharing(Arc::clone(&self.store)));
         Client::of(
             Router::new()
                 .route("/", post(handler))

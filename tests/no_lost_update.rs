@@ -2,16 +2,20 @@
 
 mod support;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use session_runtime::store::MemoryStore;
+use session_runtime::store::{MemoryStore, Store};
 use session_runtime::{SessionData, SessionError, SessionLayer, standard};
 use support::Client;
+use support::counting::Counting;
 use support::visit::{self, Visit, client, lazy, standard};
 use support::yielding::Yielding;
 
@@ -39,15 +43,75 @@ async fn parallel_requests_that_each_add_one_add_all() {
     }
 }
 
+fn lazy_over<S: Store<Visit>>(store: S) -> visit::Builder {
+    let builder = SessionLayer::<Visit>::builder().default_data(Visit::default());
+    builder.middleware(standard::lazy_session_middleware).store(store)
+}
+
+/// Changes that met a conflict wait in line: each asks the store once more, however many they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn none_is_lost_over_a_store_that_keeps_its_callers_waiting() {
-    let builder = SessionLayer::<Visit>::builder()
-        .default_data(Visit::default())
-        .middleware(standard::lazy_session_middleware)
-        .store_timeout(Duration::from_secs(30))
-        .store(Yielding::new(MemoryStore::new()));
-    let mut client = add_in_parallel(visit::client(builder)).await;
+    let store = Counting::new(Yielding::new(MemoryStore::new()));
+    let mut client = add_in_parallel(visit::client(lazy_over(store.clone()))).await;
+    let calls = store.take().len();
+    assert!(calls < 4 * REQUESTS as usize, "{calls} calls for {REQUESTS} changes");
     assert_eq!(client.get("/read").await.body, format!(" {}", REQUESTS + 1));
+}
+
+/// One change a round trip is what compare-and-swap allows at most.
+#[tokio::test(start_paused = true)]
+async fn changes_of_one_session_at_once_take_one_round_trip_each() {
+    let round_trip = Duration::from_millis(8);
+    let store = Yielding::with_round_trip(MemoryStore::new(), round_trip);
+    let client = visit::client(lazy_over(store));
+    let start = tokio::time::Instant::now();
+    let mut client = add_in_parallel(client).await;
+    let others = 4; // the creation, the reads, the first change, and the one read of those that it left behind
+    let limit = round_trip * (REQUESTS as u32 + others);
+    assert!(start.elapsed() <= limit, "{:?} and not {limit:?}", start.elapsed());
+    assert_eq!(client.get("/read").await.body, format!(" {}", REQUESTS + 1));
+}
+
+/// They stop waiting in line and try for themselves.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_nobody_polls_holds_up_no_other_of_its_session() {
+    let pause = visit::Pause::default();
+    let pause_in_handler = pause.clone();
+    let add_late = async move |session: SessionData<Visit>| -> Result<(), SessionError> {
+        pause_in_handler.here().await;
+        let mut change = Box::pin(session.update(|visit| visit.count += 1));
+        // It meets a conflict, gets in line, and has not yet read the session anew.
+        for _ in 0..4 {
+            assert!(poll_once(&mut change).await.is_none());
+        }
+        pause_in_handler.here().await;
+        change.await
+    };
+    let app = Router::new()
+        .route("/add-late", post(add_late))
+        .route("/add", post(async |session: SessionData<Visit>| visit::add(&session).await))
+        .route("/read", post(async |session: SessionData<Visit>| session.count.to_string()))
+        .layer(lazy_over(Yielding::new(MemoryStore::new())).build().unwrap());
+    let mut client = Client::of(app);
+    client.post("/add").await;
+    let mut late = client.clone();
+    let late = tokio::spawn(async move { late.post("/add-late").await.status });
+    pause.arrived.notified().await;
+    client.post("/add").await;
+    pause.go_on.notify_one();
+    pause.arrived.notified().await;
+    assert_eq!(client.post("/add").await.status, StatusCode::OK);
+    pause.go_on.notify_one();
+    assert_eq!(late.await.unwrap(), StatusCode::OK);
+    assert_eq!(client.post("/read").await.body, "4");
+}
+
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|context| match Pin::new(&mut *future).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 #[tokio::test]
@@ -106,7 +170,7 @@ async fn a_rotation_with_a_change_loses_no_update() {
 /// Two tasks of one request that change a session which does not exist yet make one session with both changes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_first_changes_of_one_request_make_one_session() {
-    let store = support::counting::Counting::new(Yielding::new(MemoryStore::new()));
+    let store = Counting::new(Yielding::new(MemoryStore::new()));
     let app = Router::new()
         .route(
             "/both",

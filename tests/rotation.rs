@@ -133,7 +133,7 @@ async fn a_rotation_at_any_moment_of_another_request_keeps_the_user_logged_in() 
             for polls in 1.. {
                 let store = Arc::new(MemoryStore::new());
                 let builder = if lazily { lazy() } else { standard() }.0;
-                let app = router(builder.session_expire(1000_u64).store(Yielding(Arc::clone(&store))));
+                let app = router(builder.session_expire(1000_u64).store(Yielding::sharing(Arc::clone(&store))));
                 let mut client = Client::of(app.clone());
                 client.post("/add").await;
                 tokio::time::advance(Duration::from_secs(200)).await;

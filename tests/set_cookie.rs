@@ -177,7 +177,7 @@ async fn no_cookie_carries_an_id_that_was_set_behind_the_layer() {
 
     let memory = Arc::new(MemoryStore::<Visit>::new());
     let builder = SessionLayer::<Visit>::builder;
-    for builder in [builder().store(Arc::clone(&memory)), builder().store(Yielding(memory))] {
+    for builder in [builder().store(Arc::clone(&memory)), builder().store(Yielding::sharing(memory))] {
         let handler = async |session: SessionData<Visit>| session.session_id().unwrap().as_str().to_owned();
         let app = Router::new().route("/", get(handler)).layer(from_fn(bearer)).layer(builder.build().unwrap());
         let mut client = Client::of(app);

@@ -18,8 +18,8 @@ pub enum SessionError {
     ///
     /// Ask the user to log in again; a handler that works without a session takes `Option<SessionData<T>>`.
     NotExists,
-    /// The session was changed by other requests each time this one tried to, until `store_timeout` was over. 409; nothing was
-    /// written. Try again.
+    /// Other requests were changing the session, until `store_timeout` was over: each time this one tried to, or while it waited
+    /// for its turn. 409; nothing was written. Try again.
     Conflict,
     /// The head of the response has left, so a cookie cannot be set any more: creating and rotating a session is over. Nothing
     /// was stored. 500. Do it before the response is returned.

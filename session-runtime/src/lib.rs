@@ -28,7 +28,8 @@
 //! that happens later in the request undoes it or loses it.
 //!
 //! `Option<SessionData<T>>` is for handlers that work without a session, `Result<SessionData<T>, SessionError>` for those that answer errors
-//! in their own way. [`Session<T>`] is the session system itself, as the document has it.
+//! in their own way. [`Session<T>`] is the session system itself, as the document has it: that of Python's `fastapi-framework`, on whose session
+//! system this one is modelled.
 //!
 //! # Which middleware
 //!
@@ -79,6 +80,7 @@ mod error;
 mod few;
 mod id;
 mod layer;
+mod locks;
 mod maybe_ready;
 mod request;
 mod response;

@@ -2,9 +2,10 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderMap;
 use http::request::Parts;
-use rand::RngExt as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use crate::error::SessionError;
 use crate::few::Few;
 use crate::id::SessionId;
 use crate::layer::{Config, OnStoreError};
+use crate::locks::{ALL, Place};
 use crate::maybe_ready::MaybeReady;
 use crate::request::{Carried, Found, LayerState, SessionRequestExt, SetId, layer_state};
 use crate::response;
@@ -541,7 +542,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
         rotate: Rotate,
         mut edit: impl FnMut(&Arc<T>) -> Result<(R, Arc<T>), E>,
     ) -> Result<R, E> {
-        let mut retries = Retries::new(self.config.store_timeout);
+        let mut retries = Retries::new(&self.config);
         loop {
             let Some(Base { id, data, version }) = self.base()? else {
                 if rotate == Rotate::Only {
@@ -554,6 +555,10 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                     None => continue,
                 }
             };
+            if retries.is_to_line_up(&id) {
+                Box::pin(self.go_on(&mut retries, &id)).await?;
+                continue;
+            }
             let (result, data) = edit(&data)?;
             let done = if rotate == Rotate::No {
                 self.replace(&id, Some(version), data).await?
@@ -561,21 +566,31 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 self.rotate(&id, version, data).await?
             };
             match done {
-                Done::Yes => return Ok(result),
-                Done::Moved => {}
-                Done::Conflict => {
-                    if !Box::pin(retries.wait()).await {
-                        return Err(SessionError::Conflict.into());
-                    }
-                    Box::pin(self.reload(&id)).await?;
+                Done::Yes => {
+                    retries.pass_on(|| self.base().ok().flatten().filter(|base| base.id == id));
+                    return Ok(result);
                 }
+                Done::Moved => {}
+                Done::Conflict => Box::pin(self.go_on(&mut retries, &id)).await?,
             }
+        }
+    }
+
+    /// Waits until the session may be changed, and gets to know what it is then.
+    async fn go_on(&self, retries: &mut Retries<'_, T>, id: &SharedId) -> Result<(), SessionError> {
+        match retries.wait(id).await {
+            Next::Reload => self.reload(id).await,
+            Next::Known(Base { version, data, .. }) => {
+                self.lock().replaced(id, version, data, false);
+                Ok(())
+            }
+            Next::GiveUp => Err(SessionError::Conflict),
         }
     }
 
     /// Replaces the data, whichever it is.
     pub(crate) async fn set(&self, data: Arc<T>) -> Result<(), SessionError> {
-        let mut retries = Retries::new(self.config.store_timeout);
+        let mut retries = Retries::new(&self.config);
         loop {
             let Some(Base { id, .. }) = self.base()? else {
                 match self.create(Arc::clone(&data), OnlyIf::Absent).await? {
@@ -588,7 +603,7 @@ impl<T: Clone + Send + Sync + 'static> State<T> {
                 Done::Moved => {}
                 // Not what a store should say where any version will do.
                 Done::Conflict => {
-                    if !Box::pin(retries.wait()).await {
+                    if matches!(Box::pin(retries.wait(&id)).await, Next::GiveUp) {
                         return Err(SessionError::Conflict);
                     }
                 }
@@ -1144,38 +1159,116 @@ enum Done {
     Moved,
 }
 
-/// The tries of a change that meets conflicts: at once, then after waits that grow, with jitter, until the time is over.
-struct Retries {
-    limit: Duration,
-    deadline: Option<Instant>,
-    count: u32,
+/// The line of the changes of one session that met a conflict, and of those that came since.
+pub(crate) struct Line<T> {
+    turns: u64,
+    /// What the one whose turn it was made of the session, for the next.
+    left: Option<Base<T>>,
 }
 
-impl Retries {
-    const AT_ONCE: u32 = 3;
-    const LONGEST_WAIT_MS: u64 = 32;
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self { turns: 0, left: None }
+    }
+}
 
-    const fn new(limit: Duration) -> Self {
-        Self { limit, deadline: None, count: 0 }
+/// The tries of a change that meets conflicts. It gets in line with the others of this layer that did, so that the one whose turn
+/// it is has only other processes to meet. Of those one succeeds each time, so it tries again at once: who waited longer the more
+/// often it failed would fail ever more. What meets conflicts even so does not spin: it waits a little, until the time is over.
+struct Retries<'a, T> {
+    config: &'a Config<T>,
+    deadline: Option<Instant>,
+    count: u32,
+    line: InLine<T>,
+}
+
+enum InLine<T> {
+    NotYet,
+    /// Until this is dropped it is this change's turn.
+    Turn(Place<u64, Line<T>>),
+    /// One turn takes so long that its change may not be at work on it: then each tries for itself.
+    Left,
+}
+
+/// What a change goes on from.
+enum Next<T> {
+    Reload,
+    Known(Base<T>),
+    /// The time is over.
+    GiveUp,
+}
+
+impl<'a, T> Retries<'a, T> {
+    const AT_ONCE: u32 = 64;
+    const LONGEST_WAIT: Duration = Duration::from_millis(2);
+
+    const fn new(config: &'a Config<T>) -> Self {
+        Self { config, deadline: None, count: 0, line: InLine::NotYet }
     }
 
-    /// `false` where the time is over.
-    async fn wait(&mut self) -> bool {
+    /// Others wait in line to change the session, and this change does not yet.
+    fn is_to_line_up(&self, id: &SharedId) -> bool {
+        matches!(self.line, InLine::NotYet) && self.config.lines.is_in_use(|| Self::line_of(id))
+    }
+
+    fn line_of(id: &SharedId) -> u64 {
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        HASHER.hash_one(id.as_bytes())
+    }
+
+    async fn wait(&mut self, id: &SharedId) -> Next<T> {
         let now = Instant::now();
-        let limit = self.limit;
+        let limit = self.config.store_timeout;
         let deadline = *self.deadline.get_or_insert_with(|| now.checked_add(limit).unwrap_or(now));
-        if now >= deadline && self.count > 0 {
-            return false;
+        if matches!(self.line, InLine::NotYet) {
+            return self.line_up(id, deadline).await;
+        }
+        if now >= deadline {
+            return Next::GiveUp;
         }
         self.count += 1;
         if self.count <= Self::AT_ONCE {
             tokio::task::yield_now().await;
         } else {
-            let most = (1 << (self.count - Self::AT_ONCE).min(16)).min(Self::LONGEST_WAIT_MS);
-            let wait = Duration::from_micros(rand::rng().random_range(0..=most * 1000));
+            let wait = Self::LONGEST_WAIT.mul_f64(rand::random());
             tokio::time::sleep(wait.min(deadline - now)).await;
         }
-        true
+        Next::Reload
+    }
+
+    async fn line_up(&mut self, id: &SharedId, deadline: Instant) -> Next<T> {
+        let place = self.config.lines.place(Self::line_of(id));
+        let mut turns = place.value().turns;
+        {
+            let mut turn = pin!(place.take(ALL));
+            while tokio::time::timeout(self.config.store_timeout / 2, turn.as_mut()).await.is_err() {
+                if Instant::now() >= deadline {
+                    return Next::GiveUp;
+                }
+                if place.value().turns == turns {
+                    self.line = InLine::Left;
+                    return Next::Reload;
+                }
+                turns = place.value().turns;
+            }
+        }
+        let left = {
+            let mut line = place.value();
+            line.turns += 1;
+            line.left.take()
+        };
+        self.line = InLine::Turn(place);
+        // Another session's, where the hashes are the same.
+        left.filter(|left| left.id == *id).map_or(Next::Reload, Next::Known)
+    }
+
+    /// Tells the next in line what has become of the session, unless other processes will have changed it by then.
+    fn pass_on(&self, base: impl FnOnce() -> Option<Base<T>>) {
+        if let InLine::Turn(place) = &self.line
+            && self.count == 0
+        {
+            place.value().left = base();
+        }
     }
 }
 

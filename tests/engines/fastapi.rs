@@ -14,6 +14,7 @@ use session_runtime::testing::conformance;
 use crate::app::{Counter, Process, connect, serve};
 use crate::engine;
 use crate::processes::none_is_lost;
+use crate::proxy::Proxy;
 use crate::servers;
 use crate::wire::Client;
 
@@ -237,6 +238,35 @@ async fn a_version_is_another_one_after_every_change_of_either_side() {
     assert!(Store::<Counter>::touch(&store, Key::of(&id)).await.unwrap());
     assert_eq!(found(&store, &id).await.version, third, "a touch leaves it");
     assert!(matches!(replace(third).await, Replaced::Replaced(fourth) if ![first, second, third].contains(&fourth)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_is_one_round_trip_and_one_more_where_python_has_changed_the_session() {
+    let proxy = Proxy::to(servers::redis().port()).await;
+    let url = proxy.url(servers::redis().url(), servers::redis().port());
+    let (store, mut redis) = (RedisStore::connect(&url).await.unwrap().fastapi_compatible(), server().await);
+    // So that the script is known to the server.
+    let made_there = id();
+    let () = redis.set_ex(key_of(&made_there), r#"{"count":0,"name":null}"#, 60).await.unwrap();
+    found(&store, &made_there).await;
+
+    let count = async |id: &SessionId| {
+        proxy.trips();
+        let record = found(&store, id).await;
+        (record.data.count, proxy.trips())
+    };
+    let (id, session) = (id(), NewSession::new(counter(1), Limits::new(Duration::from_secs(60), None)));
+    store.create(Key::of(&id), session).await.unwrap();
+    assert_eq!([count(&id).await, count(&id).await], [(1, 1); 2], "made here");
+    let () = redis.set_ex(key_of(&id), r#"{"count":2,"name":null}"#, 60).await.unwrap();
+    assert_eq!([count(&id).await, count(&id).await, count(&id).await], [(2, 2), (2, 1), (2, 1)], "changed there");
+    let version = found(&store, &id).await.version;
+    store.replace(Key::of(&id), Some(version), counter(3)).await.unwrap();
+    assert_eq!(count(&id).await, (3, 1), "changed here");
+    // As Python does on every request that changes the session: the same value, with a life anew.
+    let () = redis.set_ex(key_of(&id), r#"{"count":3,"name":null}"#, 60).await.unwrap();
+    assert_eq!(count(&id).await.0, 3);
+    assert_eq!(count(&id).await, (3, 1), "written there without a change");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

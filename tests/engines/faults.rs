@@ -1,10 +1,13 @@
 //! What a program sees of a server that fails, and what is left of its sessions.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use session_runtime::SessionId;
+use session_runtime::store::{Key, Limits, Loaded, NewSession, Record, Rotated, Store};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use crate::app::{Process, STORE_TIMEOUT, connect, serve};
+use crate::app::{Counter, Process, STORE_TIMEOUT, connect, serve};
 use crate::engine;
 use crate::proxy::Proxy;
 use crate::servers::{self, Server};
@@ -98,6 +101,44 @@ async fn a_change_whose_answer_is_lost_is_done_once_and_the_caller_is_told_that_
     }
 }
 
+async fn found(store: &dyn Store<Counter>, key: Key<'_>) -> Record<Counter> {
+    match store.load(key).await.unwrap() {
+        Loaded::Found(record) => record,
+        other => panic!("it is there: {other:?}"),
+    }
+}
+
+/// The client has to learn its new id: the old one does not work any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_whose_answer_is_lost_is_looked_up() {
+    for server in networked() {
+        let name = scheme(server.url()).to_owned();
+        let proxy = Proxy::to(server.port()).await;
+        let store = connect(&proxy.url(server.url(), server.port())).await;
+        for count in 0..5 {
+            let ids: [SessionId; 4] =
+                std::array::from_fn(|_| SessionId::parse(&format!("{:032x}", rand::random::<u128>())).unwrap());
+            let [first, old, new, last] = ids.each_ref().map(Key::of);
+            let session = NewSession::new(Arc::new(Counter { count, name: None }), Limits::new(Duration::from_secs(60), None));
+            store.create(first, session).await.unwrap();
+            // Once, so that the statement is known to the connection.
+            store.rotate(first, old, found(&*store, first).await).await.unwrap();
+            let record = found(&*store, old).await;
+            proxy.swallow_the_next_answer();
+            let rotated = store.rotate(old, new, record).await;
+            let Ok(Rotated::Rotated(version)) = rotated else { panic!("{name}: {rotated:?}") };
+            let moved = found(&*store, new).await;
+            assert_eq!((moved.data.count, moved.version), (count, version), "{name}");
+            assert!(matches!(store.load(old).await.unwrap(), Loaded::JustRotated), "{name}");
+            proxy.cut();
+            let rotated = store.rotate(new, last, moved).await;
+            // Where the store saw that the connection was gone, it took another.
+            let now_at = if rotated.is_ok() { last } else { new };
+            assert_eq!(found(&*store, now_at).await.data.count, count, "{name}: {rotated:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_cut_under_load_lose_no_acknowledged_change() {
     for server in networked() {
@@ -131,6 +172,8 @@ async fn connections_that_are_cut_under_load_lose_no_acknowledged_change() {
             let (more, lost) = task.await.unwrap();
             (done, unknown) = (done + more, unknown + lost);
         }
+        // Every connection that is idle now is a broken one, and a read finds its way all the same.
+        proxy.cut();
         let count: u64 = first.get("/").await.body.parse().unwrap();
         assert!((done..=done + unknown).contains(&count), "{name}: {done} acknowledged, {unknown} not known, {count} there");
         println!("{name}: cut 10 times: {done} acknowledged, {unknown} answered 503, {count} there");

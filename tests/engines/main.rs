@@ -10,6 +10,7 @@ mod conformance;
 mod connecting;
 mod counted;
 mod engine;
+mod examples;
 mod fastapi;
 mod faults;
 mod full_disk;
@@ -18,6 +19,7 @@ mod processes;
 mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
+mod slow_disk;
 mod sweeping;
 #[cfg(feature = "tls")]
 mod tls;

@@ -1,6 +1,7 @@
 //! Calls of Redis that are ready at the same time leave together, and are each answered as if alone.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,6 +10,7 @@ use session_runtime::SessionId;
 use session_runtime::store::{
     Created, Key, Limits, Loaded, NewSession, Record, RedisStore, Replaced, Rotated, Store, StoreError, Version,
 };
+use tokio::runtime::Builder;
 
 use crate::app::Counter;
 use crate::proxy::Proxy;
@@ -70,6 +72,27 @@ async fn a_hundred_calls_at_once_are_few_round_trips() {
     let reads = reads(&mut redis).await - before;
     assert!(reads < 20, "{reads} reads for 200 calls");
     println!("Redis: {reads} reads for 200 calls that were made in two rounds of a hundred");
+}
+
+#[test]
+fn each_thread_that_asks_has_a_connection_but_no_more_than_four_and_no_more_than_cores() {
+    let server = servers::start_redis();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let id = SessionId::parse("0123456789abcdef0123456789abcdef").unwrap();
+    let (proxy, store) = runtime.block_on(async {
+        let proxy = Proxy::to(server.port()).await;
+        let store = RedisStore::connect(&proxy.url(server.url(), server.port())).await.unwrap();
+        load(&store, &id).await.unwrap();
+        (proxy, store)
+    });
+    assert_eq!(proxy.connections(), 1, "the thread that connected has asked");
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| runtime.block_on(load(&store, &id)).unwrap());
+        }
+    });
+    let cores = thread::available_parallelism().unwrap().get();
+    assert_eq!(proxy.connections() as usize, cores.min(4));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Data that changed its type, and data that cannot be read: never overwritten.
 
+use axum::extract::Path;
+use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use session_runtime::store::{OnUndecodable, RedisStore};
 use session_runtime::{SessionData, SessionLayer, standard};
@@ -71,4 +73,36 @@ async fn what_cannot_be_read_is_an_error_or_a_fresh_start_and_stays_as_it_is() {
 
     assert_eq!(client.get("/").await.body, "1", "what was stored is still there");
     assert_eq!(serde_json::to_string(&Counter::default()).unwrap(), r#"{"count":0,"name":null}"#);
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Average {
+    of: f64,
+    name: Option<String>,
+}
+
+/// Stores that keep the data as text write NaN as `null`, which is not read as a number: the session would be lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_read_again_is_refused_and_leaves_the_session_as_it_was() {
+    type Session = SessionData<Average>;
+    let layer = SessionLayer::<Average>::builder()
+        .store(store("average:").await)
+        .secure(false)
+        .middleware(standard::lazy_session_middleware)
+        .build()
+        .unwrap();
+    let divide =
+        async |session: Session, Path((sum, count)): Path<(f64, f64)>| session.update(|average| average.of = sum / count).await;
+    let router = axum::Router::new()
+        .route("/", get(async |session: Session| format!("{} {:?}", session.of, session.name)))
+        .route("/{sum}/{count}", post(divide))
+        .layer(layer);
+    let mut client = Client::to(&serve_router(router).await).await;
+    assert_eq!(client.post("/0/0").await.status, 500);
+    assert_eq!(client.cookie, None, "nothing was stored");
+    assert_eq!(client.post("/7/2").await.status, 200);
+    for division in ["/0/0", "/1/0"] {
+        assert_eq!(client.post(division).await.status, 500);
+        assert_eq!(client.get("/").await.body, "3.5 None");
+    }
 }

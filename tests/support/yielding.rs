@@ -4,16 +4,26 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use session_runtime::MaybeReady;
 use session_runtime::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreFuture, Version};
 
 #[derive(Clone)]
-pub struct Yielding<S>(pub Arc<S>);
+pub struct Yielding<S>(Arc<S>, Duration);
 
 impl<S> Yielding<S> {
     pub fn new(store: S) -> Self {
-        Self(Arc::new(store))
+        Self::sharing(Arc::new(store))
+    }
+
+    pub fn sharing(store: Arc<S>) -> Self {
+        Self(store, Duration::ZERO)
+    }
+
+    /// Each step takes that long, half of it on the way there and half on the way back.
+    pub fn with_round_trip(store: S, time: Duration) -> Self {
+        Self(Arc::new(store), time)
     }
 }
 
@@ -29,37 +39,45 @@ pub fn step() -> impl Future<Output = ()> {
     })
 }
 
-fn slowly<'a, R: Send + 'a>(call: impl FnOnce() -> StoreFuture<'a, R> + Send + 'a) -> StoreFuture<'a, R> {
+async fn half(time: Duration) {
+    if time.is_zero() {
+        step().await;
+    } else {
+        tokio::time::sleep(time / 2).await;
+    }
+}
+
+fn slowly<'a, R: Send + 'a>(time: Duration, call: impl FnOnce() -> StoreFuture<'a, R> + Send + 'a) -> StoreFuture<'a, R> {
     MaybeReady::boxed(async move {
-        step().await;
+        half(time).await;
         let result = call().await;
-        step().await;
+        half(time).await;
         result
     })
 }
 
 impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Yielding<S> {
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        slowly(move || self.0.create(key, session))
+        slowly(self.1, move || self.0.create(key, session))
     }
 
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        slowly(move || self.0.load(key))
+        slowly(self.1, move || self.0.load(key))
     }
 
     fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        slowly(move || self.0.replace(key, expected, data))
+        slowly(self.1, move || self.0.replace(key, expected, data))
     }
 
     fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        slowly(move || self.0.touch(key))
+        slowly(self.1, move || self.0.touch(key))
     }
 
     fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        slowly(move || self.0.rotate(old, new, session))
+        slowly(self.1, move || self.0.rotate(old, new, session))
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        slowly(move || self.0.delete(key))
+        slowly(self.1, move || self.0.delete(key))
     }
 }

@@ -15,7 +15,7 @@ use workloads::{Subject, Work};
 
 use self::load::Load;
 use self::server::{Engine, Engines};
-use super::{Settings, progress, runtime};
+use super::{Settings, progress, runtime_of};
 use crate::child::{self, Serving, work_of};
 use crate::contender::{axum_session_over_redis, tower_sessions_over_redis};
 use crate::report::{Must, Report};
@@ -24,6 +24,9 @@ use crate::table::{Table, trimmed};
 
 /// The argument of a child that serves: `--serve APP URL`. It prints its port.
 pub const SERVE: &str = "--serve";
+
+/// The threads of an app, and those of the load: of fewer, the cores would wait for it.
+const THREADS: usize = 2;
 
 /// How much faster than tower-sessions with its Redis store.
 const LIMIT: f64 = 1.5;
@@ -42,7 +45,11 @@ struct App {
 const APPS: [App; 9] = [
     App { name: "bare", engine: Engine::None, note: "no sessions: what HTTP costs" },
     App { name: "lazy, memory", engine: Engine::None, note: "what HTTP and this library cost without an engine" },
-    App { name: "lazy, Redis", engine: Engine::Redis, note: "one connection; a change is compare-and-swap" },
+    App {
+        name: "lazy, Redis",
+        engine: Engine::Redis,
+        note: "a connection for each of its threads; a change is compare-and-swap",
+    },
     App {
         name: "tower-sessions, Redis",
         engine: Engine::Redis,
@@ -87,7 +94,7 @@ pub fn run(settings: Settings, report: &mut Report) {
     };
     let rounds = settings.pick(12, 3);
     let time = Duration::from_millis(settings.pick(1000, 300));
-    let runtime = runtime();
+    let runtime = runtime_of(THREADS);
     let mut notes = String::new();
     let mut running = Vec::new();
     for app in &APPS {
@@ -149,8 +156,8 @@ fn write(report: &mut Report, running: &[Running], notes: &str) {
     }
     let with: Vec<String> = running.iter().map(|running| format!("- {}: {}", running.app.name, running.app.note)).collect();
     let text = format!(
-        "HTTP over the loopback address: each app is a process of its own with a runtime of two threads, the load comes from {} connections of this \
-         process, one thread, each with sessions of its own; app, engine and load share the machine. All apps in turn within each \
+        "HTTP over the loopback address: each app is a process of its own with a runtime of {THREADS} threads, the load comes from {} connections of this \
+         process, {THREADS} threads, each with sessions of its own; app, engine and load share the machine. All apps in turn within each \
          round: median and quartiles. Work is the processor time of the processes: where they use all of the machine, requests per second go by its sum, the load's own share included. Round trips are \
          counted by the servers (Redis: `total_reads_processed`; Postgres: statements in `pg_stat_statements`) over {COUNTED} requests one after the \
          other.\n\n{tables}{}\n\nWhere the requests per second over Redis are less above the peer's than the work is below it, the cores are idle in \
@@ -185,7 +192,7 @@ fn build_the_sqlx_peer() -> Result<std::path::PathBuf, String> {
 /// The child of this section.
 pub fn serve(name: &str, url: &str) {
     child::end_with_the_input();
-    super::runtime_of(2).block_on(async {
+    runtime_of(THREADS).block_on(async {
         let app = app(name, url).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         println!("{}", listener.local_addr().expect("it is bound").port());

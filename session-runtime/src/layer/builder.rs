@@ -277,6 +277,7 @@ impl<T, D> SessionLayerBuilder<T, D> {
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,
             on_store_error: self.on_store_error,
+            lines: Arc::default(),
         })
     }
 }

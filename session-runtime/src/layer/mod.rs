@@ -14,6 +14,8 @@ use tower::{Layer, Service};
 
 use crate::callback::{GenerateCallback, Middleware, MiddlewareKind, SessionIdCallback};
 use crate::cookie::CookieTemplate;
+use crate::locks::Locks;
+use crate::state::Line;
 use crate::store::{Limits, Store};
 
 pub use builder::{DefaultData, DefaultOf, Given, IntoDuration, SessionLayerBuilder};
@@ -42,6 +44,8 @@ pub(crate) struct Config<T> {
     pub(crate) cookie: CookieTemplate,
     pub(crate) store_timeout: Duration,
     pub(crate) on_store_error: OnStoreError,
+    /// The changes of a session that met a conflict, and those that came since, one after the other. By a hash of the id.
+    pub(crate) lines: Arc<Locks<u64, Line<T>>>,
 }
 
 /// What a layer does without waiting, so that it needs no future of its own around the handler's.

@@ -26,7 +26,8 @@ use crate::maybe_ready::MaybeReady;
 ///
 /// When the type of the data changes, sessions that are stored already are read as the new type. A new field reads if it is an
 /// `Option` or carries `#[serde(default)]`; a field that is gone is skipped. What cannot be read is an error, or is taken for no
-/// session, as [`on_undecodable`](Self::on_undecodable) says; either way it is left as it is until it expires.
+/// session, as [`on_undecodable`](Self::on_undecodable) says; either way it is left as it is until it expires. A NaN or an infinity, which
+/// JSON does not have, is an error when it is written: [`StoreError::Data`], and the session stays as it was.
 #[derive(Debug, Clone)]
 pub struct Encoded<S> {
     pub(super) bytes: S,
@@ -102,9 +103,17 @@ where
     }
 }
 
-fn encode<T: Serialize>(data: &T) -> Result<Arc<Vec<u8>>, StoreError> {
-    serde_json::to_vec(data).map(Arc::new).map_err(StoreError::data)
+fn encode<T: Serialize + DeserializeOwned>(data: &T) -> Result<Arc<Vec<u8>>, StoreError> {
+    let text = serde_json::to_string(data).map_err(StoreError::data)?;
+    // JSON writes a number that it does not have as `null`, which does not read as a number: the session would be lost.
+    if text.contains("null") && serde_json::from_str::<T>(&text).is_err() {
+        return Err(StoreError::data(UNREADABLE));
+    }
+    Ok(Arc::new(text.into_bytes()))
 }
+
+pub(super) const UNREADABLE: &str =
+    "the data would not be read back: it holds a value that JSON does not have, such as NaN or an infinity";
 
 fn decode<T: DeserializeOwned>(loaded: Loaded<Vec<u8>>, answer: OnUndecodable) -> Result<Loaded<T>, StoreError> {
     let record = match loaded {
@@ -148,5 +157,14 @@ mod tests {
             let back: f64 = serde_json::from_slice(&text).unwrap();
             assert_eq!(back.to_bits(), number.to_bits(), "{number:e}");
         }
+    }
+
+    #[test]
+    fn what_would_not_be_read_back_is_not_written() {
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(matches!(encode(&number), Err(StoreError::Data(_))), "{number}");
+            assert!(matches!(encode(&vec![(1.0, number)]), Err(StoreError::Data(_))), "{number}");
+        }
+        assert_eq!(**encode(&(None::<f64>, "null".to_owned())).unwrap(), *br#"[null,"null"]"#);
     }
 }

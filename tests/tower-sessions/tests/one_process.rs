@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::SessionId;
-use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, Replaced, Store, TowerSessionsStore};
-use tower_sessions::SessionStore;
+use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, Replaced, Store, StoreError, TowerSessionsStore};
+use tokio::task::JoinHandle;
+use tower_sessions::{CachingSessionStore, SessionStore};
+use tower_sessions_moka_store::MokaStore;
+
+use self::stores::Takes;
 
 mod stores;
 
@@ -46,7 +50,7 @@ impl<S: SessionStore> Numbers<S> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_its_caller_gave_up_does_not_come_after_a_deletion() {
     async fn check<S: SessionStore + Clone>(name: &str, store: S) {
-        let numbers = Numbers::over(stores::SlowToWrite(store, Duration::from_millis(100)));
+        let numbers = Numbers::over(stores::SlowToWrite(store, Takes::always(Duration::from_millis(100))));
         for number in 0..5 {
             let id = id(number);
             numbers.create(&id, 1, HOUR).await;
@@ -60,9 +64,72 @@ async fn a_change_that_its_caller_gave_up_does_not_come_after_a_deletion() {
     with_each_store!(check);
 }
 
+/// A session that lies in the store and not yet in the cache before it, as after a restart, and of which somebody has begun a read:
+/// the store has answered, and the answer is on its way to the cache.
+async fn filling_a_cache() -> (SessionId, Arc<Numbers<impl SessionStore>>, JoinHandle<Option<u32>>) {
+    let (id, store) = (id(0), stores::memory());
+    Numbers::over(store.clone()).create(&id, 1, HOUR).await;
+    let slow = stores::SlowToRead(store, Takes::at_first(Duration::from_millis(100)));
+    let numbers = Arc::new(Numbers::over(CachingSessionStore::new(MokaStore::new(None), slow)));
+    let load = tokio::spawn({
+        let (numbers, id) = (Arc::clone(&numbers), id.clone());
+        async move { numbers.load(&id).await }
+    });
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert!(!load.is_finished());
+    (id, numbers, load)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_that_is_filled_while_a_session_is_deleted_does_not_keep_it() {
+    let (id, numbers, load) = filling_a_cache().await;
+    assert!(numbers.delete(&id).await);
+    load.await.unwrap();
+    assert_eq!(numbers.load(&id).await, None, "it is back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_that_is_filled_while_a_session_changes_loses_no_change() {
+    let (id, numbers, load) = filling_a_cache().await;
+    assert!(matches!(numbers.replace(&id, 2).await, Replaced::Replaced(_)));
+    load.await.unwrap();
+    assert_eq!(numbers.load(&id).await, Some(2), "it is as it was before");
+}
+
+/// The cache is a server, and what it was sent it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_whose_filling_was_given_up_does_not_keep_what_was_deleted() {
+    let (id, store) = (id(0), stores::memory());
+    Numbers::over(store.clone()).create(&id, 1, HOUR).await;
+    let cache = stores::SlowToWrite(MokaStore::new(None), Takes::at_first(Duration::from_millis(100)));
+    let numbers = Numbers::over(CachingSessionStore::new(cache, store));
+    let load = tokio::time::timeout(Duration::from_millis(30), numbers.load(&id)).await;
+    assert!(load.is_err(), "it is under way");
+    assert!(numbers.delete(&id).await);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(numbers.load(&id).await, None, "it is back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loads_of_one_session_wait_for_no_other() {
+    let numbers = Arc::new(Numbers::over(stores::SlowToRead(stores::memory(), Takes::always(Duration::from_millis(100)))));
+    numbers.create(&id(0), 1, HOUR).await;
+    let start = std::time::Instant::now();
+    let loads: Vec<_> = (0..50)
+        .map(|_| {
+            let numbers = Arc::clone(&numbers);
+            tokio::spawn(async move { numbers.load(&id(0)).await })
+        })
+        .collect();
+    for load in loads {
+        assert_eq!(load.await.unwrap(), Some(1));
+    }
+    assert!(start.elapsed() < Duration::from_secs(2), "one after the other they take 5 s: {:?}", start.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_slow_to_write_holds_up_no_other() {
-    let numbers = Arc::new(Numbers::over(stores::SlowToWrite(stores::memory(), Duration::from_millis(300))));
+    let numbers = Arc::new(Numbers::over(stores::SlowToWrite(stores::memory(), Takes::always(Duration::from_millis(300)))));
     for number in 0..200 {
         numbers.create(&id(number), 1, HOUR).await;
     }
@@ -90,4 +157,13 @@ async fn a_record_that_expired_and_was_not_swept_is_in_nobodys_way() {
         assert_eq!(numbers.load(&id(0)).await, Some(2), "{name}");
     }
     with_each_store!(check);
+}
+
+#[tokio::test]
+async fn a_number_that_json_does_not_have_is_refused() {
+    let store = TowerSessionsStore::new(stores::memory());
+    let session = NewSession::new(Arc::new(Some(f64::NAN)), Limits::new(HOUR, None));
+    assert!(matches!(store.create(Key::of(&id(0)), session).await, Ok(Created::Created(_))), "it reads as none");
+    let session = NewSession::new(Arc::new((None::<String>, vec![f64::NAN])), Limits::new(HOUR, None));
+    assert!(matches!(store.create(Key::of(&id(1)), session).await, Err(StoreError::Data(_))));
 }

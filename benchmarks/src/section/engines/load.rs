@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use workloads::Work;
 
-pub const CONNECTIONS: usize = 32;
+pub const CONNECTIONS: usize = 64;
 
 /// The sessions that a connection has for itself.
-const SESSIONS: usize = 32;
+const SESSIONS: usize = 16;
 
 /// Connections to one app, with the sessions that they made.
 pub struct Load {

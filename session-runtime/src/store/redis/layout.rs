@@ -73,10 +73,7 @@ impl Layout {
             command.arg(self.own_key(key));
             return;
         }
-        let value = format!("session:id:{}", key.0.as_str());
-        // The braces bring it to the node of the value.
-        let beside = format!("session:beside:{{{value}}}");
-        command.arg(value).arg(beside);
+        command.arg(&shared_keys(key));
     }
 }
 
@@ -84,4 +81,12 @@ impl Default for Layout {
     fn default() -> Self {
         Self { prefix: Arc::from(PREFIX), fastapi: None }
     }
+}
+
+/// The keys of a session that is shared with the FastAPI system: its value's, and that of what stands beside it.
+pub(super) fn shared_keys(key: Key<'_>) -> [String; 2] {
+    let value = format!("session:id:{}", key.0.as_str());
+    // The braces bring it to the node of the value.
+    let beside = format!("session:beside:{{{value}}}");
+    [value, beside]
 }

@@ -1,8 +1,10 @@
 //! The connection to the server or the cluster.
 
+use std::num::NonZero;
 use std::slice;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -23,13 +25,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long an answer may take, for callers that set no bound themselves.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// As many calls given up one after the other, with no answer to any call between them, and the connection counts as dead.
+/// As many calls given up, with no answer between them on their connections, and those count as dead.
 const UNANSWERED: u32 = 3;
 
 /// Connecting anew to a cluster, after a call that was given up, waits for this long after it was last done.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(3);
 
-/// The way to the server: one connection that all calls share, or a cluster's connections.
+/// The way to the server, or to a cluster's: connections that all calls share.
 #[derive(Clone)]
 pub(super) enum Link {
     Single(Arc<Single>),
@@ -39,8 +41,8 @@ pub(super) enum Link {
 impl Link {
     pub(super) async fn single(url: &str) -> Result<Self, StoreError> {
         let client = Client::open(url).map_err(unavailable)?;
-        let single = Single { client, line: RwLock::default() };
-        single.line().connection(&single.client).await.map_err(unavailable)?;
+        let single = Single::new(client);
+        single.place().line().connection(&single.client).await.map_err(unavailable)?;
         Ok(Self::Single(Arc::new(single)))
     }
 
@@ -73,7 +75,7 @@ impl Link {
     }
 
     /// Runs a script by its hash, or sends it where the server does not know it; it does from then on.
-    async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync)) -> RedisResult<Value> {
+    pub(super) async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync)) -> RedisResult<Value> {
         match self.send(call(By::Hash)).await {
             Err(error) if is_no_script(&error) => Box::pin(self.send(call(By::Source))).await,
             result => result,
@@ -109,39 +111,75 @@ fn is_no_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// A server, and the line to it of this moment.
+/// A server, and the lines to it of this moment. A thread always takes the same one.
 pub(super) struct Single {
     client: Client,
-    line: RwLock<Arc<Line>>,
+    places: Box<[Place]>,
 }
 
+/// More connections than this make more work for the server, and no answer sooner.
+const MAX_LINES: usize = 4;
+
 impl Single {
-    /// Reads what is kept at a key; tried again as [`Link::repeatable`] is.
-    pub(super) async fn read(&self, key: impl Fn() -> String + Sync) -> Result<Answer, StoreError> {
-        match self.ask(Ask::Read(key())).await {
-            Err(error) if error.is_connection_dropped() => Box::pin(self.ask(Ask::Read(key()))).await,
+    fn new(client: Client) -> Self {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        Self { client, places: (0..threads.min(MAX_LINES)).map(|_| Place::default()).collect() }
+    }
+
+    /// Asks what may be asked twice; tried again as [`Link::repeatable`] is.
+    pub(super) async fn read(&self, ask: impl Fn() -> Ask + Sync) -> Result<Answer, StoreError> {
+        match self.ask(ask()).await {
+            Err(error) if error.is_connection_dropped() => Box::pin(self.ask(ask())).await,
             result => result,
         }
         .map_err(unavailable)
     }
 
     async fn ask(&self, ask: Ask) -> RedisResult<Answer> {
-        let line = self.line();
+        let place = self.place();
+        let line = place.line();
         let connection = line.connection(&self.client).await?;
-        let waiting = Waiting { single: self, line: &line, answered: false };
+        let waiting = Waiting { single: self, place, line: &line, answered: false };
         let result = line.queue.ask(connection, ask).await;
         waiting.end(&result);
         result
     }
 
+    fn place(&self) -> &Place {
+        &self.places[number_of_this_thread() % self.places.len()]
+    }
+
+    /// Leaves the lines on which calls were given up, if those calls are enough.
+    fn leave_silent_lines(&self) {
+        let mut silent: Vec<_> = self.places.iter().map(|place| (place, place.line())).collect();
+        silent.retain(|(_, line)| line.unanswered() > 0);
+        if silent.iter().map(|(_, line)| line.unanswered()).sum::<u32>() >= UNANSWERED {
+            for (place, line) in &silent {
+                place.leave(line);
+            }
+        }
+    }
+}
+
+fn number_of_this_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| *number)
+}
+
+/// Where the line is that some of the threads take.
+#[derive(Default)]
+struct Place(RwLock<Arc<Line>>);
+
+impl Place {
     fn line(&self) -> Arc<Line> {
-        Arc::clone(&self.line.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes the next call connect anew, unless another call has seen to it already.
-    fn drop_line(&self, broken: &Arc<Line>) {
-        let mut line = self.line.write().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&line, broken) {
+    fn leave(&self, left: &Arc<Line>) {
+        let mut line = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&line, left) {
             *line = Arc::default();
         }
     }
@@ -156,6 +194,10 @@ struct Line {
 }
 
 impl Line {
+    fn unanswered(&self) -> u32 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
     async fn connection(&self, client: &Client) -> RedisResult<&MultiplexedConnection> {
         match self.connection.get() {
             Some(connection) => Ok(connection),
@@ -173,6 +215,7 @@ async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
 /// A call under way. If it is dropped before the end, its caller gave it up: it timed out, or the client hung up.
 struct Waiting<'a> {
     single: &'a Single,
+    place: &'a Place,
     line: &'a Arc<Line>,
     answered: bool,
 }
@@ -181,7 +224,7 @@ impl Waiting<'_> {
     fn end(mut self, result: &RedisResult<Answer>) {
         self.answered = true;
         match result {
-            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.single.drop_line(self.line),
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.place.leave(self.line),
             _ => self.line.unanswered.store(0, Ordering::Relaxed),
         }
     }
@@ -189,8 +232,9 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.answered && self.line.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED {
-            self.single.drop_line(self.line);
+        if !self.answered {
+            self.line.unanswered.fetch_add(1, Ordering::Relaxed);
+            self.single.leave_silent_lines();
         }
     }
 }
@@ -251,7 +295,7 @@ impl Drop for Asking<'_> {
 }
 
 /// Of what a server says only the code is told, such as `OOM` or `NOPERM`: the rest may quote the command.
-fn unavailable(error: RedisError) -> StoreError {
+pub(super) fn unavailable(error: RedisError) -> StoreError {
     match error.code() {
         Some(code) => StoreError::unavailable(format!("the Redis server answered {code}")),
         None => StoreError::unavailable(error),

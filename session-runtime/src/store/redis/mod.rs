@@ -4,6 +4,7 @@ mod layout;
 mod link;
 mod queue;
 mod scripts;
+mod shared;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use self::layout::Layout;
-use self::link::Link;
+use self::layout::{Layout, shared_keys};
+use self::link::{Link, unavailable};
+use self::queue::Ask;
 use self::scripts::{By, Change, Script, Scripts};
 use super::encoding::Encoded;
 use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
@@ -35,15 +37,18 @@ use crate::maybe_ready::MaybeReady;
 ///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. An absolute
 ///   limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
-/// - **Connection:** one, which all requests share. It is made anew when it breaks, or when calls are given up on it one after
-///   the other without an answer. Reading and touching are tried again once when the connection turns out to be broken; a change
-///   is not, since it may have been made: the caller gets the error.
+/// - **Connections:** one for each thread that asks, at most four and at most one a core, made when first asked. One is made anew
+///   when it breaks, or when calls are given up without an answer. Reading and touching are tried again once when the connection
+///   turns out to be broken; a change is not, since it may have been made: the caller gets the error. A rotation is looked up at
+///   its new key.
 /// - **On a crash** the server promises what its `appendfsync` says: with the default (`everysec`, if the append-only file is
 ///   on) up to a second of changes is lost.
 /// - **Cluster:** [`connect_cluster`](Self::connect_cluster), or `redis+cluster://` in [`connect`](super::connect). A master answers
 ///   before its replicas have the change (asynchronous replication): when it dies and a replica takes over, changes that were
 ///   acknowledged in the last moment may be lost, among them a logout, whose session is then back. Until then, for
 ///   `cluster-node-timeout` and the election, calls on its sessions fail or wait to the caller's bound; those on other nodes go on.
+///   The client sends a call again whose connection broke. A change that was made finds its own version and is not made twice,
+///   unless another change has come between the two: that is a conflict, and `update` runs its closure once more.
 pub type RedisStore = Encoded<Redis>;
 
 /// What [`RedisStore`] keeps its bytes in.
@@ -102,7 +107,8 @@ impl RedisStore {
     /// sessions. The type of the data must have the fields of Python's model; each side drops at its next change what it does not
     /// know. A field that may be missing or `null` is an `Option` here. What Python knows nothing of (the limits, a version, the mark
     /// of a rotation) stands at a second key, `session:beside:{session:id:<id>}`, which Python never asks for: a mark at the value's
-    /// key would be a session that it cannot read. Calls per operation are the same.
+    /// key would be a session that it cannot read. Calls per operation are the same, but for the first load of what Python has made
+    /// or changed, which is two: a script then gives it its next version.
     ///
     /// What holds, and what cannot, since Python's `update_session` is a `SET` without a condition:
     ///
@@ -145,10 +151,17 @@ impl Store<Vec<u8>> for Redis {
         MaybeReady::boxed(async move {
             match &self.link {
                 Link::Single(single) if self.layout.is_own() => {
-                    let answer = single.read(|| self.layout.own_key(key)).await?;
+                    let answer = single.read(|| Ask::Read(self.layout.own_key(key))).await?;
                     kept(answer.value, answer.now)
                 }
-                _ => Box::pin(self.load_by_script(key)).await,
+                Link::Single(single) => {
+                    let answer = single.read(|| Ask::ReadShared(shared_keys(key))).await?;
+                    match shared::kept(answer.value, answer.now)? {
+                        Some(loaded) => Ok(loaded),
+                        None => Box::pin(self.load_by_script(key)).await,
+                    }
+                }
+                Link::Cluster(_) => Box::pin(self.load_by_script(key)).await,
             }
         })
     }
@@ -238,7 +251,17 @@ impl Redis {
             command.arg(&text(session.version)).arg(&tag).arg(&*session.data);
             command
         };
-        match self.run(call).await?.as_slice() {
+        let answer = match self.link.run(&call).await {
+            // Whether it was done stands at the new key, which nobody else knows.
+            Err(error) if error.is_connection_dropped() => {
+                return match Box::pin(self.load(new)).await {
+                    Ok(Loaded::Found(record)) => Ok(Rotated::Rotated(record.version)),
+                    _ => Err(unavailable(error)),
+                };
+            }
+            answer => answer.map_err(unavailable)?,
+        };
+        match text_of(answer)?.as_slice() {
             b"missing" => Ok(Rotated::Missing),
             b"conflict" => Ok(Rotated::Conflict),
             b"exists" => Ok(Rotated::Exists),
@@ -408,11 +431,11 @@ fn foreign() -> StoreError {
     StoreError::data("another program's value is stored under the session's key: choose another key prefix")
 }
 
-/// An answer that the script does not give. Its kind is told, not what it holds.
+/// An answer that the script or command does not give. Its kind is told, not what it holds.
 fn unexpected(answer: &Value) -> StoreError {
     let kind = match answer {
         Value::ServerError(error) => error.code().to_owned(),
         _ => "an answer of another type".to_owned(),
     };
-    StoreError::unavailable(format!("the server gave {kind} for a script's answer"))
+    StoreError::unavailable(format!("the server gave {kind} where a session was asked for"))
 }

@@ -16,11 +16,13 @@ use super::scripts::{By, Change};
 pub(super) enum Ask {
     /// What is kept at this key.
     Read(String),
+    /// What is kept at these keys, and the milliseconds until each goes.
+    ReadShared([String; 2]),
     Change(Change),
     Alone(Cmd),
 }
 
-/// A server's answer to one call.
+/// A server's answer to one call; to [`Ask::ReadShared`] an array of what is kept at the one and the other key and of their times.
 pub(super) struct Answer {
     pub(super) value: Value,
     /// For what was read, the server's clock just after it, in milliseconds; else 0.
@@ -79,8 +81,6 @@ impl Drop for Departure {
 
 /// Sends what is queued when the tasks that can run now have run. It does not wait for the answers to earlier departures.
 async fn depart(departure: Departure, mut connection: MultiplexedConnection) {
-    // Once for the tasks that can run, and once for those that the network has woken meanwhile.
-    yield_now().await;
     yield_now().await;
     let mut batch = Batch::default();
     for (ask, asker) in departure.calls() {
@@ -101,6 +101,7 @@ struct Batch {
     alone: (Vec<Cmd>, Vec<Asker>),
     changes: (Vec<Change>, Vec<Asker>),
     reads: (Vec<String>, Vec<Asker>),
+    shared: (Vec<[String; 2]>, Vec<Asker>),
 }
 
 impl Batch {
@@ -118,54 +119,94 @@ impl Batch {
                 self.reads.0.push(key);
                 &mut self.reads.1
             }
+            Ask::ReadShared(keys) => {
+                self.shared.0.push(keys);
+                &mut self.shared.1
+            }
         };
         askers.push(asker);
     }
 
     fn commands(&mut self) -> Pipeline {
-        let mut commands = Pipeline::with_capacity(self.alone.0.len() + 3);
+        let mut commands = Pipeline::with_capacity(self.alone.0.len() + 2 * self.shared.0.len() + 4);
         for command in self.alone.0.drain(..) {
             commands.add_command(command);
         }
         if !self.changes.0.is_empty() {
             commands.add_command(Change::command(By::Hash, &self.changes.0));
         }
+        // Where a key holds no string, which this store never made, there is no session.
         if !self.reads.0.is_empty() {
-            // Where a key holds no string, which this store never made, there is no session.
             commands.cmd("MGET").arg(&self.reads.0);
+        }
+        if !self.shared.0.is_empty() {
+            let keys = self.shared.0.as_flattened();
+            commands.cmd("MGET").arg(keys);
+            for key in keys {
+                commands.cmd("PTTL").arg(key);
+            }
+        }
+        if self.reads() {
             // Last, so that a time that is left is told too short rather than too long.
             commands.add_command(cmd("TIME"));
         }
         commands
     }
 
+    const fn reads(&self) -> bool {
+        !self.reads.1.is_empty() || !self.shared.1.is_empty()
+    }
+
     /// Hands the answers out, which are in the order of the commands.
     fn answer(self, answers: RedisResult<Vec<Value>>) {
+        let with_time = self.reads();
         let mut answers = match answers {
             Ok(answers) => answers.into_iter().map(Value::extract_error),
             Err(error) => {
-                let all = [self.alone.1, self.changes.1, self.reads.1].into_iter().flatten();
+                let all = [self.alone.1, self.changes.1, self.reads.1, self.shared.1].into_iter().flatten();
                 return all.for_each(|asker| tell(asker, Err(error.clone()), 0));
             }
         };
-        for (asker, answer) in self.alone.1.into_iter().zip(&mut answers) {
-            tell(asker, answer, 0);
+        let mut next = || answers.next().unwrap_or_else(|| Err(unexpected()));
+        for asker in self.alone.1 {
+            tell(asker, next(), 0);
         }
         if !self.changes.1.is_empty() {
-            deal(self.changes.1, answers.next(), Ok(0));
+            deal(self.changes.1, next(), Ok(0));
         }
-        if !self.reads.1.is_empty() {
-            let (values, now) = (answers.next(), answers.next());
-            deal(self.reads.1, values, now.unwrap_or_else(|| Err(unexpected())).and_then(clock));
+        let read = if self.reads.1.is_empty() { Ok(Value::Nil) } else { next() };
+        let shared = if self.shared.1.is_empty() {
+            Ok(Value::Nil)
+        } else {
+            let values = next();
+            // All of them, also where one is an error: the time comes behind.
+            let times: Vec<_> = (0..2 * self.shared.1.len()).map(|_| next()).collect();
+            together(values, times.into_iter().collect())
+        };
+        if with_time {
+            let now = next().and_then(clock);
+            deal(self.reads.1, read, now.clone());
+            deal(self.shared.1, shared, now);
         }
     }
 }
 
+/// Of what is kept at the two keys of each session, and of their times, an array for each.
+fn together(values: RedisResult<Value>, times: RedisResult<Vec<Value>>) -> RedisResult<Value> {
+    let Value::Array(values) = values? else { return Err(unexpected()) };
+    let mut keys = values.into_iter().zip(times?);
+    let mut sessions = Vec::with_capacity(keys.len() / 2);
+    while let Some(((value, left), (beside, beside_left))) = keys.next().zip(keys.next()) {
+        sessions.push(Value::Array(vec![value, beside, left, beside_left]));
+    }
+    Ok(Value::Array(sessions))
+}
+
 /// Hands out the answers to a command that is of several calls.
-fn deal(askers: Vec<Asker>, answers: Option<RedisResult<Value>>, now: RedisResult<u64>) {
+fn deal(askers: Vec<Asker>, answers: RedisResult<Value>, now: RedisResult<u64>) {
     let answers = match (answers, now) {
-        (Some(Ok(Value::Array(answers))), Ok(now)) if answers.len() == askers.len() => Ok((answers, now)),
-        (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+        (Ok(Value::Array(answers)), Ok(now)) if answers.len() == askers.len() => Ok((answers, now)),
+        (Err(error), _) | (_, Err(error)) => Err(error),
         _ => Err(unexpected()),
     };
     match answers {
@@ -191,4 +232,104 @@ fn clock(answer: Value) -> RedisResult<u64> {
 
 fn unexpected() -> redis::RedisError {
     (ErrorKind::UnexpectedReturnType, "the server did not answer every part of a command").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::parse_redis_value;
+
+    use super::*;
+
+    /// What the calls of one departure are told when the server answers its commands with `lines`, in RESP.
+    fn told(asks: impl IntoIterator<Item = Ask>, lines: &[&str]) -> Vec<Result<(Value, u64), ErrorKind>> {
+        let mut batch = Batch::default();
+        let mut listeners = Vec::new();
+        for ask in asks {
+            let (asker, listener) = oneshot::channel();
+            batch.add(ask, asker);
+            listeners.push(listener);
+        }
+        assert_eq!(batch.commands().len(), lines.len(), "an answer for each command");
+        batch.answer(Ok(lines.iter().map(|line| parse_redis_value(line.as_bytes()).unwrap()).collect()));
+        let heard = |mut listener: oneshot::Receiver<RedisResult<Answer>>| listener.try_recv().expect("each call is answered");
+        listeners
+            .into_iter()
+            .map(|listener| heard(listener).map(|Answer { value, now }| (value, now)).map_err(|e| e.kind()))
+            .collect()
+    }
+
+    fn read(key: &str) -> Ask {
+        Ask::Read(key.to_owned())
+    }
+
+    fn shared(key: &str) -> Ask {
+        Ask::ReadShared([key.to_owned(), format!("{key}-beside")])
+    }
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    const TIME: &str = "*2\r\n$1\r\n7\r\n$6\r\n089000\r\n";
+
+    #[test]
+    fn each_call_gets_its_own_answer_whatever_leaves_with_it() {
+        let lines = [
+            "+PONG\r\n",
+            "*2\r\n$1\r\na\r\n$-1\r\n",
+            "*4\r\n$1\r\nb\r\n$1\r\nB\r\n$1\r\nc\r\n$1\r\nC\r\n",
+            ":1\r\n",
+            ":2\r\n",
+            ":3\r\n",
+            ":4\r\n",
+            TIME,
+        ];
+        let asks = [shared("b"), read("a"), Ask::Alone(cmd("PING")), shared("c"), read("none")];
+        let of = |value: &str, beside: &str, times: [i64; 2]| {
+            let [left, beside_left] = times.map(Value::Int);
+            Ok((Value::Array(vec![bulk(value), bulk(beside), left, beside_left]), 7089))
+        };
+        assert_eq!(
+            told(asks, &lines),
+            [
+                of("b", "B", [1, 2]),
+                Ok((bulk("a"), 7089)),
+                Ok((Value::SimpleString("PONG".to_owned()), 0)),
+                of("c", "C", [3, 4]),
+                Ok((Value::Nil, 7089)),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_error_of_one_command_shifts_no_other_answer() {
+        let values = "*4\r\n$1\r\nb\r\n$1\r\nB\r\n$1\r\nc\r\n$1\r\nC\r\n";
+        let refused = "-NOPERM no permission to run this\r\n";
+        let asks = || [read("a"), shared("b"), shared("c"), Ask::Alone(cmd("PING"))];
+        let all = ["+PONG\r\n", "*1\r\n$1\r\na\r\n", values, ":1\r\n", ":2\r\n", ":3\r\n", ":4\r\n", TIME];
+        // The command that is refused, and the calls that it is for.
+        let cases: [(usize, &[usize]); 8] =
+            [(0, &[3]), (1, &[0]), (2, &[1, 2]), (3, &[1, 2]), (4, &[1, 2]), (5, &[1, 2]), (6, &[1, 2]), (7, &[0, 1, 2])];
+        let sound = told(asks(), &all);
+        for (command, calls) in cases {
+            let mut lines = all;
+            lines[command] = refused;
+            for (call, told) in told(asks(), &lines).into_iter().enumerate() {
+                if calls.contains(&call) {
+                    assert!(matches!(told, Err(ErrorKind::Server(_) | ErrorKind::Extension)), "{command} {call}: {told:?}");
+                } else {
+                    assert_eq!(told, sound[call], "call {call}, when command {command} was refused");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_few_answers_are_an_error_and_not_anothers_answer() {
+        let asks = [read("a"), read("b")];
+        assert_eq!(
+            told(asks, &["*1\r\n$1\r\na\r\n", TIME]),
+            [Err(ErrorKind::UnexpectedReturnType), Err(ErrorKind::UnexpectedReturnType)]
+        );
+    }
 }

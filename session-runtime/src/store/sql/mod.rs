@@ -11,6 +11,8 @@ mod sqlite;
 mod statements;
 mod sweeper;
 mod table;
+#[cfg(feature = "sqlite")]
+mod turns;
 
 use std::fmt;
 use std::future::Future;
@@ -230,7 +232,14 @@ impl<D: Dialect> Inner<D> {
         } else {
             vec![Bind::Bytes(new), Bind::Bytes(data), Bind::Bytes(old), Bind::Int(expected), Bind::Bytes(new)]
         };
-        let moved = || self.inserts(&self.statements.rotate, &binds, new);
+        let moved = async || match self.inserts(&self.statements.rotate, &binds, new).await {
+            // Whether it was done stands at the new key, which nobody else knows.
+            Err(error) if is_connection_lost(&error) => match self.version(new).await {
+                Ok(Some(_)) => Ok(Some(1)),
+                _ => Err(error),
+            },
+            rows => rows,
+        };
         if moved().await?.is_some_and(|rows| rows > 0) {
             return Ok(Rotated::Rotated(to_version(expected + 1)));
         }

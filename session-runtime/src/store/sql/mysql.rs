@@ -86,7 +86,7 @@ impl Dialect for MySql {
         sweep: "DELETE FROM {table} WHERE sweep_at <= {now} ORDER BY sweep_at LIMIT 1000",
     };
 
-    primitives!(connections, connections);
+    primitives!(execute: connections, read: connections);
 
     async fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<Option<i64>> {
         let mut lease = self.connections.take().await?;

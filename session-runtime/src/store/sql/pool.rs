@@ -10,6 +10,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions, Connection, Database, Pool};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::is_connection_lost;
+
 /// How long making a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -82,9 +84,13 @@ impl<D: Database> Own<D> {
         if since.elapsed() < TEST_AFTER || bounded(TEST_TIMEOUT, connection.ping()).await.is_ok() {
             return Some(connection);
         }
-        // What broke it broke the others that were idle then.
-        self.idle().clear();
+        self.forget_idle();
         None
+    }
+
+    /// What broke a connection broke the others that were idle then, and they are not all tested before they are used.
+    fn forget_idle(&self) {
+        self.idle().clear();
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<(D::Connection, Instant)>> {
@@ -113,14 +119,17 @@ impl<D: Database> Lease<D> {
 
     /// Gives the connection back, if the statement's result shows that it came to an end.
     pub(super) fn end<R>(self, result: sqlx::Result<R>) -> sqlx::Result<R> {
-        if matches!(result, Ok(_) | Err(sqlx::Error::Database(_))) {
-            match self {
-                Self::Own { connection, place, own } => {
-                    own.idle().push((connection, Instant::now()));
-                    drop(place);
-                }
-                Self::Given(mut given) => given.ended = true,
+        let is_sound = match &result {
+            Ok(_) => true,
+            Err(error) => matches!(error, sqlx::Error::Database(_)) && !is_connection_lost(error),
+        };
+        match self {
+            Self::Own { connection, place, own } if is_sound => {
+                own.idle().push((connection, Instant::now()));
+                drop(place);
             }
+            Self::Own { own, .. } => own.forget_idle(),
+            Self::Given(mut given) => given.ended = is_sound,
         }
         result
     }

@@ -89,7 +89,7 @@ impl Dialect for Postgres {
                 DELETE FROM {table} WHERE id IN (SELECT id FROM gone)",
     };
 
-    primitives!(connections, connections, returning);
+    primitives!(execute: connections, change: connections, read: connections);
 
     /// Statements that are sent together are one transaction. The lock makes processes that start together take turns, which
     /// `IF NOT EXISTS` alone does not.

@@ -33,16 +33,30 @@ where
     })
 }
 
-/// The ways to run a statement, which differ between databases in their types alone. `$changes` and `$reads` say which
-/// connections each goes to.
+/// The ways to run a statement, which differ between databases in their types alone: each named way on a connection of the field
+/// that is named with it.
 macro_rules! primitives {
-    ($changes:ident, $reads:ident) => {
+    ($($way:ident: $connections:ident),+) => {
+        $(crate::store::sql::primitives::primitives!(@$way $connections);)+
+    };
+    (@execute $connections:ident) => {
         async fn execute(&self, sql: &sqlx::SqlStr, binds: &[crate::store::sql::Bind<'_>]) -> sqlx::Result<u64> {
-            let mut lease = self.$changes.take().await?;
+            let mut lease = self.$connections.take().await?;
             let result = crate::store::sql::primitives::bound(sql, binds).execute(lease.connection()).await;
             lease.end(result).map(|done| done.rows_affected())
         }
+    };
+    (@change $connections:ident) => {
+        async fn change(&self, sql: &sqlx::SqlStr, binds: &[crate::store::sql::Bind<'_>]) -> sqlx::Result<Option<i64>> {
+            use sqlx::Row as _;
 
+            let mut lease = self.$connections.take().await?;
+            // To the end, not to the first row: the commit comes after it, and may fail.
+            let result = crate::store::sql::primitives::bound(sql, binds).fetch_all(lease.connection()).await;
+            lease.end(result)?.first().map(|row| row.try_get(0)).transpose()
+        }
+    };
+    (@read $connections:ident) => {
         async fn read(
             &self,
             sql: &sqlx::SqlStr,
@@ -50,7 +64,7 @@ macro_rules! primitives {
         ) -> sqlx::Result<Option<crate::store::sql::Row>> {
             use sqlx::Row as _;
 
-            let mut lease = self.$reads.take().await?;
+            let mut lease = self.$connections.take().await?;
             let result = crate::store::sql::primitives::bound(sql, binds).fetch_optional(lease.connection()).await;
             let Some(row) = lease.end(result)? else { return Ok(None) };
             Ok(Some(crate::store::sql::Row {
@@ -61,18 +75,6 @@ macro_rules! primitives {
                 now: row.try_get(4)?,
                 data: row.try_get(5)?,
             }))
-        }
-    };
-    ($changes:ident, $reads:ident, returning) => {
-        crate::store::sql::primitives::primitives!($changes, $reads);
-
-        async fn change(&self, sql: &sqlx::SqlStr, binds: &[crate::store::sql::Bind<'_>]) -> sqlx::Result<Option<i64>> {
-            use sqlx::Row as _;
-
-            let mut lease = self.$changes.take().await?;
-            // To the end, not to the first row: the commit comes after it, and may fail.
-            let result = crate::store::sql::primitives::bound(sql, binds).fetch_all(lease.connection()).await;
-            lease.end(result)?.first().map(|row| row.try_get(0)).transpose()
         }
     };
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, SqlStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, SqlSafeStr, SqlStr};
 use tokio::sync::Mutex;
 
 use super::pool::Connections;
-use super::primitives::primitives;
+use super::primitives::{Bind, bound, primitives};
 use super::statements::Syntax;
 use super::table::Table;
+use super::turns::{PATIENCE, Turns, until_not_busy};
 use super::{Dialect, Sql, SqlOptions, unavailable};
 use crate::store::{Encoded, StoreError};
 
@@ -23,8 +24,11 @@ use crate::store::{Encoded, StoreError};
 /// # Ok(()) }
 /// ```
 ///
-/// - **Calls:** every operation is one statement. Reads go on side by side; the changes of a process queue for one connection,
-///   those of several processes wait for each other, up to 5 seconds.
+/// - **Calls:** every operation is one statement. Reads go on side by side; the changes of a process queue for one connection.
+/// - **Several processes** take turns: one that has changed the file for 50 ms, or for 10 ms where it has met others, leaves it free
+///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to 5 seconds, and as a rule `store_timeout` ends
+///   it before. A pool of your own takes no turns: its changes wait as long as its
+///   `busy_timeout` says, and on a slow disk some may wait in vain.
 /// - **On a crash** of the program or the machine every change that was acknowledged is there: the file is in WAL mode with
 ///   `synchronous = FULL`, which costs a sync of the disk for each change. [`from_pool`](Self::from_pool) takes your own choice:
 ///   with `NORMAL` a power failure, though not a crash of the program, may undo the last changes, a logout among them.
@@ -33,7 +37,7 @@ pub type SqliteStore = Encoded<Sql<Sqlite>>;
 
 /// What [`SqliteStore`] talks to.
 pub struct Sqlite {
-    changes: Connections<sqlx::Sqlite>,
+    changes: Turns,
     reads: Connections<sqlx::Sqlite>,
     /// Keeps a database in memory alive while no other connection is open.
     _anchor: Option<Mutex<SqliteConnection>>,
@@ -41,9 +45,6 @@ pub struct Sqlite {
 
 /// The connections of a process that read.
 const READERS: u32 = 4;
-
-/// How long a process waits for the others' changes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl SqliteStore {
     /// Opens a file, and creates it where it is missing: `sqlite:///absolute/path`, `sqlite://relative/path`, or
@@ -68,14 +69,18 @@ impl SqliteStore {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let changes = until_not_busy(|| Connections::own(connect.clone(), 1)).await?;
-        let (reads, anchor) = if is_in_memory(url) {
-            (changes.clone(), Some(Mutex::new(connect.connect().await.map_err(unavailable)?)))
+            .busy_timeout(PATIENCE);
+        // Changes wait in turns, not inside SQLite.
+        let changes =
+            until_not_busy(|| Connections::own(connect.clone().busy_timeout(Duration::ZERO), 1)).await.map_err(unavailable)?;
+        let database = if is_in_memory(url) {
+            let anchor = Mutex::new(connect.connect().await.map_err(unavailable)?);
+            Sqlite { changes: Turns::alone(changes.clone()), reads: changes, _anchor: Some(anchor) }
         } else {
-            (Connections::own(connect, READERS).await.map_err(unavailable)?, None)
+            let reads = Connections::own(connect, READERS).await.map_err(unavailable)?;
+            Sqlite { changes: Turns::with_others(changes), reads, _anchor: None }
         };
-        Sql::open(Sqlite { changes, reads, _anchor: anchor }, options).await
+        Sql::open(database, options).await
     }
 
     /// Keeps sessions in a database that is open already, with the durability that the pool was given. WAL mode is recommended.
@@ -85,34 +90,12 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] where the table cannot be created, or its name is not a valid one.
     pub async fn from_pool(pool: SqlitePool, options: SqlOptions) -> Result<Self, StoreError> {
         let connections = Connections::given(pool);
-        Sql::open(Sqlite { changes: connections.clone(), reads: connections, _anchor: None }, options).await
+        Sql::open(Sqlite { changes: Turns::alone(connections.clone()), reads: connections, _anchor: None }, options).await
     }
 }
 
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
-}
-
-/// Going into WAL mode needs the file alone, and SQLite does not wait for that: where processes start together, all but one are
-/// told that it is busy.
-async fn until_not_busy<R, F>(mut connect: impl FnMut() -> F) -> Result<R, StoreError>
-where
-    F: Future<Output = sqlx::Result<R>>,
-{
-    let start = std::time::Instant::now();
-    loop {
-        match connect().await {
-            Err(sqlx::Error::Database(error)) if is_busy(error.code().as_deref()) && start.elapsed() < BUSY_TIMEOUT => {
-                tokio::time::sleep(Duration::from_millis(rand::random_range(5..50))).await;
-            }
-            result => return result.map_err(unavailable),
-        }
-    }
-}
-
-/// `SQLITE_BUSY`, alone or with what keeps it busy in the higher bits.
-fn is_busy(code: Option<&str>) -> bool {
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
 }
 
 impl Dialect for Sqlite {
@@ -132,7 +115,30 @@ impl Dialect for Sqlite {
         sweep: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_at <= {now} LIMIT 1000)",
     };
 
-    primitives!(changes, reads, returning);
+    primitives!(read: reads);
+
+    async fn execute(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<u64> {
+        let mut change = self.changes.take().await?;
+        let result = loop {
+            let result = bound(sql, binds).execute(change.connection()).await;
+            if !change.is_to_wait(result.as_ref().err()).await {
+                break result;
+            }
+        };
+        change.end(result).map(|done| done.rows_affected())
+    }
+
+    async fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<Option<i64>> {
+        let mut change = self.changes.take().await?;
+        let result = loop {
+            // To the end, not to the first row: the commit comes after it, and may fail.
+            let result = bound(sql, binds).fetch_all(change.connection()).await;
+            if !change.is_to_wait(result.as_ref().err()).await {
+                break result;
+            }
+        };
+        change.end(result)?.first().map(|row| row.try_get(0)).transpose()
+    }
 
     async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
         let (name, index) = (table.quoted('"'), table.index('"'));
@@ -141,9 +147,15 @@ impl Dialect for Sqlite {
              absolute_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL); \
              CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at)"
         );
-        let mut lease = self.changes.take().await?;
-        let result = sqlx::raw_sql(AssertSqlSafe(sql)).execute(lease.connection()).await;
-        lease.end(result).map(drop)
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        let mut change = self.changes.take().await?;
+        let result = loop {
+            let result = sqlx::raw_sql(sql.clone()).execute(change.connection()).await;
+            if !change.is_to_wait(result.as_ref().err()).await {
+                break result;
+            }
+        };
+        change.end(result).map(drop)
     }
 
     /// The file has one writer at a time anyway; between two batches others have their turn.

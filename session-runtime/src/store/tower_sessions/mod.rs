@@ -1,14 +1,15 @@
 //! Sessions in any store that was written for tower-sessions.
 //!
 //! 1. Its trait reads, writes and deletes whole records, and has no compare-and-swap. So each change here is a read, a check and a
-//!    write, one after the other for each session, by a lock that the session has while somebody changes it ([`locks`]).
-//! 2. A step that has begun is carried to its end also when its caller gives up: only then may the next one begin, so that no
+//!    write, one after the other for each session, by a lock that the session has while somebody changes it ([`locks`](crate::locks)).
+//! 2. A read shares that lock with other reads, since a read can write: a cache that does not have the record fills itself with
+//!    what the store had a moment ago.
+//! 3. A step that has begun is carried to its end also when its caller gives up: only then may the next one begin, so that no
 //!    write is on its way when a session is deleted.
-//! 3. What a session needs beyond its data lies in its record ([`row`]).
+//! 4. What a session needs beyond its data lies in its record ([`row`]).
 //!
 //! All that is for one process; what it cannot do for several, [`TowerSessionsStore`] says.
 
-mod locks;
 mod row;
 
 use std::fmt;
@@ -23,11 +24,12 @@ use serde_json::Value;
 use tower_sessions_core::session::Record as Entry;
 use tower_sessions_core::{ExpiredDeletion, SessionStore};
 
-use self::locks::{Guard, Locks};
 use self::row::{Found, Place, Rows, Terms};
+use super::encoding::UNREADABLE;
 use super::{
     Created, Key, Limits, Loaded, NewSession, OnUndecodable, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
 };
+use crate::locks::{self, ALL, Locks};
 use crate::maybe_ready::MaybeReady;
 
 /// Sessions in a store that was written for tower-sessions: any `SessionStore` of `tower-sessions-core` 0.14, which is what its Redis,
@@ -50,8 +52,11 @@ use crate::maybe_ready::MaybeReady;
 ///
 /// # What it keeps, and what it cannot
 ///
-/// **Within one process every law holds.** The calls that change a session follow one another, and each is carried to its end, also
-/// when its caller has given up; one that the store does not answer for 30 seconds is given up.
+/// **Within one process every law holds.** The calls that change a session follow one another and wait for those that read it (a
+/// `CachingSessionStore` that is being filled would keep what another call deletes); each is carried to its end, also when its
+/// caller has given up, and one that the store does not answer for 30 seconds is given up.
+///
+/// A rotation writes the session under its new id, which nobody knows yet, and then commits by marking the old one.
 ///
 /// **Among several processes these do not hold**, because the trait has no compare-and-swap and its `save` writes whatever was
 /// there before:
@@ -78,7 +83,7 @@ use crate::maybe_ready::MaybeReady;
 /// session, 4 for a rotation.
 pub struct TowerSessionsStore<S> {
     rows: Rows<S>,
-    locks: Arc<Locks>,
+    locks: Arc<Locks<i128>>,
     on_undecodable: OnUndecodable,
 }
 
@@ -139,7 +144,7 @@ impl<S: SessionStore> TowerSessionsStore<S> {
     }
 
     /// Runs a step for a session to its end, also when the caller gives up.
-    async fn alone<R, F>(&self, guard: Guard, step: impl FnOnce(Rows<S>) -> F) -> Result<R, StoreError>
+    async fn to_its_end<R, F>(&self, guard: Guard, step: impl FnOnce(Rows<S>) -> F) -> Result<R, StoreError>
     where
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + Send + 'static,
@@ -188,15 +193,16 @@ where
         let place = self.rows.place(key);
         MaybeReady::boxed(async move {
             let data = encode(&*session.data)?;
-            let guard = self.locks.lock(place).await;
-            self.alone(guard, |rows| create(rows, place, data, session.limits)).await
+            let guard = self.lock(place).await;
+            self.to_its_end(guard, |rows| create(rows, place, data, session.limits)).await
         })
     }
 
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
         let place = self.rows.place(key);
         MaybeReady::boxed(async move {
-            match self.rows.find(place).await? {
+            let guard = self.share(place).await;
+            match self.to_its_end(guard, |rows| async move { rows.find(place).await }).await? {
                 Found::Session(mut entry, terms) => self.decode(self.rows.take_data(&mut entry), &terms),
                 Found::Mark => Ok(Loaded::JustRotated),
                 Found::Expired | Found::Nothing | Found::Other => Ok(Loaded::Missing),
@@ -208,16 +214,16 @@ where
         let place = self.rows.place(key);
         MaybeReady::boxed(async move {
             let data = encode(&*data)?;
-            let guard = self.locks.lock(place).await;
-            self.alone(guard, |rows| replace(rows, place, expected, data)).await
+            let guard = self.lock(place).await;
+            self.to_its_end(guard, |rows| replace(rows, place, expected, data)).await
         })
     }
 
     fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         let place = self.rows.place(key);
         MaybeReady::boxed(async move {
-            let guard = self.locks.lock(place).await;
-            self.alone(guard, |rows| touch(rows, place)).await
+            let guard = self.lock(place).await;
+            self.to_its_end(guard, |rows| touch(rows, place)).await
         })
     }
 
@@ -225,21 +231,50 @@ where
         let (old, new) = (self.rows.place(old), self.rows.place(new));
         MaybeReady::boxed(async move {
             let data = encode(&*session.data)?;
-            let guard = self.locks.lock_two(old, new).await;
-            self.alone(guard, |rows| rotate(rows, old, new, session.version, data)).await
+            let guard = self.lock_two(old, new).await;
+            self.to_its_end(guard, |rows| rotate(rows, old, new, session.version, data)).await
         })
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
         let place = self.rows.place(key);
         MaybeReady::boxed(async move {
-            let guard = self.locks.lock(place).await;
-            self.alone(guard, |rows| delete(rows, place)).await
+            let guard = self.lock(place).await;
+            self.to_its_end(guard, |rows| delete(rows, place)).await
         })
     }
 }
 
+/// What is locked while a step runs; never looked at, but dropped.
+type Guard = Vec<locks::Place<i128>>;
+
 impl<S> TowerSessionsStore<S> {
+    /// For reading.
+    async fn share(&self, place: Place) -> Guard {
+        vec![self.taken(place.id().0, 1).await]
+    }
+
+    /// For changing the session.
+    async fn lock(&self, place: Place) -> Guard {
+        vec![self.taken(place.id().0, ALL).await]
+    }
+
+    /// The locks of two sessions, always in the same order, so that nobody waits for somebody who waits for him.
+    async fn lock_two(&self, one: Place, other: Place) -> Guard {
+        let (one, other) = (one.id().0, other.id().0);
+        let mut held = vec![self.taken(one.min(other), ALL).await];
+        if one != other {
+            held.push(self.taken(one.max(other), ALL).await);
+        }
+        held
+    }
+
+    async fn taken(&self, key: i128, shares: u32) -> locks::Place<i128> {
+        let place = self.locks.place(key);
+        place.take(shares).await;
+        place
+    }
+
     fn decode<T: DeserializeOwned>(&self, data: Option<Value>, terms: &Terms) -> Result<Loaded<T>, StoreError> {
         let data = data.ok_or(()).and_then(|data| serde_json::from_value(data).map_err(drop));
         match data {
@@ -254,8 +289,21 @@ impl<S> TowerSessionsStore<S> {
     }
 }
 
-fn encode<T: Serialize>(data: &T) -> Result<Value, StoreError> {
-    serde_json::to_value(data).map_err(StoreError::data)
+fn encode<T: Serialize + DeserializeOwned>(data: &T) -> Result<Value, StoreError> {
+    let value = serde_json::to_value(data).map_err(StoreError::data)?;
+    if holds_null(&value) && T::deserialize(&value).is_err() {
+        return Err(StoreError::data(UNREADABLE));
+    }
+    Ok(value)
+}
+
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(holds_null),
+        Value::Object(fields) => fields.values().any(holds_null),
+        _ => false,
+    }
 }
 
 async fn create<S: SessionStore>(rows: Rows<S>, place: Place, data: Value, limits: Limits) -> Result<Created, StoreError> {

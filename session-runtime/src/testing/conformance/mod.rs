@@ -123,8 +123,9 @@ impl<T: ConformanceData> Conformance<'_, T> {
         self
     }
 
-    /// The store rotates in two steps, because the keys may be on different machines: the row of the new key, which nobody knows
-    /// yet, is written before the commit. A rotation that is stopped between them may leave it there.
+    /// The store rotates in two steps, because the keys may be on different machines, or because its engine has no step for both:
+    /// the row of the new key, which nobody knows yet, is written before the commit. A rotation that is stopped between them may
+    /// leave it there.
     pub const fn rotates_in_two_steps(mut self) -> Self {
         self.two_steps = true;
         self

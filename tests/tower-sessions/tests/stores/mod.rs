@@ -1,7 +1,9 @@
-//! The stores of tower-sessions that the tests go through, and a store that is slow to write.
+//! The stores of tower-sessions that the tests go through, and stores that are slow to write and to read.
 #![allow(dead_code)] // each test file uses what it needs
 
+use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,9 +45,31 @@ pub async fn sqlite() -> SqliteStore {
     store
 }
 
+/// How long a store takes: each time, or only at first.
+#[derive(Debug, Clone)]
+pub struct Takes(Arc<Mutex<Duration>>, bool);
+
+impl Takes {
+    pub fn always(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(time)), true)
+    }
+
+    pub fn at_first(time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(time)), false)
+    }
+
+    async fn pass(&self) {
+        let time = {
+            let mut time = self.0.lock().unwrap();
+            if self.1 { *time } else { mem::take(&mut *time) }
+        };
+        tokio::time::sleep(time).await;
+    }
+}
+
 /// A store whose writes take a while, as those of a server that is busy do.
 #[derive(Debug, Clone)]
-pub struct SlowToWrite<S>(pub S, pub Duration);
+pub struct SlowToWrite<S>(pub S, pub Takes);
 
 #[async_trait]
 impl<S: SessionStore + Clone> SessionStore for SlowToWrite<S> {
@@ -55,9 +79,9 @@ impl<S: SessionStore + Clone> SessionStore for SlowToWrite<S> {
 
     /// Goes on when nobody waits for it any more, as a statement that a server has been sent does.
     async fn save(&self, record: &Record) -> Result<()> {
-        let (Self(store, time), record) = (self.clone(), record.clone());
+        let (Self(store, takes), record) = (self.clone(), record.clone());
         let write = async move {
-            tokio::time::sleep(time).await;
+            takes.pass().await;
             store.save(&record).await
         };
         tokio::spawn(write).await.unwrap()
@@ -65,6 +89,31 @@ impl<S: SessionStore + Clone> SessionStore for SlowToWrite<S> {
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         self.0.load(id).await
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.0.delete(id).await
+    }
+}
+
+/// A store whose answers to reads take a while on their way.
+#[derive(Debug)]
+pub struct SlowToRead<S>(pub S, pub Takes);
+
+#[async_trait]
+impl<S: SessionStore> SessionStore for SlowToRead<S> {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        self.0.create(record).await
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.0.save(record).await
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let found = self.0.load(id).await;
+        self.1.pass().await;
+        found
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
