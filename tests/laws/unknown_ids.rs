@@ -1,12 +1,11 @@
 //! An id that the store does not hold is never adopted, and creating never overwrites.
 
-mod support;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use support::visit::{client, lazy, standard};
+
+use crate::support::visit::{client, lazy, standard};
 
 const CHOSEN: &str = "chosenbytheattackerchosenbytheattacker";
 

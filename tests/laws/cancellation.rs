@@ -1,7 +1,5 @@
 //! A request that is dropped at any of its awaits leaves the store in one of the two states, and harms nobody else.
 
-mod support;
-
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,10 +11,11 @@ use axum::http::Request;
 use session_runtime::SessionLayer;
 use session_runtime::standard;
 use session_runtime::store::MemoryStore;
-use support::Client;
-use support::visit::{self, Visit};
-use support::yielding::Yielding;
 use tower::ServiceExt;
+
+use crate::support::Client;
+use crate::support::visit::{self, Visit};
+use crate::support::yielding::Yielding;
 
 fn app(store: &Arc<MemoryStore<Visit>>, lazily: bool) -> Router {
     let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(Yielding::sharing(Arc::clone(store)));

@@ -1,10 +1,9 @@
 //! Nothing that was in flight brings a destroyed session back.
 
-mod support;
-
 use axum::http::StatusCode;
-use support::Client;
-use support::visit::{Pause, client, lazy, router_with, standard};
+
+use crate::support::Client;
+use crate::support::visit::{Pause, client, lazy, router_with, standard};
 
 /// A slow request of each kind is under way while the user logs out.
 #[tokio::test]
@@ -48,14 +47,14 @@ async fn after_a_logout_the_old_cookie_gets_a_session_under_another_id() {
 
 #[tokio::test]
 async fn changes_after_destroy_in_one_request_answer_not_exists() {
+    use crate::support::visit::Visit;
     use axum::Router;
     use axum::routing::post;
     use session_runtime::{SessionData, SessionError};
-    use support::visit::Visit;
 
     for (builder, store) in [lazy(), standard()] {
         let app = Router::new()
-            .route("/add", post(async |session: SessionData<Visit>| support::visit::add(&session).await))
+            .route("/add", post(async |session: SessionData<Visit>| crate::support::visit::add(&session).await))
             .route(
                 "/end",
                 post(async |session: SessionData<Visit>| {

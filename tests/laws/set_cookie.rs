@@ -1,7 +1,5 @@
 //! Set-Cookie only when something changed for the client, and then with every attribute.
 
-mod support;
-
 use std::time::Duration;
 
 use axum::Router;
@@ -11,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, Request};
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::post;
 use session_runtime::{SameSite, SessionData};
-use support::Client;
-use support::visit::{Visit, client, lazy, standard};
+
+use crate::support::Client;
+use crate::support::visit::{Visit, client, lazy, standard};
 
 #[tokio::test]
 async fn the_cookie_is_sent_when_the_session_is_new_rotated_or_destroyed_and_not_otherwise() {
@@ -82,7 +81,7 @@ async fn a_host_prefixed_cookie_is_written_and_read_back() {
 /// A build with debug assertions, as this one, leaves `Secure` out for a loopback host only, and only where nothing asks for it.
 #[tokio::test]
 async fn secure_is_left_out_for_a_loopback_host_in_a_debug_build_alone() {
-    let set_cookie = async |builder: support::visit::Builder, host: &str| {
+    let set_cookie = async |builder: crate::support::visit::Builder, host: &str| {
         let request = Request::post("/add").header("host", host).body(Body::empty()).unwrap();
         client(builder).request(request).await.set_cookie().unwrap().to_owned()
     };
@@ -161,12 +160,12 @@ async fn no_cookie_is_sent_for_an_id_that_came_from_elsewhere() {
 async fn no_cookie_carries_an_id_that_was_set_behind_the_layer() {
     use std::sync::Arc;
 
+    use crate::support::yielding::Yielding;
     use axum::middleware::{Next, from_fn};
     use axum::response::Response;
     use axum::routing::get;
     use session_runtime::store::MemoryStore;
     use session_runtime::{SessionLayer, SessionRequestExt as _};
-    use support::yielding::Yielding;
 
     async fn bearer(mut request: Request<Body>, next: Next) -> Response {
         if let Some(id) = request.headers().get("authorization").cloned() {

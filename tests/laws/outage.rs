@@ -1,12 +1,11 @@
 //! A store that is down or slow: a bounded wait, then 503, and never an empty session saved over a real one.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use session_runtime::OnStoreError;
-use support::visit::{client, lazy, standard};
+
+use crate::support::visit::{client, lazy, standard};
 
 #[tokio::test]
 async fn a_store_that_is_down_answers_503_and_the_session_is_there_afterwards() {
@@ -93,8 +92,8 @@ async fn anonymous_lets_new_visitors_in_too() {
 #[tokio::test]
 async fn an_outage_between_read_and_change_changes_nothing() {
     let (builder, store) = lazy();
-    let pause = support::visit::Pause::default();
-    let mut client = support::Client::of(support::visit::router_with(builder, pause.clone()));
+    let pause = crate::support::visit::Pause::default();
+    let mut client = crate::support::Client::of(crate::support::visit::router_with(builder, pause.clone()));
     client.post("/add").await;
     let mut slow = client.clone();
     let slow = tokio::spawn(async move { slow.post("/slow/add").await.status });
@@ -108,10 +107,10 @@ async fn an_outage_between_read_and_change_changes_nothing() {
 
 #[tokio::test]
 async fn option_is_none_without_a_session_and_503_with_a_store_error() {
+    use crate::support::visit::Visit;
     use axum::Router;
     use axum::routing::get;
     use session_runtime::{SessionData, SessionError};
-    use support::visit::Visit;
 
     for (builder, store) in [lazy(), standard()] {
         let lazy = store.take().is_empty();
@@ -126,7 +125,7 @@ async fn option_is_none_without_a_session_and_503_with_a_store_error() {
             )
             .layer(builder.build().unwrap());
         assert!(lazy);
-        let mut client = support::Client::of(app);
+        let mut client = crate::support::Client::of(app);
         let first = client.get("/option").await;
         assert!(first.body == "None" || (first.body == "Some(0)" && first.id().is_some()), "{}", first.body);
         client.cookie = Some("SESSION_ID=somethingsomethingsomething".into());

@@ -1,8 +1,6 @@
 //! `session!` takes the callbacks that are registered for the data type, unless one is given by name; the standard ones where
 //! there is neither.
 
-mod support;
-
 use axum::Router;
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -12,7 +10,8 @@ use axum::routing::get;
 use session_runtime::{
     Session, SessionData, SessionLayer, generate_session_id, session, session_id_callback, session_middleware, standard,
 };
-use support::Client;
+
+use crate::support::Client;
 
 /// All three callbacks are registered for it.
 #[derive(Clone, Default)]

@@ -1,13 +1,12 @@
 //! The memory store is bounded: a flood of visitors without cookies does not exhaust memory, nor push out sessions in use.
 
-mod support;
-
 use axum::http::StatusCode;
 use session_runtime::SessionLayer;
 use session_runtime::store::MemoryStore;
 use std::sync::Arc;
-use support::Client;
-use support::visit::{Visit, router};
+
+use crate::support::Client;
+use crate::support::visit::{Visit, router};
 
 const BOUND: usize = 100;
 

@@ -1,7 +1,5 @@
 //! A rotation has one commit point, and an old id is never sent again.
 
-mod support;
-
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -12,10 +10,11 @@ use axum::http::{Request, StatusCode};
 use axum::routing::post;
 use session_runtime::store::MemoryStore;
 use session_runtime::{SessionData, SessionError};
-use support::Client;
-use support::visit::{Pause, Visit, client, lazy, router, router_with, standard};
-use support::yielding::Yielding;
 use tower::ServiceExt;
+
+use crate::support::Client;
+use crate::support::visit::{Pause, Visit, client, lazy, router, router_with, standard};
+use crate::support::yielding::Yielding;
 
 #[tokio::test]
 async fn after_a_rotation_only_the_new_id_works() {
@@ -236,7 +235,7 @@ async fn once_the_response_has_started_no_session_is_created_or_rotated() {
     let in_handler = pause.clone();
     let (results, mut received) = tokio::sync::mpsc::unbounded_channel();
     let app = axum::Router::new()
-        .route("/add", post(async |session: SessionData<Visit>| support::visit::add(&session).await))
+        .route("/add", post(async |session: SessionData<Visit>| crate::support::visit::add(&session).await))
         .route(
             "/late",
             post(async move |session: SessionData<Visit>| {

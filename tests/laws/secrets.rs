@@ -1,7 +1,5 @@
 //! A raw id appears in no log, Debug, error or store key.
 
-mod support;
-
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -9,9 +7,10 @@ use axum::Router;
 use axum::http::request::Parts;
 use axum::routing::post;
 use session_runtime::{OnStoreError, Session, SessionData, SessionId, SessionRequestExt};
-use support::Client;
-use support::visit::{Visit, client, lazy, standard};
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::Client;
+use crate::support::visit::{Visit, client, lazy, standard};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -83,7 +82,7 @@ async fn a_callback_that_panics_answers_500_logs_its_name_and_stores_nothing() {
     }
 
     let (log, _guard) = log_everything();
-    for make in [lazy as fn() -> (support::visit::Builder, support::visit::Store), standard] {
+    for make in [lazy as fn() -> (crate::support::visit::Builder, crate::support::visit::Store), standard] {
         for case in 0..3 {
             let (builder, store) = make();
             let (builder, name) = match case {
@@ -108,7 +107,7 @@ async fn no_debug_output_shows_an_id() {
     let layer = builder.build().unwrap();
     let debug_of_layer = format!("{layer:?}");
     let app = Router::new()
-        .route("/add", post(async |session: SessionData<Visit>| support::visit::add(&session).await))
+        .route("/add", post(async |session: SessionData<Visit>| crate::support::visit::add(&session).await))
         .route(
             "/show",
             post(async move |system: Session<Visit>, session: SessionData<Visit>, parts: Parts| {

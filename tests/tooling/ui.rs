@@ -1,7 +1,7 @@
 //! What the macros accept and refuse: one file per mistake with the compiler's message beside it, and the forms that compile.
 //!
-//! To renew the messages: `TRYBUILD=overwrite cargo test --test ui`, then read each as a newcomer would. To run some of them:
-//! `cargo test --test ui -- every trybuild=session_middleware`.
+//! To renew the messages: `TRYBUILD=overwrite cargo test --test tooling ui`, then read each as a newcomer would. To run some of them:
+//! `cargo test --test tooling ui -- every trybuild=session_middleware`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,7 +1,5 @@
 //! A `session_id_callback` of every form, registered or passed by name, is the one that runs.
 
-mod support;
-
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -13,7 +11,8 @@ use axum::routing::get;
 use session_runtime::{
     SessionData, SessionError, SessionId, SessionLayer, SessionRequestExt, session, session_id_callback, standard,
 };
-use support::Client;
+
+use crate::support::Client;
 
 type BoxFuture<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 
@@ -233,10 +232,10 @@ async fn what_a_callback_finds_and_is_no_valid_id_counts_as_none() {
 /// What it had set by then counts for nothing, and the session stays as it is.
 #[tokio::test]
 async fn a_callback_that_panics_answers_500_and_neither_the_handler_nor_the_store_hears_of_it() {
+    use crate::support::counting::Counting;
+    use crate::support::visit::{self, Visit};
+    use crate::support::yielding::Yielding;
     use session_runtime::store::MemoryStore;
-    use support::counting::Counting;
-    use support::visit::{self, Visit};
-    use support::yielding::Yielding;
 
     fn panicking(request: &mut Parts) {
         let id = header(request, "x-id").map(str::to_owned);

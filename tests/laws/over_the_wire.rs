@@ -1,7 +1,5 @@
 //! A write is done when it says so: over real sockets, with handlers that fail, panic, stream, upgrade, and clients that hang up.
 
-mod support;
-
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -15,11 +13,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::{SinkExt, StreamExt, stream};
 use session_runtime::{Session, SessionData, SessionError};
-use support::visit::{Pause, Visit, add, lazy, standard};
-use support::wire::exchange;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::support::visit::{Pause, Visit, add, lazy, standard};
+use crate::support::wire::exchange;
 
 type Data = SessionData<Visit>;
 
@@ -71,7 +70,7 @@ async fn talk(upgrade: WebSocketUpgrade, system: Session<Visit>, session: Data, 
     })
 }
 
-async fn serve(builder: support::visit::Builder, pause: Pause) -> String {
+async fn serve(builder: crate::support::visit::Builder, pause: Pause) -> String {
     let app = Router::new()
         .route("/read", get(async |session: Data| session.count.to_string()))
         .route("/add", post(async |session: Data| add(&session).await))

@@ -3,14 +3,11 @@
 //!
 //! Runs where rust-analyzer is installed: the one that `RUST_ANALYZER` names, or else the one on the `PATH`.
 
-#[path = "support/editor.rs"]
-mod editor;
-
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use editor::Editor;
+use crate::editor::{self, Editor};
 
 /// What stands before the line that is typed.
 const BEFORE: &str = "

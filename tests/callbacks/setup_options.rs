@@ -1,14 +1,13 @@
 //! Each option of `session!` does what it says, and what is not given is the default.
 
-mod support;
-
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
 use session_runtime::store::MemoryStore;
 use session_runtime::{OnStoreError, SameSite, SessionData, SessionError, SessionLayer, session, standard};
-use support::Client;
+
+use crate::support::Client;
 
 #[derive(Clone, Default)]
 struct Visit {

@@ -1,7 +1,5 @@
 //! Tasks of one request, in every order of their steps: none waits for ever, and what the client is left with is what the store holds.
 
-mod support;
-
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +13,10 @@ use axum::http::request::Parts;
 use axum::routing::{get, post};
 use session_runtime::store::MemoryStore;
 use session_runtime::{SessionData, SessionError, SessionLayer, standard};
-use support::visit::Visit;
-use support::yielding::Yielding;
-use support::{Answer, Client};
+
+use crate::support::visit::Visit;
+use crate::support::yielding::Yielding;
+use crate::support::{Answer, Client};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 

@@ -1,7 +1,5 @@
 //! A middleware of every form, registered or passed by name, is the one that runs.
 
-mod support;
-
 use std::pin::Pin;
 
 use axum::Router;
@@ -11,7 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use session_runtime::{Session, SessionLayer, session, session_middleware, standard};
-use support::Client;
+
+use crate::support::Client;
 
 type BoxFuture<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 

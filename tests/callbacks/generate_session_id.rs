@@ -1,13 +1,12 @@
 //! A generator of every form, registered or passed by name, is the one that runs; what it returns is checked.
 
-mod support;
-
 use std::pin::Pin;
 
 use axum::Router;
 use axum::routing::post;
 use session_runtime::{SessionData, SessionError, SessionId, SessionLayer, generate_session_id, session, standard};
-use support::Client;
+
+use crate::support::Client;
 
 type BoxFuture<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 

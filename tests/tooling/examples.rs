@@ -1,12 +1,10 @@
 //! The examples do what their first lines say.
 
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
-use support::wire::exchange_with;
+use crate::support::wire::exchange_with;
 
 /// A running example, which is ended when the test is.
 struct Example {

@@ -1,7 +1,5 @@
 //! Sessions of different data types live on one router without shadowing each other.
 
-mod support;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,7 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::{get, post};
 use session_runtime::{Session, SessionData, SessionError, SessionLayer, SessionRequestExt, standard};
-use support::Client;
+
+use crate::support::Client;
 
 #[derive(Clone, Default)]
 struct Visitor {
@@ -51,7 +50,7 @@ fn routes() -> Router {
         .route("/admin/logout", post(async |admin: SessionData<Admin>| admin.destroy().await))
 }
 
-fn cookies_of(answer: &support::Answer) -> String {
+fn cookies_of(answer: &crate::support::Answer) -> String {
     let pairs = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap().split(';').next().unwrap());
     pairs.collect::<Vec<_>>().join("; ")
 }

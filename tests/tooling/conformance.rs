@@ -6,15 +6,9 @@ use std::sync::Arc;
 use session_runtime::store::MemoryStore;
 use session_runtime::testing::{Conformance, Outcome, Report, conformance};
 
-#[path = "support/model.rs"]
-mod model;
-#[allow(dead_code, reason = "each test file uses a part of it")]
-#[path = "support/yielding.rs"]
-mod yielding;
-
-use model::Mistake::{self, *};
-use model::{AsText, Gone, Places};
-use yielding::Yielding;
+use crate::model::Mistake::{self, *};
+use crate::model::{AsText, Gone, Places};
+use crate::support::yielding::Yielding;
 
 /// What other crates' stores were seen to do, and what one may do by oversight; the check that finds it; what it says.
 const MISTAKES: &[(Mistake, &str, &str)] = &[

@@ -1,7 +1,5 @@
 //! Changes are compare-and-swap: N parallel requests that each add one add N.
 
-mod support;
-
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,10 +12,11 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use session_runtime::store::{MemoryStore, Store};
 use session_runtime::{SessionData, SessionError, SessionLayer, standard};
-use support::Client;
-use support::counting::Counting;
-use support::visit::{self, Visit, client, lazy, standard};
-use support::yielding::Yielding;
+
+use crate::support::Client;
+use crate::support::counting::Counting;
+use crate::support::visit::{self, Visit, client, lazy, standard};
+use crate::support::yielding::Yielding;
 
 const REQUESTS: u64 = 200;
 

@@ -4,7 +4,7 @@
 //! requests cheaper, write them anew:
 //!
 //! ```sh
-//! REQUEST_COST=renew cargo test --test request_cost
+//! REQUEST_COST=renew cargo test --test tooling request_cost
 //! ```
 
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ fn check(kind: &str, figures: Figures, limit: impl Fn(f64) -> f64) {
     let grown = grown(&figures, limit);
     assert!(
         grown.is_empty(),
-        "requests have become dearer:\n{grown}Where that is meant: REQUEST_COST=renew cargo test --test request_cost"
+        "requests have become dearer:\n{grown}Where that is meant: REQUEST_COST=renew cargo test --test tooling request_cost"
     );
 }
 
@@ -135,7 +135,7 @@ fn parse(text: &str) -> Figures {
 }
 
 fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/request_cost.txt")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tooling/request_cost.txt")
 }
 
 fn recorded() -> String {

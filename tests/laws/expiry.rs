@@ -1,12 +1,11 @@
 //! Expiry is the server's: idle and absolute limits hold whatever the cookie says.
 
-mod support;
-
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use support::visit::{client, lazy, standard};
 use tokio::time::advance;
+
+use crate::support::visit::{client, lazy, standard};
 
 #[tokio::test(start_paused = true)]
 async fn a_session_expires_at_the_very_instant_of_its_idle_limit() {
@@ -67,8 +66,9 @@ async fn the_absolute_limit_holds_through_use_change_and_rotation() {
 #[tokio::test(start_paused = true)]
 async fn an_expired_session_is_not_revived_by_a_change_under_way() {
     let (builder, _) = lazy();
-    let pause = support::visit::Pause::default();
-    let mut client = support::Client::of(support::visit::router_with(builder.session_expire(100_u64), pause.clone()));
+    let pause = crate::support::visit::Pause::default();
+    let mut client =
+        crate::support::Client::of(crate::support::visit::router_with(builder.session_expire(100_u64), pause.clone()));
     for path in ["/slow/add", "/slow/set", "/slow/rotate"] {
         client.post("/add").await;
         let mut slow = client.clone();

@@ -1,10 +1,8 @@
 //! What a request costs in store calls, exactly.
 
-mod support;
-
 use std::time::Duration;
 
-use support::visit::{client, lazy, standard};
+use crate::support::visit::{client, lazy, standard};
 
 #[tokio::test]
 async fn an_untouched_request_under_the_lazy_middleware_costs_nothing() {
@@ -65,7 +63,7 @@ async fn a_new_session_costs_one_call_and_two_where_an_unknown_id_came() {
     assert_eq!(store.take(), ["load", "create"]);
 
     let (builder, store) = standard();
-    let mut client = support::visit::client(builder);
+    let mut client = crate::support::visit::client(builder);
     client.get("/untouched").await;
     assert_eq!(store.take(), ["create"]);
     client.get("/read").await;

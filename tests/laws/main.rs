@@ -1,0 +1,18 @@
+//! The laws of a request, over HTTP: one module a promise. `cargo test --test laws delete_wins` runs one of them.
+
+mod cancellation;
+mod delete_wins;
+mod expiry;
+mod flood;
+mod interleavings;
+mod no_lost_update;
+mod outage;
+mod over_the_wire;
+mod rotation;
+mod secrets;
+mod set_cookie;
+mod several_sessions;
+mod store_calls;
+#[path = "../support/mod.rs"]
+mod support;
+mod unknown_ids;

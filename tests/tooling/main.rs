@@ -1,0 +1,13 @@
+//! What comes with the library: the compiler's messages, completion in editors, the conformance kit, the examples, and what a request costs.
+
+mod completion;
+mod conformance;
+#[path = "../support/editor.rs"]
+mod editor;
+mod examples;
+#[path = "../support/model.rs"]
+mod model;
+mod request_cost;
+#[path = "../support/mod.rs"]
+mod support;
+mod ui;
