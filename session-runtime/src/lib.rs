@@ -71,6 +71,9 @@
 //!
 //! [`security`] says what is kept here, and what stays with you.
 
+// On docs.rs each item says which feature it takes.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 extern crate self as session_runtime;
 
 mod callback;

@@ -152,9 +152,9 @@ async fn too_few_digits() -> String {
 
 #[tokio::test]
 async fn what_is_no_valid_id_or_a_weak_one_is_refused_by_the_generators_name() {
-    assert!(made!(<Empty>).contains("`generate_session_id::empty` returned an id that is not 1 to 256 cookie octets"));
-    assert!(made!(<Words>).contains("`generate_session_id::two_words` returned an id that is not"));
-    assert!(made!(<Long>).contains("`generate_session_id::too_long` returned an id that is not"));
-    assert!(made!(<Short>).contains("`generate_session_id::too_short` returned an id that can carry fewer than 64 bits"));
-    assert!(made!(<Digits>).contains("`generate_session_id::too_few_digits` returned an id that can carry fewer than 64 bits"));
+    assert!(made!(<Empty>).contains("generate_session_id::empty` returned an id that is not 1 to 256 cookie octets"));
+    assert!(made!(<Words>).contains("generate_session_id::two_words` returned an id that is not"));
+    assert!(made!(<Long>).contains("generate_session_id::too_long` returned an id that is not"));
+    assert!(made!(<Short>).contains("generate_session_id::too_short` returned an id that can carry fewer than 64 bits"));
+    assert!(made!(<Digits>).contains("generate_session_id::too_few_digits` returned an id that can carry fewer than 64 bits"));
 }

@@ -190,7 +190,7 @@ async fn concurrent_first_changes_of_one_request_make_one_session() {
 }
 
 /// Where others change the session each time, the change gives up after `store_timeout`, and has written nothing.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn endless_conflicts_end_in_409_with_nothing_written() {
     use session_runtime::MaybeReady;
     use session_runtime::store::*;
@@ -222,9 +222,9 @@ async fn endless_conflicts_end_in_409_with_nothing_written() {
     let mut client = visit::client(builder);
     client.post("/add").await;
     for path in ["/add", "/rotate", "/login/ada"] {
-        let start = std::time::Instant::now();
+        let start = tokio::time::Instant::now();
         assert_eq!(client.post(path).await.status, StatusCode::CONFLICT, "{path}");
-        assert!((200..1500).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+        assert!((200..=205).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     }
     assert_eq!(client.get("/read").await.body, " 1");
 }

@@ -90,7 +90,7 @@ async fn a_missing_layer_answers_500_naming_it() {
     let mut client = Client::of(routes().layer(visitor()));
     let answer = client.get("/admin").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(answer.body.contains("session!(<several_sessions::Admin>)"), "{}", answer.body);
+    assert!(answer.body.contains(concat!("session!(<", module_path!(), "::Admin>)")), "{}", answer.body);
 }
 
 #[tokio::test]
