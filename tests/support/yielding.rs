@@ -7,11 +7,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use session_runtime::MaybeReady;
-use session_runtime::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreFuture, Version};
+use session_runtime::store::{
+    Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+};
 
 pub struct Yielding<S> {
     store: Arc<S>,
     ways: Arc<Ways>,
+    bound: Duration,
 }
 
 /// How long a call is on its way there, and its answer on its way back. No time is a turn for the other tasks.
@@ -19,7 +22,7 @@ type Ways = dyn Fn() -> (Duration, Duration) + Send + Sync;
 
 impl<S> Clone for Yielding<S> {
     fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store), ways: Arc::clone(&self.ways) }
+        Self { store: Arc::clone(&self.store), ways: Arc::clone(&self.ways), bound: self.bound }
     }
 }
 
@@ -29,7 +32,7 @@ impl<S> Yielding<S> {
     }
 
     pub fn sharing(store: Arc<S>) -> Self {
-        Self { store, ways: Arc::new(|| (Duration::ZERO, Duration::ZERO)) }
+        Self { store, ways: Arc::new(|| (Duration::ZERO, Duration::ZERO)), bound: Duration::MAX }
     }
 
     /// Each step takes that long, half of it on the way there and half on the way back.
@@ -39,7 +42,12 @@ impl<S> Yielding<S> {
 
     /// Each step takes the two times that `ways` gives, before it and after it.
     pub fn with_ways(store: S, ways: impl Fn() -> (Duration, Duration) + Send + Sync + 'static) -> Self {
-        Self { store: Arc::new(store), ways: Arc::new(ways) }
+        Self { store: Arc::new(store), ways: Arc::new(ways), bound: Duration::MAX }
+    }
+
+    /// A call that is not done by then fails.
+    pub fn giving_up_after(self, bound: Duration) -> Self {
+        Self { bound, ..self }
     }
 }
 
@@ -68,12 +76,19 @@ impl<S> Yielding<S> {
     where
         S: Send + Sync,
     {
-        MaybeReady::boxed(async move {
+        let call = async move {
             let (there, back) = (self.ways)();
             way(there).await;
             let result = call(&self.store).await;
             way(back).await;
             result
+        };
+        if self.bound == Duration::MAX {
+            return MaybeReady::boxed(call);
+        }
+        MaybeReady::boxed(async move {
+            let answer = tokio::time::timeout(self.bound, call).await;
+            answer.unwrap_or_else(|_| Err(StoreError::unavailable("nothing came for too long")))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use session_runtime::store::MemoryStore;
@@ -92,7 +93,7 @@ const fn millis(before: u64, after: u64) -> Way {
     (Duration::from_millis(before), Duration::from_millis(after))
 }
 
-/// Stores that take 1, 20 and 200 ms a call.
+/// Stores that take 1, 20 and 200 ms a call, and as long as a request waits for one.
 const SLOW: &[Way] = &[
     (Duration::from_micros(500), Duration::from_micros(500)),
     millis(0, 1),
@@ -100,6 +101,8 @@ const SLOW: &[Way] = &[
     millis(0, 20),
     millis(100, 100),
     millis(0, 200),
+    millis(1000, 1000),
+    millis(0, 2000),
 ];
 
 #[track_caller]
@@ -167,6 +170,12 @@ async fn the_memory_store_keeps_the_laws_on_the_clock_and_on_threads() {
     conformance(async |_| Yielding::new(MemoryStore::<String>::new())).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_store_keeps_the_laws_on_the_clock_a_millisecond_away() {
+    let store = conformance(async |_| Yielding::with_round_trip(MemoryStore::<String>::new(), Duration::from_millis(1)));
+    assert_all_kept(&store.report().await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_memory_store_keeps_the_laws_behind_a_network() {
     conformance::<String, _>(async |_| Arc::new(Yielding::new(MemoryStore::<String>::new()))).slow().await;
@@ -208,6 +217,43 @@ async fn a_store_without_a_mistake_passes_on_a_machine_that_stalls() {
         }
         stalls.abort();
     }
+}
+
+/// One that gives up a call after a second.
+fn checks_of_impatient(
+    places: &Places,
+    mistake: Mistake,
+    ways: impl Fn() -> Way + Copy + Send + Sync + 'static,
+) -> Conformance<'_, String> {
+    const BOUND: Duration = Duration::from_secs(1);
+    conformance(async move |place| Yielding::with_ways(places.open(place, mistake), ways).giving_up_after(BOUND)).shared()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_up_waiting_on_a_slow_machine_passes() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    // A check makes fewer than 1000 calls, so that the next attempt has none that stalls.
+    let way = || if CALLS.fetch_add(1, Relaxed) % 1000 == 999 { millis(3000, 0) } else { millis(0, 1) };
+    assert_all_kept(&checks_of_impatient(&Places::default(), Nothing, way).report().await);
+    assert!(CALLS.load(Relaxed) > 2000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_up_each_time_does_not_pass() {
+    let places = Places::default();
+    let checks = checks_of_impatient(&places, LockIsLeftBehind, || millis(0, 1)).only("a_call_that_is_stopped_is_done_or_not");
+    let report = checks.report().await.to_string();
+    assert!(report.contains("failed: the session store cannot be reached or failed: nothing came for too long"), "{report}");
+}
+
+/// Nothing is known of a mark that is over before two calls are answered.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_longer_than_a_mark_stays_breaks_no_law() {
+    let report = checks_behind(&Places::default(), Nothing, || millis(20_000, 20_000)).report().await;
+    report.assert();
+    let undecided: Vec<_> = report.checks().iter().filter(|checked| matches!(checked.outcome, Outcome::Undecided(_))).collect();
+    assert!(undecided.iter().any(|checked| checked.name == "a_rotation_leaves_a_mark"), "{report}");
+    assert!(report.to_string().contains("not decided: a_rotation_leaves_a_mark: the store, or this machine, is too slow"));
 }
 
 #[tokio::test(start_paused = true)]

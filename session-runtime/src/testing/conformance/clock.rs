@@ -201,7 +201,7 @@ impl Clock {
     pub(super) fn created(&self, id: &SessionId, limits: Limits, call: Call) {
         let absolute = limits.absolute.map_or(End::NEVER, |limit| End::of(limit, call));
         let life = Life { idle: limits.idle, absolute, end: End::of(limits.idle, call).or(absolute) };
-        self.known().insert(*id, Known { session: Some(life), mark: None });
+        self.known().entry(*id).or_default().session = Some(life);
     }
 
     pub(super) fn renewed(&self, id: &SessionId, call: Call) {
@@ -226,13 +226,13 @@ impl Clock {
             mark.latest = End::of(ROTATION_MARK, call).latest;
         }
         let Some(life) = from.session else { return };
-        // A store may count the absolute limit from what was read, and take the ways of that call off.
+        // A store may count the absolute limit again from what was read, in steps of its clock, and take the ways of that call off.
         let absolute = End {
             earliest: life.absolute.earliest.and_then(|at| at.checked_sub(3 * read.took())),
-            latest: life.absolute.latest.and_then(|at| at.checked_add(call.took())),
+            latest: life.absolute.latest.and_then(|at| at.checked_add(call.took() + STEP)),
         };
         let moved = Life { idle: life.idle, absolute, end: End::of(life.idle, call).or(absolute) };
-        known.insert(*new, Known { session: Some(moved), mark: None });
+        known.entry(*new).or_default().session = Some(moved);
     }
 
     /// How much another clock may have run ahead of this one, or stayed behind it, by a moment.
@@ -323,4 +323,108 @@ impl Clocks {
 
 fn are_apart(wall: Duration, steady: Duration) -> bool {
     wall.abs_diff(steady) > STEP + steady / (DRIFT / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::conformance::bench::fresh_id;
+
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    /// A clock that knows of a session, which was made by a call of that long.
+    async fn clock(takes: Duration, absolute: Option<Duration>) -> (Clock, SessionId, Call) {
+        let (clock, id, begun) = (Clock::new(Pace { is_paused: is_paused(), ..Pace::default() }), fresh_id(), Instant::now());
+        time::sleep(takes).await;
+        let call = Call { begun, answered: Instant::now() };
+        clock.created(&id, Limits::new(LIMIT, absolute), call);
+        (clock, id, call)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_certain_from_before_its_call_and_over_from_after_the_answer() {
+        let (clock, id, call) = clock(LIMIT / 4, None).await;
+        assert_eq!(clock.ends(&id), (call.begun + LIMIT, call.answered + LIMIT));
+        time::sleep_until(call.begun + LIMIT - 2 * STEP).await;
+        assert!(clock.is_there(&id));
+        time::sleep_until(call.begun + LIMIT - STEP).await;
+        assert!(!clock.is_there(&id));
+        clock.over(&id).await;
+        assert_eq!(Instant::now(), call.answered + LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn use_renews_a_session_no_further_than_its_absolute_limit() {
+        let (clock, id, call) = clock(LIMIT / 4, Some(LIMIT * 3 / 2)).await;
+        time::sleep_until(call.begun + LIMIT / 2).await;
+        let touch = Call { begun: Instant::now(), answered: Instant::now() };
+        clock.renewed(&id, touch);
+        assert_eq!(clock.ends(&id), (call.begun + LIMIT * 3 / 2, touch.answered + LIMIT));
+        let read = Call { begun: Instant::now(), answered: Instant::now() + LIMIT / 100 };
+        let (new, rotation) = (fresh_id(), Call { begun: read.answered, answered: read.answered + LIMIT / 2 });
+        clock.rotates(&id, rotation.begun);
+        clock.rotated(&id, &new, read, rotation);
+        let earliest = call.begun + LIMIT * 3 / 2 - 3 * read.took();
+        assert_eq!(clock.ends(&new), (earliest, rotation.answered + LIMIT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_is_what_is_left_whenever_the_store_looked() {
+        let (clock, id, made) = clock(LIMIT / 4, None).await;
+        time::sleep(LIMIT / 4).await;
+        let load = Call { begun: Instant::now(), answered: Instant::now() + LIMIT / 8 };
+        let (least, most) = (made.begun + LIMIT - load.answered, made.answered + LIMIT - load.begun);
+        let less = |steps| least.saturating_sub(steps * STEP);
+        for (told, fits) in [(less(1), true), (less(2), false), (most + STEP, true), (most + 2 * STEP, false)] {
+            assert_eq!(clock.fits_the_end(&id, told, load), fits, "{told:?}");
+        }
+        assert!(clock.fits_the_absolute_limit(&id, None, load) && !clock.fits_the_absolute_limit(&id, Some(most), load));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mark_counts_from_the_first_rotation_that_may_have_left_it() {
+        let (clock, id, _) = clock(Duration::ZERO, None).await;
+        let first = Instant::now();
+        clock.rotates(&id, first);
+        time::sleep(LIMIT).await;
+        clock.rotates(&id, Instant::now());
+        assert!(clock.is_marked(&id) && clock.is_marked_for(&id, ROTATION_MARK / 2));
+        time::sleep_until(first + ROTATION_MARK).await;
+        assert!(!clock.is_marked(&id) && clock.is_marked(&fresh_id()));
+    }
+
+    #[tokio::test]
+    async fn clocks_drift_apart_unless_there_is_only_one() {
+        let (clock, id, _) = clock(Duration::ZERO, None).await;
+        assert!(!clock.pace.is_paused && clock.drift(clock.ends(&id).1) >= LIMIT / DRIFT);
+        time::pause();
+        assert!(is_paused());
+    }
+
+    #[test]
+    fn limits_and_patience_grow_with_what_a_call_takes() {
+        let pace = |millis| Pace { call: Duration::from_millis(millis), is_paused: false };
+        assert_eq!([0, 1, 15, 16, 200].map(|millis| pace(millis).unit()), [1, 1, 1, 2, 14].map(|units| units * UNIT));
+        assert_eq!([0, 20, 1000].map(|millis| pace(millis).hold()), [20, 40, 500].map(Duration::from_millis));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends_later_for_a_slow_store() {
+        for (call, ends) in [(Duration::ZERO, PATIENCE), (Duration::from_secs(2), Duration::from_secs(200))] {
+            let (pace, start) = (Pace { call, is_paused: true }, Instant::now());
+            assert_eq!(pace.patiently(PATIENCE, std::future::pending::<()>()).await, Err(ends));
+            assert!(start.elapsed() >= ends && start.elapsed() < ends + Duration::from_millis(100));
+        }
+    }
+
+    #[test]
+    fn clocks_are_apart_when_one_of_them_was_set() {
+        let minute = Duration::from_secs(60);
+        assert!(!are_apart(minute, minute) && !are_apart(minute, minute + STEP));
+        assert!(
+            are_apart(minute, minute * 2)
+                && are_apart(2 * minute, minute)
+                && are_apart(Duration::from_millis(50), Duration::ZERO)
+        );
+    }
 }

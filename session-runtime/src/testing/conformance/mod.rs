@@ -28,11 +28,12 @@ use self::checks::{Check, SLOW};
 use self::clock::{Clock, Clocks, Pace};
 pub use self::data::ConformanceData;
 pub use self::report::{Checked, Outcome, Report};
-use crate::store::Store;
+use crate::store::{ROTATION_MARK, Store};
 
 /// How often a check is tried before it is said that it cannot be decided. The limits that it waits for grow threefold each time, to
-/// three minutes in the end.
+/// three minutes in the end, or to nine times the first one, if the store is that slow.
 const ATTEMPTS: u32 = 7;
+const LAST_UNIT: Duration = Duration::from_secs(180);
 
 /// Checks that a store keeps the laws ([how to write one](crate::store::writing)). Awaiting it runs every check and panics with
 /// the [`Report`] where a law is broken: it names each one, and says what the store did and what it should have done.
@@ -68,10 +69,23 @@ const ATTEMPTS: u32 = 7;
 /// The data is a `String` or a `Vec<u8>`, or another [`ConformanceData`]; a store that takes several is told which by
 /// `conformance::<String, _>(..)`.
 ///
+/// # Time
+///
 /// It waits for limits to end: three seconds for a store in memory, five to fifteen with a database on the same machine. A store
 /// that goes by tokio's clock may be checked with that paused (`#[tokio::test(start_paused = true)]`), which hits the instant of
-/// expiry exactly, and waits for nothing. Where the store is too slow for the limits that are waited for, longer ones are tried
-/// before that is held against it.
+/// expiry exactly, and waits for nothing.
+///
+/// A slow store, or a slow machine, breaks no law. The checks only take longer: they make some 3500 calls, most of them one after the
+/// other.
+///
+/// - That a session is missing counts against the store only if its limit was not over when the answer came. That it is still there
+///   counts only if its limit was over before the call was made. If the clock cannot tell, the check runs again with limits three
+///   times as long, up to seven times. The first limits leave room for 16 calls, by what a few calls took at the start.
+/// - A call hangs if it is not answered within two minutes, or within a hundred times what a call took at the start, if that is longer.
+/// - An error that comes after a long wait counts only if it comes each time that the check runs: on a slow machine a store may give
+///   up waiting.
+/// - If a few calls take longer than three minutes, or longer than the 30 seconds for which the mark of a rotation stays, a check may
+///   tell nothing. Its outcome is [`Undecided`](Outcome::Undecided), which the report shows; it is not a panic.
 pub fn conformance<'a, T, S>(open: impl AsyncFn(&str) -> S + 'a) -> Conformance<'a, T>
 where
     T: ConformanceData,
@@ -183,24 +197,28 @@ impl<T: ConformanceData> Conformance<'_, T> {
     }
 
     async fn outcome(&self, check: &Check<T>, pace: Pace) -> Outcome {
-        let mut unit = pace.unit();
-        let mut given_up = 0;
-        for attempt in 1..=ATTEMPTS {
+        let (first, last) = (pace.unit(), LAST_UNIT.max(pace.unit() * 9));
+        let units = (0..ATTEMPTS).map(|attempt| first * 3_u32.pow(attempt)).take_while(|unit| *unit <= last);
+        let mut gave_up_each_time = true;
+        let mut why = String::new();
+        for unit in units {
             match self.attempt(check, self.bench(pace, unit).await).await {
                 Ok(()) => return Outcome::Kept,
                 Err(Fault::Broken(what)) => return Outcome::Broken(what),
-                Err(Fault::GaveUp(what)) if given_up + 1 == ATTEMPTS => return Outcome::Broken(what),
-                Err(Fault::GaveUp(_)) => given_up += 1,
-                Err(Fault::TooSlow) => {}
-            }
-            if attempt < ATTEMPTS {
-                unit *= 3;
+                Err(Fault::GaveUp(what)) => why = what,
+                Err(Fault::TooSlow) => {
+                    gave_up_each_time = false;
+                    why = format!(
+                        "a few calls took longer than a session lives that is waited for, {unit:?} in the end, or than the mark of a \
+                         rotation stays, {ROTATION_MARK:?}"
+                    );
+                }
             }
         }
-        Outcome::Undecided(format!(
-            "the store, or this machine, is too slow: a few calls took longer than the {unit:?} that a session lived, or than a mark \
-             stays, so that nobody can tell whether it was over"
-        ))
+        if gave_up_each_time {
+            return Outcome::Broken(why);
+        }
+        Outcome::Undecided(format!("the store, or this machine, is too slow: {why}"))
     }
 
     async fn attempt(&self, check: &Check<T>, bench: Bench<T>) -> Verdict {
