@@ -7,10 +7,24 @@ use std::task::Poll;
 use std::time::Duration;
 
 use session_runtime::MaybeReady;
-use session_runtime::store::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreFuture, Version};
+use session_runtime::store::{
+    Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+};
 
-#[derive(Clone)]
-pub struct Yielding<S>(Arc<S>, Duration);
+pub struct Yielding<S> {
+    store: Arc<S>,
+    ways: Arc<Ways>,
+    bound: Duration,
+}
+
+/// How long a call is on its way there, and its answer on its way back. No time is a turn for the other tasks.
+type Ways = dyn Fn() -> (Duration, Duration) + Send + Sync;
+
+impl<S> Clone for Yielding<S> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), ways: Arc::clone(&self.ways), bound: self.bound }
+    }
+}
 
 impl<S> Yielding<S> {
     pub fn new(store: S) -> Self {
@@ -18,12 +32,22 @@ impl<S> Yielding<S> {
     }
 
     pub fn sharing(store: Arc<S>) -> Self {
-        Self(store, Duration::ZERO)
+        Self { store, ways: Arc::new(|| (Duration::ZERO, Duration::ZERO)), bound: Duration::MAX }
     }
 
     /// Each step takes that long, half of it on the way there and half on the way back.
     pub fn with_round_trip(store: S, time: Duration) -> Self {
-        Self(Arc::new(store), time)
+        Self::with_ways(store, move || (time / 2, time / 2))
+    }
+
+    /// Each step takes the two times that `ways` gives, before it and after it.
+    pub fn with_ways(store: S, ways: impl Fn() -> (Duration, Duration) + Send + Sync + 'static) -> Self {
+        Self { store: Arc::new(store), ways: Arc::new(ways), bound: Duration::MAX }
+    }
+
+    /// A call that is not done by then fails.
+    pub fn giving_up_after(self, bound: Duration) -> Self {
+        Self { bound, ..self }
     }
 }
 
@@ -39,45 +63,62 @@ pub fn step() -> impl Future<Output = ()> {
     })
 }
 
-async fn half(time: Duration) {
+async fn way(time: Duration) {
     if time.is_zero() {
         step().await;
     } else {
-        tokio::time::sleep(time / 2).await;
+        tokio::time::sleep(time).await;
     }
 }
 
-fn slowly<'a, R: Send + 'a>(time: Duration, call: impl FnOnce() -> StoreFuture<'a, R> + Send + 'a) -> StoreFuture<'a, R> {
-    MaybeReady::boxed(async move {
-        half(time).await;
-        let result = call().await;
-        half(time).await;
-        result
-    })
+impl<S> Yielding<S> {
+    fn slowly<'a, R: Send + 'a>(&'a self, call: impl FnOnce(&'a S) -> StoreFuture<'a, R> + Send + 'a) -> StoreFuture<'a, R>
+    where
+        S: Send + Sync,
+    {
+        let call = async move {
+            let (there, back) = (self.ways)();
+            way(there).await;
+            let result = call(&self.store).await;
+            way(back).await;
+            result
+        };
+        if self.bound == Duration::MAX {
+            return MaybeReady::boxed(call);
+        }
+        MaybeReady::boxed(async move {
+            let answer = tokio::time::timeout(self.bound, call).await;
+            answer.unwrap_or_else(|_| Err(StoreError::unavailable("nothing came for too long")))
+        })
+    }
 }
 
 impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Yielding<S> {
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        slowly(self.1, move || self.0.create(key, session))
+        self.slowly(move |store| store.create(key, session))
     }
 
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        slowly(self.1, move || self.0.load(key))
+        self.slowly(move |store| store.load(key))
     }
 
     fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        slowly(self.1, move || self.0.replace(key, expected, data))
+        self.slowly(move |store| store.replace(key, expected, data))
     }
 
     fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        slowly(self.1, move || self.0.touch(key))
+        self.slowly(move |store| store.touch(key))
     }
 
     fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        slowly(self.1, move || self.0.rotate(old, new, session))
+        self.slowly(move |store| store.rotate(old, new, session))
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        slowly(self.1, move || self.0.delete(key))
+        self.slowly(move |store| store.delete(key))
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        self.slowly(|store| store.sweep())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use session_runtime::store::MemoryStore;
 use session_runtime::testing::{Conformance, Outcome, Report, conformance};
@@ -51,7 +53,7 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (SaveReplacesTheMark, "a_rotation_leaves_a_mark", "replace at the key of a mark"),
     (MarkGoesWithItsSession, "a_mark_outlives_its_session", "at the old key"),
     (MarkStays, "a_mark_goes_after_30_s", "30s after rotate"),
-    (MarkIsShort, "a_mark_goes_after_30_s", "a second before its time is over"),
+    (MarkIsShort, "a_mark_goes_after_30_s", "before its time is over"),
     (DataEndsAtNul, "special_data_is_kept", "\\0"),
     (DataIsTrimmed, "special_data_is_kept", "both ends"),
     (DataIsCut, "a_mebibyte_of_data_is_kept", "kept to the byte"),
@@ -62,7 +64,7 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (SweepTakesMarks, "a_sweep_removes_only_what_expired", "the mark of a rotation"),
     (CreateRepeats, "a_call_whose_answer_was_lost_is_done_once", "create, repeated"),
     (CreateInTwoSteps, "a_call_that_is_stopped_is_done_or_not", "Found(\"\")"),
-    (LockIsLeftBehind, "a_call_that_is_stopped_is_done_or_not", "had not answered every call"),
+    (LockIsLeftBehind, "a_call_that_is_stopped_is_done_or_not", "had not answered after"),
     (SavingSendsAgain, "stopped_changes_are_done_once_or_not_at_all", "each is done once"),
     (OutageIsNoSession, "errors_show_no_id", "an outage is an error"),
 ];
@@ -75,6 +77,40 @@ async fn report(mistake: Mistake) -> Report {
     checks(&Places::default(), mistake).report().await
 }
 
+/// The same, where each call takes the two times that `ways` gives.
+fn checks_behind(
+    places: &Places,
+    mistake: Mistake,
+    ways: impl Fn() -> Way + Copy + Send + Sync + 'static,
+) -> Conformance<'_, String> {
+    conformance(async move |place| Yielding::with_ways(places.open(place, mistake), ways)).shared().slow().failing(Gone(mistake))
+}
+
+/// Before a step, and after it.
+type Way = (Duration, Duration);
+
+const fn millis(before: u64, after: u64) -> Way {
+    (Duration::from_millis(before), Duration::from_millis(after))
+}
+
+/// Stores that take 1, 20 and 200 ms a call, and as long as a request waits for one.
+const SLOW: &[Way] = &[
+    (Duration::from_micros(500), Duration::from_micros(500)),
+    millis(0, 1),
+    millis(10, 10),
+    millis(0, 20),
+    millis(100, 100),
+    millis(0, 200),
+    millis(1000, 1000),
+    millis(0, 2000),
+];
+
+#[track_caller]
+fn assert_all_kept(report: &Report) {
+    let is_kept = |outcome: &Outcome| matches!(outcome, Outcome::Kept | Outcome::NotRun(_));
+    assert!(report.checks().iter().all(|checked| is_kept(&checked.outcome)), "{report}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_without_a_mistake_passes() {
     let report = report(Nothing).await;
@@ -84,6 +120,17 @@ async fn a_store_without_a_mistake_passes() {
 
 #[tokio::test(start_paused = true)]
 async fn each_mistake_is_found_by_the_check_for_it_which_says_what_it_is() {
+    each_mistake_is_found(checks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_mistake_of_a_slow_store_is_found_too() {
+    for way in [millis(10, 10), millis(0, 20)] {
+        each_mistake_is_found(|places, mistake| checks_behind(places, mistake, move || way)).await;
+    }
+}
+
+async fn each_mistake_is_found(checks: impl for<'a> Fn(&'a Places, Mistake) -> Conformance<'a, String>) {
     for (mistake, check, says) in MISTAKES {
         let report = checks(&Places::default(), *mistake).only(check).report().await;
         let found = report.broken().find(|checked| checked.name == *check);
@@ -123,9 +170,90 @@ async fn the_memory_store_keeps_the_laws_on_the_clock_and_on_threads() {
     conformance(async |_| Yielding::new(MemoryStore::<String>::new())).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_store_keeps_the_laws_on_the_clock_a_millisecond_away() {
+    let store = conformance(async |_| Yielding::with_round_trip(MemoryStore::<String>::new(), Duration::from_millis(1)));
+    assert_all_kept(&store.report().await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_memory_store_keeps_the_laws_behind_a_network() {
     conformance::<String, _>(async |_| Arc::new(Yielding::new(MemoryStore::<String>::new()))).slow().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_without_a_mistake_passes_however_slow_it_is() {
+    for way in SLOW {
+        assert_all_kept(&checks_behind(&Places::default(), Nothing, || *way).report().await);
+        let memory = conformance(async |_| Yielding::with_ways(MemoryStore::<String>::new(), || *way));
+        assert_all_kept(&memory.slow().report().await);
+    }
+}
+
+fn between(low: u64, high: u64) -> Duration {
+    Duration::from_millis(rand::random_range(low..=high))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_without_a_mistake_passes_whenever_one_of_its_calls_stalls() {
+    for (rare, stall) in [(100, 10_000), (30, 2_000), (10, 400)] {
+        let way = move || if rand::random_range(0..rare) == 0 { between(0, stall) } else { between(0, 2) };
+        assert_all_kept(&checks_behind(&Places::default(), Nothing, move || (way(), way())).report().await);
+    }
+}
+
+/// All clocks jump on, as where the machine does something else for a while.
+#[tokio::test(start_paused = true)]
+async fn a_store_without_a_mistake_passes_on_a_machine_that_stalls() {
+    for (low, high) in [(20, 100), (100, 400), (300, 1100)] {
+        let stalls = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(between(10, 100)).await;
+                tokio::time::advance(between(low, high)).await;
+            }
+        });
+        for way in [millis(0, 0), millis(1, 1)] {
+            assert_all_kept(&checks_behind(&Places::default(), Nothing, move || way).report().await);
+        }
+        stalls.abort();
+    }
+}
+
+/// One that gives up a call after a second.
+fn checks_of_impatient(
+    places: &Places,
+    mistake: Mistake,
+    ways: impl Fn() -> Way + Copy + Send + Sync + 'static,
+) -> Conformance<'_, String> {
+    const BOUND: Duration = Duration::from_secs(1);
+    conformance(async move |place| Yielding::with_ways(places.open(place, mistake), ways).giving_up_after(BOUND)).shared()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_up_waiting_on_a_slow_machine_passes() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    // A check makes fewer than 1000 calls, so that the next attempt has none that stalls.
+    let way = || if CALLS.fetch_add(1, Relaxed) % 1000 == 999 { millis(3000, 0) } else { millis(0, 1) };
+    assert_all_kept(&checks_of_impatient(&Places::default(), Nothing, way).report().await);
+    assert!(CALLS.load(Relaxed) > 2000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_up_each_time_does_not_pass() {
+    let places = Places::default();
+    let checks = checks_of_impatient(&places, LockIsLeftBehind, || millis(0, 1)).only("a_call_that_is_stopped_is_done_or_not");
+    let report = checks.report().await.to_string();
+    assert!(report.contains("failed: the session store cannot be reached or failed: nothing came for too long"), "{report}");
+}
+
+/// Nothing is known of a mark that is over before two calls are answered.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_longer_than_a_mark_stays_breaks_no_law() {
+    let report = checks_behind(&Places::default(), Nothing, || millis(20_000, 20_000)).report().await;
+    report.assert();
+    let undecided: Vec<_> = report.checks().iter().filter(|checked| matches!(checked.outcome, Outcome::Undecided(_))).collect();
+    assert!(undecided.iter().any(|checked| checked.name == "a_rotation_leaves_a_mark"), "{report}");
+    assert!(report.to_string().contains("not decided: a_rotation_leaves_a_mark: the store, or this machine, is too slow"));
 }
 
 #[tokio::test(start_paused = true)]

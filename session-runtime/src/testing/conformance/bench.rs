@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write as _};
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,31 +12,30 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{self, Instant};
 
+use super::clock::{Call, Clock, PATIENCE};
 use super::data::ConformanceData;
 use crate::id::SessionId;
-use crate::store::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use crate::store::{
+    Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-/// A session that outlives its check.
-pub(super) const LONG: Limits = Limits { idle: HOUR, absolute: None };
-
-/// How exactly a store is expected to tell the time that is left.
-pub(super) const STEP: Duration = Duration::from_millis(20);
+/// A session that outlives its check, however slow the store is.
+pub(super) const LONG: Limits = Limits { idle: HOUR.saturating_mul(24 * 365), absolute: None };
 
 /// The polls after which a call that is not done yet is let be.
 pub(super) const MAX_POLLS: usize = 16;
-
-/// How long a call that was stopped on its way may be in the way of another, before it goes on.
-const HOLD: Duration = Duration::from_millis(20);
 
 /// Why a check did not find its law kept.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// What the store did, and what it should have done.
     Broken(String),
-    /// The store, or the machine, is too slow for the limits that the check set: it is tried again with longer ones.
+    /// It cannot be told: the store, or the machine, is too slow for the limits that the check set.
     TooSlow,
+    /// A call failed after a long wait. A store may give up waiting where the machine is slow, but not each time.
+    GaveUp(String),
 }
 
 pub(super) type Verdict<R = ()> = Result<R, Fault>;
@@ -53,9 +53,12 @@ pub(super) fn expect<A: PartialEq + Debug>(when: impl Display, got: A, wanted: A
     Err(broken(format_args!("{when} answered {got:?}; it should have answered {wanted:?}")))
 }
 
-/// What was found of a session that had `limit` left since a moment before it was renewed: nothing, if that is over.
-pub(super) fn in_time<R>(since: Instant, limit: Duration, found: Verdict<R>) -> Verdict<R> {
-    if found.is_err() && since.elapsed() + STEP >= limit { Err(Fault::TooSlow) } else { found }
+/// What was found of something that had to be there: nothing, if it may be over by now.
+fn while_sure<R>(is_sure: impl FnOnce() -> bool, found: Verdict<R>) -> Verdict<R> {
+    match found {
+        Err(Fault::Broken(_)) if !is_sure() => Err(Fault::TooSlow),
+        found => found,
+    }
 }
 
 /// That something holds.
@@ -129,12 +132,42 @@ pub(super) fn id(text: &str) -> SessionId {
     SessionId::parse(text).expect("the checks make valid ids")
 }
 
+/// A session as it was read, with the clock around the call.
+pub(super) struct Read<T> {
+    record: Record<T>,
+    pub(super) call: Call,
+}
+
+impl<T> Clone for Read<T> {
+    fn clone(&self) -> Self {
+        Self { record: self.record.clone(), ..*self }
+    }
+}
+
+impl<T> Deref for Read<T> {
+    type Target = Record<T>;
+
+    fn deref(&self) -> &Record<T> {
+        &self.record
+    }
+}
+
+impl<T: ConformanceData> Read<T> {
+    /// The session with other data, as a caller of `rotate` changes it.
+    pub(super) fn with_text(&self, text: &str) -> Self {
+        Self { record: Record { data: Arc::new(T::of_text(text)), ..self.record.clone() }, ..*self }
+    }
+}
+
 /// A store as a check uses it: by id and by text, with every error an offence.
-pub(super) struct Handle<T>(pub(super) Arc<dyn Store<T>>);
+pub(super) struct Handle<T> {
+    pub(super) store: Arc<dyn Store<T>>,
+    pub(super) clock: Arc<Clock>,
+}
 
 impl<T> Clone for Handle<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock) }
     }
 }
 
@@ -144,11 +177,16 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     pub(super) async fn create_with(&self, id: &SessionId, data: T, limits: Limits) -> Verdict<Created> {
-        answered("create", &[id], self.0.create(Key::of(id), NewSession::new(Arc::new(data), limits)).await)
+        let session = NewSession::new(Arc::new(data), limits);
+        let (answer, call) = self.ask("create", &[id], |store| store.create(Key::of(id), session)).await?;
+        if let Created::Created(_) = answer {
+            self.clock.created(id, limits, call);
+        }
+        Ok(answer)
     }
 
     pub(super) async fn load(&self, id: &SessionId) -> Verdict<Loaded<T>> {
-        answered("load", &[id], self.0.load(Key::of(id)).await)
+        Ok(self.ask("load", &[id], |store| store.load(Key::of(id))).await?.0)
     }
 
     pub(super) async fn replace(&self, id: &SessionId, expected: Option<Version>, text: &str) -> Verdict<Replaced> {
@@ -156,23 +194,53 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     pub(super) async fn replace_with(&self, id: &SessionId, expected: Option<Version>, data: T) -> Verdict<Replaced> {
-        answered("replace", &[id], self.0.replace(Key::of(id), expected, Arc::new(data)).await)
+        let (answer, call) = self.ask("replace", &[id], |store| store.replace(Key::of(id), expected, Arc::new(data))).await?;
+        if let Replaced::Replaced(_) = answer {
+            self.clock.renewed(id, call);
+        }
+        Ok(answer)
     }
 
     pub(super) async fn touch(&self, id: &SessionId) -> Verdict<bool> {
-        answered("touch", &[id], self.0.touch(Key::of(id)).await)
+        let (answer, call) = self.ask("touch", &[id], |store| store.touch(Key::of(id))).await?;
+        if answer {
+            self.clock.renewed(id, call);
+        }
+        Ok(answer)
     }
 
-    pub(super) async fn rotate(&self, old: &SessionId, new: &SessionId, session: Record<T>) -> Verdict<Rotated> {
-        answered("rotate", &[old, new], self.0.rotate(Key::of(old), Key::of(new), session).await)
+    pub(super) async fn rotate(&self, old: &SessionId, new: &SessionId, session: Read<T>) -> Verdict<Rotated> {
+        let Read { mut record, call: read } = session;
+        // A store may go by the limit that it is told, from which a caller takes the time that has passed.
+        record.absolute_in = record.absolute_in.map(|left| left.saturating_sub(read.begun.elapsed()));
+        self.clock.rotates(old, Instant::now());
+        let (answer, call) = self.ask("rotate", &[old, new], |store| store.rotate(Key::of(old), Key::of(new), record)).await?;
+        if let Rotated::Rotated(_) = answer {
+            self.clock.rotated(old, new, read, call);
+        }
+        Ok(answer)
     }
 
     pub(super) async fn delete(&self, id: &SessionId) -> Verdict<bool> {
-        answered("delete", &[id], self.0.delete(Key::of(id)).await)
+        Ok(self.ask("delete", &[id], |store| store.delete(Key::of(id))).await?.0)
     }
 
     pub(super) async fn sweep(&self) -> Verdict<u64> {
-        answered("sweep", &[], self.0.sweep().await)
+        Ok(self.ask("sweep", &[], |store| store.sweep()).await?.0)
+    }
+
+    /// Makes a call, with the clock around it.
+    async fn ask<'a, R>(
+        &'a self,
+        operation: &str,
+        ids: &[&SessionId],
+        call: impl FnOnce(&'a dyn Store<T>) -> StoreFuture<'a, R> + Send,
+    ) -> Verdict<(R, Call)> {
+        let (begun, pace) = (Instant::now(), self.clock.pace);
+        let answer = pace.patiently(PATIENCE, call(&*self.store)).await;
+        let call = Call { begun, answered: Instant::now() };
+        let answer = answer.map_err(|patience| broken(format_args!("{operation} had not answered after {patience:?}")))?;
+        answered(operation, ids, answer, pace.is_long(call.took())).map(|answer| (answer, call))
     }
 
     /// What a `load` shows.
@@ -185,30 +253,44 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     pub(super) async fn expect_seen(&self, when: impl Display + Send, id: &SessionId, wanted: Seen) -> Verdict {
-        expect(format!("{}, load", when.to_string().trim_end_matches(',')), self.see(id).await?, wanted)
+        let is_sure = match wanted {
+            Seen::Found(_) => Self::while_there,
+            Seen::JustRotated => Self::while_marked,
+            Seen::Missing => |_: &Self, _: &SessionId, verdict| verdict,
+        };
+        let seen = expect(format!("{}, load", when.to_string().trim_end_matches(',')), self.see(id).await?, wanted);
+        is_sure(self, id, seen)
+    }
+
+    /// What was found of a session that had to be there, unless its limits may be over by now.
+    pub(super) fn while_there<R>(&self, id: &SessionId, found: Verdict<R>) -> Verdict<R> {
+        while_sure(|| self.clock.is_there(id), found)
+    }
+
+    /// What was found of the mark of a rotation, unless its time may be over by now.
+    pub(super) fn while_marked<R>(&self, old: &SessionId, found: Verdict<R>) -> Verdict<R> {
+        while_sure(|| self.clock.is_marked(old), found)
+    }
+
+    /// Reads a session, or says what is there in its place.
+    pub(super) async fn read(&self, id: &SessionId) -> Verdict<Result<Read<T>, &'static str>> {
+        let (loaded, call) = self.ask("load", &[id], |store| store.load(Key::of(id))).await?;
+        Ok(match loaded {
+            Loaded::Found(record) => Ok(Read { record, call }),
+            Loaded::Missing => Err("Missing"),
+            Loaded::JustRotated => Err("JustRotated"),
+        })
     }
 
     /// Reads a session that must be there.
-    pub(super) async fn found(&self, when: impl Display + Send, id: &SessionId) -> Verdict<Record<T>> {
-        let other = match self.load(id).await? {
-            Loaded::Found(record) => return Ok(record),
-            Loaded::Missing => "Missing",
-            Loaded::JustRotated => "JustRotated",
+    pub(super) async fn found(&self, when: impl Display + Send, id: &SessionId) -> Verdict<Read<T>> {
+        let other = match self.read(id).await? {
+            Ok(read) => return Ok(read),
+            Err(other) => other,
         };
         let when = when.to_string();
         let when = when.trim_end_matches(',');
-        Err(broken(format_args!("{when}, load answered {other}; it should have found the session")))
-    }
-
-    /// Reads a session that must be there unless `limit` has passed since a moment before it was renewed.
-    pub(super) async fn found_within(
-        &self,
-        when: impl Display + Send,
-        id: &SessionId,
-        since: Instant,
-        limit: Duration,
-    ) -> Verdict<Record<T>> {
-        in_time(since, limit, self.found(when, id).await)
+        self.while_there(id, Err(broken(format_args!("{when}, load answered {other}; it should have found the session"))))
     }
 
     /// A new session.
@@ -228,30 +310,42 @@ impl<T: ConformanceData> Handle<T> {
     pub(super) async fn replaced(&self, id: &SessionId, expected: Option<Version>, text: &str) -> Verdict<Version> {
         match self.replace(id, expected, text).await? {
             Replaced::Replaced(version) => Ok(version),
-            other => Err(broken(format_args!(
-                "replace of a session that is there{} answered {other:?}; it should have replaced the data",
-                if expected.is_some() { ", at its version," } else { ", at any version," }
-            ))),
+            other => self.while_there(
+                id,
+                Err(broken(format_args!(
+                    "replace of a session that is there{} answered {other:?}; it should have replaced the data",
+                    if expected.is_some() { ", at its version," } else { ", at any version," }
+                ))),
+            ),
         }
     }
 
-    pub(super) async fn rotated(&self, old: &SessionId, new: &SessionId, session: Record<T>) -> Verdict<Version> {
+    pub(super) async fn touched(&self, id: &SessionId) -> Verdict {
+        let touched = expect("touch of a session that is there", self.touch(id).await?, true);
+        self.while_there(id, touched)
+    }
+
+    pub(super) async fn rotated(&self, old: &SessionId, new: &SessionId, session: Read<T>) -> Verdict<Version> {
         match self.rotate(old, new, session).await? {
             Rotated::Rotated(version) => Ok(version),
-            other => Err(broken(format_args!(
-                "rotate of a session that is there, at its version, to a free key answered {other:?}; it should have moved it"
-            ))),
+            other => self.while_there(
+                old,
+                Err(broken(format_args!(
+                    "rotate of a session that is there, at its version, to a free key answered {other:?}; it should have moved it"
+                ))),
+            ),
         }
     }
 }
 
 /// A store's answer; its errors are offences, the more so if they show an id.
-pub(super) fn answered<R>(operation: &str, ids: &[&SessionId], result: Result<R, StoreError>) -> Verdict<R> {
+fn answered<R>(operation: &str, ids: &[&SessionId], result: Result<R, StoreError>, took_long: bool) -> Verdict<R> {
     result.map_err(|error| {
         if shows_id(&error, ids) {
             return broken(format_args!("{operation} failed, and its error shows the raw id; no error may"));
         }
-        broken(format_args!("{operation} failed: {}", with_causes(&error)))
+        let what = format!("{operation} failed: {}", with_causes(&error));
+        if took_long { Fault::GaveUp(what) } else { Fault::Broken(what) }
     })
 }
 
@@ -269,11 +363,6 @@ fn with_causes(error: &StoreError) -> String {
         cause = error.source();
     }
     said
-}
-
-/// The session with other data, as a caller of `rotate` changes it.
-pub(super) fn with_text<T: ConformanceData>(record: &Record<T>, text: &str) -> Record<T> {
-    Record { data: Arc::new(T::of_text(text)), ..record.clone() }
 }
 
 /// What stands at a key.
@@ -323,11 +412,17 @@ pub(super) async fn polled<F: Future + Unpin>(future: &mut F, times: usize) -> O
     .await
 }
 
-/// Starts one call, stops it after some polls, makes another, and then lets the first one go on. Whether it was still under way
-/// comes with the answers.
-pub(super) async fn overtaken<A: Future, B: Future>(late: A, polls: usize, other: B) -> (A::Output, B::Output, bool) {
-    let (mut late, mut other, mut hold) = (pin!(late), pin!(other), pin!(time::sleep(HOLD)));
+/// Starts one call, stops it after some polls, makes another, and then, or after the time `hold`, lets the first one go on. Whether
+/// it was still under way comes with the answers.
+pub(super) async fn overtaken<A: Future, B: Future>(
+    late: A,
+    polls: usize,
+    other: B,
+    hold: Duration,
+) -> (A::Output, B::Output, bool) {
+    let (mut late, mut other) = (pin!(late), pin!(other));
     let mut late_answer = polled(&mut late, polls).await;
+    let mut hold = pin!(time::sleep(hold));
     let under_way = late_answer.is_none();
     let mut other_answer = None;
     poll_fn(|context| {
@@ -358,13 +453,14 @@ pub(super) async fn overtaken<A: Future, B: Future>(late: A, polls: usize, other
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::conformance::clock::STEP;
 
     #[test]
     fn an_id_in_an_error_or_in_its_cause_is_seen() {
         let id = fresh_id();
         assert!(!shows_id(&StoreError::unavailable("connection refused"), &[&id]));
         assert!(shows_id(&StoreError::unavailable(format!("no row for {}", id.as_str())), &[&id]));
-        let Err(Fault::Broken(what)) = answered("load", &[&id], Err::<(), _>(StoreError::data(id.as_str()))) else {
+        let Err(Fault::Broken(what)) = answered("load", &[&id], Err::<(), _>(StoreError::data(id.as_str())), true) else {
             panic!("an error is an offence");
         };
         assert!(what.contains("shows the raw id") && !what.contains(id.as_str()), "{what}");
@@ -382,6 +478,6 @@ mod tests {
             let _held = lock.lock().await;
             2
         };
-        assert_eq!(overtaken(late, 1, other).await, (1, 2, true));
+        assert_eq!(overtaken(late, 1, other, STEP).await, (1, 2, true));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio::task::yield_now;
 
-use super::bench::{Bench, Handle, LONG, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, with_text};
+use super::bench::{Bench, Handle, LONG, Seen, Verdict, at_once, broken, ensure, expect, fresh_id};
 use super::data::ConformanceData;
 use crate::SessionId;
 use crate::store::{Replaced, Version};
@@ -51,13 +51,16 @@ async fn add_one<T: ConformanceData>(handle: &Handle<T>, id: &SessionId) -> Verd
     .await
 }
 
+/// More conflicts than changes that others make: each conflict is one of those.
+const MOST_CONFLICTS: usize = 1000;
+
 /// Changes the data by compare-and-swap, beginning anew after each conflict.
 pub(super) async fn change<T: ConformanceData>(
     handle: &Handle<T>,
     id: &SessionId,
     change: impl Fn(&str) -> Verdict<String> + Send,
 ) -> Verdict {
-    for _ in 0..10_000 {
+    for _ in 0..MOST_CONFLICTS {
         let record = handle.found("while others change the session", id).await?;
         // So that the others come between, in a store that answers at once too.
         yield_now().await;
@@ -70,7 +73,9 @@ pub(super) async fn change<T: ConformanceData>(
             }
         }
     }
-    Err(broken("replace at the version that was just read answered Conflict 10 000 times; somebody should get on"))
+    Err(broken(format_args!(
+        "replace at the version that was just read answered Conflict {MOST_CONFLICTS} times; somebody should get on"
+    )))
 }
 
 pub(super) async fn a_change_never_creates<T: ConformanceData>(bench: Bench<T>) -> Verdict {
@@ -107,7 +112,7 @@ pub(super) async fn versions_grow_with_each_change<T: ConformanceData>(bench: Be
             1 => bench.twin.replaced(&id, None, "same").await?,
             _ => {
                 let (new, record) = (fresh_id(), bench.store.found("before rotate", &id).await?);
-                let version = bench.store.rotated(&id, &new, with_text(&record, "same")).await?;
+                let version = bench.store.rotated(&id, &new, record.with_text("same")).await?;
                 id = new;
                 version
             }
@@ -128,7 +133,7 @@ pub(super) async fn versions_grow_with_each_change<T: ConformanceData>(bench: Be
 pub(super) async fn a_touch_leaves_data_and_version<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let (id, version) = bench.store.new_session("data", LONG).await?;
     for handle in bench.handles() {
-        expect("touch of a session that is there", handle.touch(&id).await?, true)?;
+        handle.touched(&id).await?;
         let record = handle.found("after touch", &id).await?;
         expect("after touch, the data that load found, which", &*record.data.text(), "data")?;
         expect("after touch, the version that load found, which", record.version, version)?;

@@ -1,35 +1,25 @@
 //! Creating inserts, and never overwrites.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-use super::bench::{Bench, HOUR, LONG, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id};
+use super::bench::{Bench, HOUR, LONG, Seen, Verdict, at_once, broken, ensure, expect, fresh_id};
+use super::clock::STEP;
 use super::data::ConformanceData;
 use crate::store::{Created, Limits};
 
 pub(super) async fn a_new_session_is_found_as_it_was_given<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     for (idle, absolute) in [(HOUR, None), (HOUR, Some(2 * HOUR)), (HOUR, Some(HOUR / 2))] {
-        let before = Instant::now();
         let (id, version) = bench.store.new_session("data", Limits::new(idle, absolute)).await?;
         for handle in bench.handles() {
             let record = handle.found("after create", &id).await?;
             expect("after create, the data that load found", &*record.data.text(), "data")?;
             expect("after create, the version that load found, other than create's,", record.version, version)?;
-            let passed = before.elapsed() + STEP;
-            let within = |told: Duration, limit: Duration| told <= limit + STEP && told + passed >= limit;
             ensure(record.idle >= idle && record.idle <= idle + STEP, || {
                 format!("load gave the idle limit as {:?}; it was created with {idle:?}", record.idle)
             })?;
             let life = absolute.map_or(idle, |absolute| absolute.min(idle));
-            ensure(within(record.expires_in, life), || {
+            ensure(bench.store.clock.fits_the_end(&id, record.expires_in, record.call), || {
                 format!("load of a new session gave expires_in as {:?}; it should be close to {life:?}", record.expires_in)
             })?;
-            let right = match (record.absolute_in, absolute) {
-                (Some(told), Some(limit)) => within(told, limit),
-                (told, limit) => told.is_none() && limit.is_none(),
-            };
-            ensure(right, || {
+            ensure(bench.store.clock.fits_the_absolute_limit(&id, record.absolute_in, record.call), || {
                 format!("load of a new session gave absolute_in as {:?}; it should be close to {absolute:?}", record.absolute_in)
             })?;
         }

@@ -1,9 +1,9 @@
 //! Delete wins: nothing brings a session back.
 
-use super::bench::{Bench, Handle, LONG, MAX_POLLS, Seen, Verdict, both, expect, fresh_id, overtaken, with_text};
+use super::bench::{Bench, Handle, LONG, MAX_POLLS, Read, Seen, Verdict, both, broken, expect, fresh_id, overtaken};
 use super::data::ConformanceData;
 use crate::SessionId;
-use crate::store::{Record, Replaced, Rotated};
+use crate::store::{Replaced, Rotated};
 
 /// What may still be on its way to a session that is gone.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ impl Late {
         handle: &Handle<T>,
         id: &SessionId,
         new: &SessionId,
-        record: &Record<T>,
+        record: &Read<T>,
     ) -> Verdict<Result<(), String>> {
         let answer = match self {
             Self::Replace => match handle.replace(id, Some(record.version), "late").await? {
@@ -47,7 +47,7 @@ impl Late {
                 Replaced::Missing => Ok(()),
                 other => Err(format!("{other:?}; it should have answered Missing")),
             },
-            Self::Rotate => match handle.rotate(id, new, with_text(record, "late")).await? {
+            Self::Rotate => match handle.rotate(id, new, record.with_text("late")).await? {
                 Rotated::Missing => Ok(()),
                 other => Err(format!("{other:?}; it should have answered Missing")),
             },
@@ -68,11 +68,11 @@ impl Late {
         when: &str,
         handle: &Handle<T>,
         id: &SessionId,
-        record: &Record<T>,
+        record: &Read<T>,
     ) -> Verdict {
         let (name, new) = (self.name(), fresh_id());
         if let Err(answer) = self.run(handle, id, &new, record).await? {
-            return Err(super::bench::broken(format!("{when}, {name} answered {answer}")));
+            return Err(broken(format!("{when}, {name} answered {answer}")));
         }
         handle.expect_seen(format!("{when} and a late {name}"), id, Seen::Missing).await?;
         handle.expect_seen(format!("{when} and a late {name}, at its new key"), &new, Seen::Missing).await
@@ -124,8 +124,8 @@ const RACES: usize = 4;
 async fn overtaken_by_delete<T: ConformanceData>(bench: &Bench<T>, late: Late, polls: usize) -> Verdict<bool> {
     let ((id, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
     let record = bench.store.found("after create", &id).await?;
-    let (answer, deleted, under_way) =
-        overtaken(Box::pin(late.run(&bench.twin, &id, &new, &record)), polls, bench.store.delete(&id)).await;
+    let (call, hold) = (Box::pin(late.run(&bench.twin, &id, &new, &record)), bench.store.clock.pace.hold());
+    let (answer, deleted, under_way) = overtaken(call, polls, bench.store.delete(&id), hold).await;
     let moved = answer?.is_err() && matches!(late, Late::Rotate);
     is_gone(bench, late, moved, deleted?, (&id, &new)).await?;
     Ok(under_way)
@@ -185,7 +185,8 @@ pub(super) async fn every_handle_sees_a_change_at_once<T: ConformanceData>(bench
 async fn reads_under_way_hide_nothing<T: ConformanceData>(writer: &Handle<T>, reader: &Handle<T>) -> Verdict {
     for polls in 0..MAX_POLLS {
         let (id, _) = writer.new_session("first", LONG).await?;
-        let (read, set, under_way) = overtaken(Box::pin(reader.load(&id)), polls, writer.replaced(&id, None, "second")).await;
+        let (call, hold) = (Box::pin(reader.load(&id)), reader.clock.pace.hold());
+        let (read, set, under_way) = overtaken(call, polls, writer.replaced(&id, None, "second"), hold).await;
         read?;
         set?;
         reader.expect_seen("after a replace that overtook a load", &id, Seen::found("second")).await?;

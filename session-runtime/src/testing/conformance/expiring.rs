@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::bench::{Bench, HOUR, Handle, STEP, Seen, Verdict, at_once, broken, ensure, expect, fresh_id, in_time, with_text};
+use super::bench::{Bench, HOUR, Handle, Seen, Verdict, at_once, broken, ensure, fresh_id};
+use super::clock::STEP;
 use super::data::ConformanceData;
 use super::deleting::Late;
 use crate::SessionId;
@@ -25,18 +26,16 @@ pub(super) async fn the_absolute_limit_ends_at_the_instant<T: ConformanceData>(b
 async fn ends_at_the_instant<T: ConformanceData>(bench: &Bench<T>, limits: Limits) -> Verdict {
     let mut sessions = Vec::new();
     for late in Late::ALL {
-        let before = Instant::now();
         let (id, _) = bench.store.new_session("data", limits).await?;
-        let record = bench.store.found_within("before its limit", &id, before, bench.unit).await?;
+        let record = bench.store.found("before its limit", &id).await?;
         sessions.push((late, id, record));
     }
     let (to_create, _) = bench.store.new_session("expired", limits).await?;
     let (to_rotate_to, _) = bench.store.new_session("expired", limits).await?;
     let (to_watch, _) = bench.store.new_session("data", limits).await?;
-    let end = Instant::now() + bench.unit;
-
-    let watched = watch_the_end(&bench.store, &to_watch, end).await;
-    time::sleep_until(end).await;
+    let watched = watch_the_end(&bench.store, &to_watch).await;
+    // The last one that was made is the last one to end.
+    bench.store.clock.over(&to_watch).await;
     for (late, id, record) in sessions {
         late.finds_nothing("at the instant of expiry", &bench.twin, &id, &record).await?;
     }
@@ -54,33 +53,38 @@ async fn ends_at_the_instant<T: ConformanceData>(bench: &Bench<T>, limits: Limit
 }
 
 /// Reads a session again and again when its end is near: what is found has time left.
-async fn watch_the_end<T: ConformanceData>(handle: &Handle<T>, id: &SessionId, end: Instant) -> Verdict {
+async fn watch_the_end<T: ConformanceData>(handle: &Handle<T>, id: &SessionId) -> Verdict {
     const NEAR: Duration = Duration::from_millis(4);
-    time::sleep_until(end - NEAR).await;
+    let (earliest, latest) = handle.clock.ends(id);
+    // The instant itself, if this call is on its way to the store for as long as the one that made the session.
+    time::sleep_until(earliest.min(latest - NEAR)).await;
+    has_time_left(handle, id).await?;
+    time::sleep_until(latest - NEAR).await;
     let start = std::time::Instant::now();
-    while start.elapsed() < 2 * NEAR {
-        match handle.load(id).await? {
-            Loaded::Found(record) if record.expires_in.is_zero() => {
-                return Err(broken("load found a session with no time left; at the instant of expiry it should answer Missing"));
-            }
-            Loaded::Found(_) => {}
-            _ => break,
-        }
-    }
+    while start.elapsed() < 2 * NEAR && has_time_left(handle, id).await? {}
     Ok(())
 }
 
+/// Whether a session is found.
+async fn has_time_left<T: ConformanceData>(handle: &Handle<T>, id: &SessionId) -> Verdict<bool> {
+    match handle.load(id).await? {
+        Loaded::Found(record) if record.expires_in.is_zero() => {
+            Err(broken("load found a session with no time left; at the instant of expiry it should answer Missing"))
+        }
+        Loaded::Found(_) => Ok(true),
+        _ => Ok(false),
+    }
+}
+
 pub(super) async fn sub_second_limits_are_kept<T: ConformanceData>(bench: Bench<T>) -> Verdict {
-    let limit = bench.unit.min(Duration::from_millis(700));
+    let limit = with_a_fraction(bench.unit);
     for limits in [Limits::new(limit, None), Limits::new(HOUR, Some(limit))] {
-        let before = Instant::now();
         let (id, _) = bench.store.new_session("data", limits).await?;
-        let end = Instant::now() + limit;
-        let record = bench.store.found_within(format!("soon after create with {limits:?}"), &id, before, limit).await?;
-        ensure(record.expires_in <= limit + STEP, || {
-            format!("a session with {limits:?} has expires_in {:?}; it should have no more than its limit", record.expires_in)
+        let record = bench.store.found(format!("soon after create with {limits:?}"), &id).await?;
+        ensure(bench.store.clock.fits_the_end(&id, record.expires_in, record.call), || {
+            format!("a session with {limits:?} has expires_in {:?}; it should have what is left of its limit", record.expires_in)
         })?;
-        time::sleep_until(end).await;
+        bench.store.clock.over(&id).await;
         bench.store.expect_seen(format!("{limit:?} after create with {limits:?}"), &id, Seen::Missing).await?;
     }
     let shortest = Duration::from_nanos(1);
@@ -93,6 +97,12 @@ pub(super) async fn sub_second_limits_are_kept<T: ConformanceData>(bench: Bench<
     Ok(())
 }
 
+/// A limit that is not a whole number of seconds: below one, unless the store is slow.
+fn with_a_fraction(limit: Duration) -> Duration {
+    const FRACTION: Duration = Duration::from_millis(700);
+    if limit < FRACTION { limit } else { Duration::from_secs(limit.as_secs()) + FRACTION }
+}
+
 pub(super) async fn huge_limits_saturate<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let huge =
         [AGES * 10, Duration::from_nanos(u64::MAX), Duration::from_millis(u64::MAX), Duration::from_secs(1 << 62), Duration::MAX];
@@ -103,9 +113,8 @@ pub(super) async fn huge_limits_saturate<T: ConformanceData>(bench: Bench<T>) ->
     }
     let limits = Limits::new(Duration::MAX, Some(bench.unit));
     let (id, _) = bench.store.new_session("data", limits).await?;
-    let end = Instant::now() + bench.unit;
     bench.store.touch(&id).await?;
-    time::sleep_until(end).await;
+    bench.store.clock.over(&id).await;
     bench.store.expect_seen(format!("after the absolute limit of {limits:?}"), &id, Seen::Missing).await
 }
 
@@ -113,7 +122,7 @@ async fn keeps_for_ages<T: ConformanceData>(handle: &Handle<T>, limits: Limits) 
     let (mut id, _) = handle.new_session("data", limits).await?;
     for step in ["create", "touch", "replace", "rotate"] {
         match step {
-            "touch" => expect("touch of a session that is there", handle.touch(&id).await?, true)?,
+            "touch" => handle.touched(&id).await?,
             "replace" => drop(handle.replaced(&id, None, "data").await?),
             "rotate" => {
                 let (new, record) = (fresh_id(), handle.found("before rotate", &id).await?);
@@ -150,23 +159,16 @@ enum Use {
 impl Use {
     const ALL: [Self; 4] = [Self::Replace, Self::Set, Self::Touch, Self::Rotate];
 
-    /// Uses the session; its id from then on. `within` is what it has left since `before`.
-    async fn run<T: ConformanceData>(
-        self,
-        handle: &Handle<T>,
-        id: &SessionId,
-        before: Instant,
-        within: Duration,
-    ) -> Verdict<SessionId> {
-        let record = handle.found_within("before its limit", id, before, within).await?;
+    /// Uses the session; its id from then on.
+    async fn run<T: ConformanceData>(self, handle: &Handle<T>, id: &SessionId) -> Verdict<SessionId> {
+        let record = handle.found("before its limit", id).await?;
         let new = fresh_id();
-        let answer = match self {
+        match self {
             Self::Replace => handle.replaced(id, Some(record.version), "used").await.map(|_| *id),
             Self::Set => handle.replaced(id, None, "used").await.map(|_| *id),
-            Self::Touch => expect("touch of a session that is there", handle.touch(id).await?, true).map(|()| *id),
-            Self::Rotate => handle.rotated(id, &new, with_text(&record, "used")).await.map(|_| new),
-        };
-        in_time(before, within, answer)
+            Self::Touch => handle.touched(id).await.map(|()| *id),
+            Self::Rotate => handle.rotated(id, &new, record.with_text("used")).await.map(|_| new),
+        }
     }
 }
 
@@ -179,12 +181,11 @@ pub(super) async fn use_renews_the_idle_limit<T: ConformanceData>(bench: Bench<T
             let (id, _) = handle.new_session("data", Limits::new(unit, None)).await?;
             time::sleep_until(created + unit.mul_f64(0.6)).await;
             let before = Instant::now();
-            let id = used.run(&handle, &id, created, unit).await?;
-            let after = Instant::now();
+            let id = used.run(&handle, &id).await?;
             let when = format!("after {used:?}, when the limit since creation was over and the one since use was not,");
             time::sleep_until(before + unit.mul_f64(0.7)).await;
-            handle.found_within(when, &id, before, unit).await?;
-            time::sleep_until(after + unit).await;
+            handle.found(when, &id).await?;
+            handle.clock.over(&id).await;
             let when = format!("when the idle limit since {used:?} was over");
             handle.expect_seen(when, &id, Seen::Missing).await
         }
@@ -196,18 +197,20 @@ pub(super) async fn use_renews_the_idle_limit<T: ConformanceData>(bench: Bench<T
 pub(super) async fn a_load_renews_nothing<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let (unit, before) = (bench.unit, Instant::now());
     let (id, _) = bench.store.new_session("data", Limits::new(unit, None)).await?;
-    let end = Instant::now() + unit;
     for quarter in 1..4_u32 {
         time::sleep_until(before + unit * quarter / 4).await;
         for handle in bench.handles() {
-            let left = end.saturating_duration_since(Instant::now()) + STEP;
-            let record = handle.found_within("before its limit", &id, before, unit).await?;
-            ensure(record.expires_in <= left, || {
-                format!("load gave expires_in {:?}, when {left:?} were left at most; reading renews nothing", record.expires_in)
+            let record = handle.found("before its limit", &id).await?;
+            ensure(handle.clock.fits_the_end(&id, record.expires_in, record.call), || {
+                format!(
+                    "load, {:?} after create with the limit {unit:?}, gave expires_in {:?}; reading renews nothing",
+                    record.call.answered - before,
+                    record.expires_in
+                )
             })?;
         }
     }
-    time::sleep_until(end).await;
+    bench.store.clock.over(&id).await;
     bench.store.expect_seen("at the idle limit, after several loads", &id, Seen::Missing).await
 }
 
@@ -219,21 +222,23 @@ pub(super) async fn the_absolute_limit_holds_through_use<T: ConformanceData>(ben
         async move {
             let created = Instant::now();
             let (mut id, _) = handle.new_session("data", Limits::new(unit, Some(absolute))).await?;
-            let end = Instant::now() + absolute;
-            let mut renewed = created;
             for part in [0.5, 1.0] {
                 time::sleep_until(created + unit.mul_f64(part)).await;
-                let now = Instant::now();
-                id = used.run(&handle, &id, renewed, unit).await?;
-                renewed = now;
-                let record = handle.found_within("before its absolute limit", &id, now, unit / 2).await?;
-                let left = end.saturating_duration_since(now) + STEP;
-                let told = record.absolute_in.unwrap_or(Duration::MAX).max(record.expires_in);
-                ensure(told <= left, || {
-                    format!("after {used:?}, load gave {told:?} until the absolute limit, when {left:?} were left at most")
+                id = used.run(&handle, &id).await?;
+                let record = handle.found("before its absolute limit", &id).await?;
+                let fits = handle.clock.fits_the_absolute_limit(&id, record.absolute_in, record.call)
+                    && handle.clock.fits_the_end(&id, record.expires_in, record.call);
+                ensure(fits, || {
+                    format!(
+                        "after {used:?}, {:?} after create, load gave absolute_in {:?} and expires_in {:?}, when {absolute:?} was \
+                         the time from create until the absolute limit",
+                        record.call.answered - created,
+                        record.absolute_in,
+                        record.expires_in
+                    )
                 })?;
             }
-            time::sleep_until(end).await;
+            handle.clock.over(&id).await;
             handle.expect_seen(format!("at the absolute limit, after {used:?} twice"), &id, Seen::Missing).await
         }
     }))
@@ -244,18 +249,14 @@ pub(super) async fn the_absolute_limit_holds_through_use<T: ConformanceData>(ben
 pub(super) async fn limits_stick_to_their_session<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let day = 24 * HOUR;
     for limits in [Limits::new(HOUR / 2, None), Limits::new(HOUR, Some(2 * HOUR)), Limits::new(30 * day, Some(10 * day))] {
-        let before = Instant::now();
         let (mut id, _) = bench.store.new_session("data", limits).await?;
         for used in [Use::Touch, Use::Replace, Use::Rotate, Use::Set, Use::Rotate, Use::Touch, Use::Replace] {
-            id = used.run(&bench.twin, &id, before, HOUR / 2).await?;
+            id = used.run(&bench.twin, &id).await?;
             let record = bench.store.found(format!("after {used:?}"), &id).await?;
-            let near = |told: Duration, limit: Duration| told <= limit + STEP && told + before.elapsed() + STEP >= limit;
-            let absolute = match (record.absolute_in, limits.absolute) {
-                (Some(told), Some(limit)) => near(told, limit),
-                (told, limit) => told.is_none() && limit.is_none(),
-            };
-            let life = limits.absolute.map_or(limits.idle, |absolute| absolute.min(limits.idle));
-            ensure(near(record.idle, limits.idle) && near(record.expires_in, life) && absolute, || {
+            let keeps = record.idle.abs_diff(limits.idle) <= STEP
+                && bench.store.clock.fits_the_end(&id, record.expires_in, record.call)
+                && bench.store.clock.fits_the_absolute_limit(&id, record.absolute_in, record.call);
+            ensure(keeps, || {
                 format!(
                     "after {used:?} of a session with {limits:?}, load gave idle {:?}, expires_in {:?}, absolute_in {:?}; a \
                      session keeps its limits",

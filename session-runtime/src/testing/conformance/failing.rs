@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time;
-
 use super::bench::{
-    Bench, Fault, HOUR, Handle, LONG, MAX_POLLS, Seen, Verdict, broken, ensure, expect, fresh_id, polled, shows_id, with_text,
+    Bench, Fault, HOUR, Handle, LONG, MAX_POLLS, Seen, Verdict, broken, ensure, expect, fresh_id, polled, shows_id,
 };
 use super::changing::change;
 use super::data::ConformanceData;
 use crate::SessionId;
-use crate::store::{Created, Key, NewSession, Record, Replaced, Rotated, Version};
+use crate::store::{Created, Key, NewSession, Record, Replaced, Rotated, StoreFuture, Version};
 
 /// Repeats each call as a caller does that never got the answer.
 pub(super) async fn a_call_whose_answer_was_lost_is_done_once<T: ConformanceData>(bench: Bench<T>) -> Verdict {
@@ -146,33 +144,29 @@ pub(super) async fn stopped_changes_are_done_once_or_not_at_all<T: ConformanceDa
     })
 }
 
-/// How long the store that fails may take to say so.
+/// How long the store that fails may take, at least, to say so of a call.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn errors_show_no_id<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     // Without a store that fails, the errors of the other checks alone are looked at.
     let Some(failing) = bench.failing else { return Ok(()) };
     let (id, new, data) = (fresh_id(), fresh_id(), || Arc::new(T::of_text("data")));
-    let (key, store) = (Key::of(&id), &failing.0);
+    let (key, store) = (Key::of(&id), &failing.store);
     let record = Record::new(data(), Version(1), HOUR, HOUR, None);
-    let calls = async {
-        [
-            ("create", store.create(key, NewSession::new(data(), LONG)).await.err()),
-            ("load", store.load(key).await.err()),
-            ("replace", store.replace(key, Some(Version(1)), data()).await.err()),
-            ("touch", store.touch(key).await.err()),
-            ("rotate", store.rotate(key, Key::of(&new), with_text(&record, "data")).await.err()),
-            ("delete", store.delete(key).await.err()),
-        ]
-    };
-    let answers = time::timeout(PATIENCE, calls).await.map_err(|_| {
-        broken(format!("the store that fails had not said so of six calls after {PATIENCE:?}; a store bounds its waiting"))
+    fails(&failing, "create", store.create(key, NewSession::new(data(), LONG)), &[&id]).await?;
+    fails(&failing, "load", store.load(key), &[&id]).await?;
+    fails(&failing, "replace", store.replace(key, Some(Version(1)), data()), &[&id]).await?;
+    fails(&failing, "touch", store.touch(key), &[&id]).await?;
+    fails(&failing, "rotate", store.rotate(key, Key::of(&new), record), &[&id, &new]).await?;
+    fails(&failing, "delete", store.delete(key), &[&id]).await
+}
+
+async fn fails<T, R>(failing: &Handle<T>, operation: &str, call: StoreFuture<'_, R>, ids: &[&SessionId]) -> Verdict {
+    let answer = failing.clock.pace.patiently(PATIENCE, call).await.map_err(|patience| {
+        broken(format!("the store that fails had not said so of {operation} after {patience:?}; a store bounds its waiting"))
     })?;
-    for (operation, error) in answers {
-        let error = error.ok_or_else(|| {
-            Fault::Broken(format!("{operation} succeeded on the store that was given as one that fails; an outage is an error"))
-        })?;
-        ensure(!shows_id(&error, &[&id, &new]), || format!("the error of {operation} shows the raw id; no error may"))?;
-    }
-    Ok(())
+    let error = answer.err().ok_or_else(|| {
+        Fault::Broken(format!("{operation} succeeded on the store that was given as one that fails; an outage is an error"))
+    })?;
+    ensure(!shows_id(&error, ids), || format!("the error of {operation} shows the raw id; no error may"))
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod changing;
 mod checks;
+mod clock;
 mod creating;
 mod data;
 mod deleting;
@@ -22,20 +23,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time;
-
-use self::bench::{Bench, Fault, Handle};
+use self::bench::{Bench, Fault, Handle, Verdict};
 use self::checks::{Check, SLOW};
+use self::clock::{Clock, Clocks, Pace};
 pub use self::data::ConformanceData;
 pub use self::report::{Checked, Outcome, Report};
-use crate::store::Store;
+use crate::store::{ROTATION_MARK, Store};
 
-/// The first limit that is waited for; it grows threefold each time that it turns out to be too short for the store.
-const UNIT: Duration = Duration::from_millis(240);
-const ATTEMPTS: usize = 4;
-
-/// How long a check may take. The slowest one waits for as long as the mark of a rotation stays.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a check is tried before it is said that it cannot be decided. The limits that it waits for grow threefold each time, to
+/// three minutes in the end, or to nine times the first one, if the store is that slow.
+const ATTEMPTS: u32 = 7;
+const LAST_UNIT: Duration = Duration::from_secs(180);
 
 /// Checks that a store keeps the laws ([how to write one](crate::store::writing)). Awaiting it runs every check and panics with
 /// the [`Report`] where a law is broken: it names each one, and says what the store did and what it should have done.
@@ -71,10 +69,23 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The data is a `String` or a `Vec<u8>`, or another [`ConformanceData`]; a store that takes several is told which by
 /// `conformance::<String, _>(..)`.
 ///
+/// # Time
+///
 /// It waits for limits to end: three seconds for a store in memory, five to fifteen with a database on the same machine. A store
 /// that goes by tokio's clock may be checked with that paused (`#[tokio::test(start_paused = true)]`), which hits the instant of
-/// expiry exactly, and waits for nothing. Where the store is too slow for the limits that are waited for, longer ones are tried
-/// before that is held against it.
+/// expiry exactly, and waits for nothing.
+///
+/// A slow store, or a slow machine, breaks no law. The checks only take longer: they make some 3500 calls, most of them one after the
+/// other.
+///
+/// - That a session is missing counts against the store only if its limit was not over when the answer came. That it is still there
+///   counts only if its limit was over before the call was made. If the clock cannot tell, the check runs again with limits three
+///   times as long, up to seven times. The first limits leave room for 16 calls, by what a few calls took at the start.
+/// - A call hangs if it is not answered within two minutes, or within a hundred times what a call took at the start, if that is longer.
+/// - An error that comes after a long wait counts only if it comes each time that the check runs: on a slow machine a store may give
+///   up waiting.
+/// - If a few calls take longer than three minutes, or longer than the 30 seconds for which the mark of a rotation stays, a check may
+///   tell nothing. Its outcome is [`Undecided`](Outcome::Undecided), which the report shows; it is not a panic.
 pub fn conformance<'a, T, S>(open: impl AsyncFn(&str) -> S + 'a) -> Conformance<'a, T>
 where
     T: ConformanceData,
@@ -160,11 +171,16 @@ impl<T: ConformanceData> Conformance<'_, T> {
 
     /// Runs every check and gives what they found, whether laws are broken or not.
     pub async fn report(&self) -> Report {
-        let mut checks = Vec::new();
+        let (mut checks, mut pace) = (Vec::new(), None);
         for check in checks::all::<T>().into_iter().filter(|check| self.only.is_none_or(|only| only == check.name)) {
-            let outcome = match self.why_not(check.name) {
-                Some(reason) => Outcome::NotRun(reason),
-                None => self.outcome(&check).await,
+            let outcome = if let Some(reason) = self.why_not(check.name) {
+                Outcome::NotRun(reason)
+            } else {
+                let pace = match pace {
+                    Some(pace) => pace,
+                    None => *pace.insert(Pace::of((self.open)(place()).await).await),
+                };
+                self.outcome(&check, pace).await
             };
             checks.push(Checked { name: check.name, law: check.law, outcome });
         }
@@ -180,30 +196,56 @@ impl<T: ConformanceData> Conformance<'_, T> {
         skipped.or_else(|| slow.map(|(_, reason)| (*reason).to_owned())).or(needs)
     }
 
-    async fn outcome(&self, check: &Check<T>) -> Outcome {
-        let mut unit = UNIT;
-        for _ in 0..ATTEMPTS {
-            let mut task = tokio::spawn((check.run)(self.bench(unit).await));
-            let Ok(joined) = time::timeout(PATIENCE, &mut task).await else {
-                task.abort();
-                return Outcome::Broken(format!("the store had not answered every call after {PATIENCE:?}"));
-            };
-            match joined.unwrap_or_else(|panic| Err(bench::panicked(panic))) {
+    async fn outcome(&self, check: &Check<T>, pace: Pace) -> Outcome {
+        let (first, last) = (pace.unit(), LAST_UNIT.max(pace.unit() * 9));
+        let units = (0..ATTEMPTS).map(|attempt| first * 3_u32.pow(attempt)).take_while(|unit| *unit <= last);
+        let mut gave_up_each_time = true;
+        let mut why = String::new();
+        for unit in units {
+            match self.attempt(check, self.bench(pace, unit).await).await {
                 Ok(()) => return Outcome::Kept,
                 Err(Fault::Broken(what)) => return Outcome::Broken(what),
-                Err(Fault::TooSlow) => unit *= 3,
+                Err(Fault::GaveUp(what)) => why = what,
+                Err(Fault::TooSlow) => {
+                    gave_up_each_time = false;
+                    why = format!(
+                        "a few calls took longer than a session lives that is waited for, {unit:?} in the end, or than the mark of a \
+                         rotation stays, {ROTATION_MARK:?}"
+                    );
+                }
             }
         }
-        Outcome::Broken(format!("the store does not answer a few calls within {:?}, a limit that the check waited for", unit / 3))
+        if gave_up_each_time {
+            return Outcome::Broken(why);
+        }
+        Outcome::Undecided(format!("the store, or this machine, is too slow: {why}"))
     }
 
-    async fn bench(&self, unit: Duration) -> Bench<T> {
-        let place = place();
-        let store = (self.open)(place.clone()).await;
-        let twin = if self.is_shared { (self.open)(place).await } else { Arc::clone(&store) };
+    async fn attempt(&self, check: &Check<T>, bench: Bench<T>) -> Verdict {
+        let clocks = Clocks::now();
+        let verdict = tokio::spawn((check.run)(bench)).await.unwrap_or_else(|panic| Err(bench::panicked(panic)));
+        match verdict {
+            Err(Fault::Broken(_)) if clocks.have_parted() => Err(Fault::TooSlow),
+            verdict => verdict,
+        }
+    }
+
+    async fn bench(&self, pace: Pace, unit: Duration) -> Bench<T> {
+        let here = self::place();
+        let store = (self.open)(here.clone()).await;
+        let twin = if self.is_shared { (self.open)(here).await } else { Arc::clone(&store) };
         let apart = (self.open)(self::place()).await;
-        let failing = self.failing.clone().map(Handle);
-        Bench { store: Handle(store), twin: Handle(twin), apart: Handle(apart), failing, two_steps: self.two_steps, unit }
+        let clock = Arc::new(Clock::new(pace));
+        let handle = |store| Handle { store, clock: Arc::clone(&clock) };
+        let elsewhere = |store| Handle { store, clock: Arc::new(Clock::new(pace)) };
+        Bench {
+            store: handle(store),
+            twin: handle(twin),
+            apart: elsewhere(apart),
+            failing: self.failing.clone().map(elsewhere),
+            two_steps: self.two_steps,
+            unit,
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Outcome {
     Broken(String),
     /// The check did not run, and why.
     NotRun(String),
+    /// The check ran, and cannot tell, and why: the store, or the machine, is too slow for it.
+    Undecided(String),
 }
 
 impl Report {
@@ -57,27 +59,29 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (broken, not_run) = (self.broken().count(), self.checks.iter().filter_map(Checked::not_run));
-        let run = self.checks.len() - not_run.clone().count();
+        let (broken, unknown) = (self.broken().count(), self.checks.iter().filter_map(Checked::unknown));
+        let decided = self.checks.len() - unknown.clone().count();
         if broken == 0 {
-            writeln!(f, "the store keeps the laws: all {run} checks that ran passed")?;
+            writeln!(f, "the store keeps the laws: all {decided} checks that ran passed")?;
         } else {
-            writeln!(f, "the store breaks laws: {broken} of {run} checks failed")?;
+            writeln!(f, "the store breaks laws: {broken} of {decided} checks failed")?;
         }
         for checked in &self.checks {
             if let Outcome::Broken(what) = &checked.outcome {
                 writeln!(f, "\n{}: {}\n    {what}", checked.name, checked.law)?;
             }
         }
-        not_run.into_iter().try_for_each(|(name, why)| write!(f, "\nnot run: {name}: {why}"))
+        unknown.into_iter().try_for_each(|(what, name, why)| write!(f, "\n{what}: {name}: {why}"))
     }
 }
 
 impl Checked {
-    fn not_run(&self) -> Option<(&str, &str)> {
+    /// That nothing is known of the law, and why.
+    fn unknown(&self) -> Option<(&str, &str, &str)> {
         match &self.outcome {
-            Outcome::NotRun(why) => Some((self.name, why)),
-            _ => None,
+            Outcome::NotRun(why) => Some(("not run", self.name, why)),
+            Outcome::Undecided(why) => Some(("not decided", self.name, why)),
+            Outcome::Kept | Outcome::Broken(_) => None,
         }
     }
 }

@@ -2,10 +2,8 @@
 
 use tokio::time::{self, Instant};
 
-use super::bench::{
-    Bench, HOUR, Handle, LONG, MAX_POLLS, STEP, Seen, Verdict, at_once, both, broken, ensure, expect, fresh_id, in_time, polled,
-    with_text,
-};
+use super::bench::{Bench, HOUR, LONG, MAX_POLLS, Read, Seen, Verdict, at_once, both, broken, ensure, expect, fresh_id, polled};
+use super::clock::STEP;
 use super::data::ConformanceData;
 use crate::SessionId;
 use crate::store::{Created, Limits, ROTATION_MARK, Replaced, Rotated, Version};
@@ -15,7 +13,7 @@ pub(super) async fn a_rotation_moves_the_session<T: ConformanceData>(bench: Benc
         let ((old, _), new) = (rotating.new_session("data", LONG).await?, fresh_id());
         other.expect_seen("before rotate, at the new key", &new, Seen::Missing).await?;
         let record = other.found("before rotate", &old).await?;
-        let version = rotating.rotated(&old, &new, with_text(&record, "changed")).await?;
+        let version = rotating.rotated(&old, &new, record.with_text("changed")).await?;
         for handle in [rotating, other] {
             handle.expect_seen("after rotate, at the old key", &old, Seen::JustRotated).await?;
             let moved = handle.found("after rotate, at the new key", &new).await?;
@@ -58,7 +56,7 @@ pub(super) async fn a_rotation_needs_the_version<T: ConformanceData>(bench: Benc
     let ((old, first), new) = (bench.store.new_session("first", LONG).await?, fresh_id());
     let stale = bench.store.found("after create", &old).await?;
     let version = bench.twin.replaced(&old, Some(first), "second").await?;
-    let answer = bench.store.rotate(&old, &new, with_text(&stale, "stale")).await?;
+    let answer = bench.store.rotate(&old, &new, stale.with_text("stale")).await?;
     expect("rotate at a version that the session does not have", answer, Rotated::Conflict)?;
     bench.store.expect_seen("after a conflict, at the new key", &new, Seen::Missing).await?;
     let record = bench.store.found("after a conflict, at the old key", &old).await?;
@@ -70,12 +68,15 @@ pub(super) async fn a_rotation_never_overwrites<T: ConformanceData>(bench: Bench
     let (old, version) = bench.store.new_session("mine", LONG).await?;
     let (taken, taken_version) = bench.store.new_session("another's", Limits::new(HOUR / 2, None)).await?;
     let (moved, _) = bench.store.new_session("moved", LONG).await?;
-    let record = bench.store.found("after create", &moved).await?;
-    bench.store.rotated(&moved, &fresh_id(), record).await?;
 
     for (what, key) in [("a taken key", taken), ("the key of a mark", moved)] {
+        if key == moved {
+            let record = bench.store.found("after create", &moved).await?;
+            bench.store.rotated(&moved, &fresh_id(), record).await?;
+        }
         let record = bench.twin.found("after create", &old).await?;
-        expect(format!("rotate to {what}"), bench.twin.rotate(&old, &key, record).await?, Rotated::Exists)?;
+        let exists = expect(format!("rotate to {what}"), bench.twin.rotate(&old, &key, record).await?, Rotated::Exists);
+        bench.store.while_marked(&key, exists)?;
         let record = bench.store.found(format!("after rotate to {what}, at the old key"), &old).await?;
         expect(format!("after rotate to {what}, the data at the old key"), &*record.data.text(), "mine")?;
         expect(format!("after rotate to {what}, the version at the old key"), record.version, version)?;
@@ -94,8 +95,10 @@ pub(super) async fn of_parallel_rotations_one_wins<T: ConformanceData>(bench: Be
             let (handle, record, new) = (bench.handles()[number % 2].clone(), record.clone(), fresh_id());
             async move { Ok((new, handle.rotate(&old, &new, record).await?)) }
         });
-        let mut winners = 0;
-        for (new, answer) in at_once(rotations).await? {
+        let (mut winners, answers) = (0, at_once(rotations).await?);
+        // At once, while the mark is there.
+        let marked = bench.store.expect_seen("after 8 rotations at once, at the old key", &old, Seen::JustRotated).await;
+        for (new, answer) in answers {
             let seen = bench.store.see(&new).await?;
             let wanted = match answer {
                 Rotated::Rotated(_) => Seen::found("data"),
@@ -108,7 +111,7 @@ pub(super) async fn of_parallel_rotations_one_wins<T: ConformanceData>(bench: Be
         ensure(winners == 1, || {
             format!("of 8 rotations of one session at once {winners} answered Rotated; exactly one should have")
         })?;
-        bench.store.expect_seen("after 8 rotations at once, at the old key", &old, Seen::JustRotated).await?;
+        marked?;
     }
     Ok(())
 }
@@ -132,7 +135,7 @@ async fn beside_a_change<T: ConformanceData>(bench: &Bench<T>, round: usize, exp
     let (rotating, changing) = (bench.store.clone(), bench.twin.clone());
     let expected = expects.then_some(version);
     let (rotated, replaced) =
-        both(round, async move { rotating.rotate(&old, &new, with_text(&record, "moved")).await }, async move {
+        both(round, async move { rotating.rotate(&old, &new, record.with_text("moved")).await }, async move {
             changing.replace(&old, expected, "changed").await
         })
         .await?;
@@ -223,20 +226,33 @@ pub(super) async fn a_rotation_commits_once<T: ConformanceData>(bench: Bench<T>)
             break;
         }
     }
-    // What a server was asked to do, it may have done after all.
-    time::sleep(STEP).await;
+    // What a server was asked to do it may have done after all, or do while it is looked at.
+    time::sleep(bench.store.clock.pace.hold()).await;
     for (polls, old, new) in left {
         one_of_two_keys_works(&bench, polls, &old, &new).await?;
-        if let Seen::Found(_) = bench.twin.see(&old).await? {
-            let (newer, record) = (fresh_id(), bench.twin.found("after a rotation that was stopped", &old).await?);
-            bench.twin.rotated(&old, &newer, record).await?;
-            one_of_two_keys_works(&bench, polls, &old, &newer).await?;
+        let Some(record) = bench.twin.read(&old).await?.ok() else { continue };
+        let newer = fresh_id();
+        match bench.twin.rotate(&old, &newer, record).await? {
+            Rotated::Rotated(_) => drop(one_of_two_keys_works(&bench, polls, &old, &newer).await?),
+            Rotated::Missing if one_of_two_keys_works(&bench, polls, &old, &new).await? => {}
+            other => {
+                return Err(broken(format_args!(
+                    "after a rotation that was stopped at poll {polls} and not done, another one answered {other:?}; it should have \
+                     moved the session"
+                )));
+            }
         }
     }
     Ok(())
 }
 
-async fn one_of_two_keys_works<T: ConformanceData>(bench: &Bench<T>, polls: usize, old: &SessionId, new: &SessionId) -> Verdict {
+/// Whether it is the new one, and has been since before this was asked.
+async fn one_of_two_keys_works<T: ConformanceData>(
+    bench: &Bench<T>,
+    polls: usize,
+    old: &SessionId,
+    new: &SessionId,
+) -> Verdict<bool> {
     let mut states = Vec::new();
     for handle in bench.handles() {
         let mut state = (handle.see(old).await?, handle.see(new).await?);
@@ -246,7 +262,9 @@ async fn one_of_two_keys_works<T: ConformanceData>(bench: &Bench<T>, polls: usiz
         }
         let before = matches!(state, (Seen::Found(_), Seen::Missing));
         let undisclosed = bench.two_steps && matches!(state, (Seen::Found(_), Seen::Found(_)));
-        let after = matches!(state, (Seen::JustRotated, Seen::Found(_)));
+        // The mark goes when its time is over.
+        let is_left = state.0 == Seen::JustRotated || state.0 == Seen::Missing && !handle.clock.is_marked(old);
+        let after = is_left && matches!(state.1, Seen::Found(_));
         ensure(before || undisclosed || after, || {
             format!(
                 "after a rotation that was stopped at poll {polls}, load answered {:?} at the old key and {:?} at the new one; \
@@ -259,40 +277,74 @@ async fn one_of_two_keys_works<T: ConformanceData>(bench: &Bench<T>, polls: usiz
     }
     ensure(states[0] <= states[1], || {
         format!("after a rotation that was stopped at poll {polls}, one handle saw it done, and another one later did not")
-    })
+    })?;
+    Ok(states[0])
 }
 
 pub(super) async fn a_rotation_leaves_a_mark<T: ConformanceData>(bench: Bench<T>) -> Verdict {
-    let (moved, _) = bench.store.new_session("data", LONG).await?;
-    let record = bench.store.found("after create", &moved).await?;
-    bench.store.rotated(&moved, &fresh_id(), record.clone()).await?;
     for handle in bench.handles() {
-        handle.expect_seen("after rotate, at the old key", &moved, Seen::JustRotated).await?;
-        expect("create at the key of a mark", handle.create(&moved, "new", LONG).await?, Created::Exists)?;
-        expect("delete at the key of a mark", handle.delete(&moved).await?, false)?;
-        expect("touch at the key of a mark", handle.touch(&moved).await?, false)?;
-        for expected in [None, Some(record.version), Some(Version(0))] {
-            let answer = handle.replace(&moved, expected, "late").await?;
+        let mut mark = Mark::new(&bench).await?;
+        handle.expect_seen("after rotate, at the old key", &mark.key, Seen::JustRotated).await?;
+        mark = mark.or_a_new_one(&bench).await?;
+        let taken = expect("create at the key of a mark", handle.create(&mark.key, "new", LONG).await?, Created::Exists);
+        handle.while_marked(&mark.key, taken)?;
+        mark = mark.or_a_new_one(&bench).await?;
+        expect("delete at the key of a mark", handle.delete(&mark.key).await?, false)?;
+        mark = mark.or_a_new_one(&bench).await?;
+        expect("touch at the key of a mark", handle.touch(&mark.key).await?, false)?;
+        for expected in [None, Some(mark.session.version), Some(Version(0))] {
+            mark = mark.or_a_new_one(&bench).await?;
+            let answer = handle.replace(&mark.key, expected, "late").await?;
             expect("replace at the key of a mark", answer, Replaced::Missing)?;
         }
-        let answer = handle.rotate(&moved, &fresh_id(), record.clone()).await?;
+        mark = mark.or_a_new_one(&bench).await?;
+        let answer = handle.rotate(&mark.key, &fresh_id(), mark.session.clone()).await?;
         expect("rotate at the key of a mark", answer, Rotated::Missing)?;
+        mark = mark.or_a_new_one(&bench).await?;
         handle.sweep().await?;
-        handle.expect_seen("after every operation at the key of a mark", &moved, Seen::JustRotated).await?;
+        mark.is_there(&bench).await?;
     }
     Ok(())
 }
 
+/// The mark of a rotation, and the session that left it.
+struct Mark<T> {
+    key: SessionId,
+    session: Read<T>,
+}
+
+impl<T: ConformanceData> Mark<T> {
+    async fn new(bench: &Bench<T>) -> Verdict<Self> {
+        let (key, _) = bench.store.new_session("data", LONG).await?;
+        let session = bench.store.found("after create", &key).await?;
+        bench.store.rotated(&key, &fresh_id(), session.clone()).await?;
+        Ok(Self { key, session })
+    }
+
+    /// Another one, if the store is so slow that this one may soon be over. It has to be there still.
+    async fn or_a_new_one(self, bench: &Bench<T>) -> Verdict<Self> {
+        if bench.store.clock.is_marked_for(&self.key, ROTATION_MARK / 3 * 2) {
+            return Ok(self);
+        }
+        self.is_there(bench).await?;
+        Self::new(bench).await
+    }
+
+    async fn is_there(&self, bench: &Bench<T>) -> Verdict {
+        bench.store.expect_seen("after every operation at the key of a mark", &self.key, Seen::JustRotated).await
+    }
+}
+
 /// The mark has a time of its own, whatever the session's.
 pub(super) async fn a_mark_outlives_its_session<T: ConformanceData>(bench: Bench<T>) -> Verdict {
-    let before = Instant::now();
-    let ((old, _), new) = (bench.store.new_session("data", Limits::new(bench.unit, None)).await?, fresh_id());
-    let record = bench.store.found_within("before its limit", &old, before, bench.unit).await?;
-    in_time(before, bench.unit, bench.store.rotated(&old, &new, record).await)?;
-    time::sleep_until(Instant::now() + bench.unit).await;
+    let limit = bench.unit.min(ROTATION_MARK / 3);
+    let ((old, _), new) = (bench.store.new_session("data", Limits::new(limit, None)).await?, fresh_id());
+    let record = bench.store.found("before its limit", &old).await?;
+    bench.store.rotated(&old, &new, record).await?;
+    bench.store.clock.over(&new).await;
     bench.store.sweep().await?;
-    bench.store.expect_seen("at its limit, a rotated session", &new, Seen::Missing).await?;
     bench.store.expect_seen("when the session had expired that left a mark, at the old key", &old, Seen::JustRotated).await?;
+    bench.store.expect_seen("at its limit, a rotated session", &new, Seen::Missing).await?;
 
     let ((old, _), new) = (bench.store.new_session("data", LONG).await?, fresh_id());
     let record = bench.store.found("after create", &old).await?;
@@ -307,15 +359,12 @@ pub(super) async fn a_mark_goes_after_30_s<T: ConformanceData>(bench: Bench<T>) 
     let record = bench.store.found("after create", &old).await?;
     let before = Instant::now();
     bench.store.rotated(&old, &fresh_id(), record).await?;
-    let end = Instant::now() + ROTATION_MARK;
-    time::sleep_until(before + ROTATION_MARK - 50 * STEP).await;
-    mark_is_there(&bench.store, &old, before).await?;
-    time::sleep_until(end).await;
+    // The slower the store, the earlier: the answer has to come in time, too.
+    let early = bench.unit.clamp(50 * STEP, ROTATION_MARK / 5 * 2);
+    time::sleep_until(before + ROTATION_MARK - early).await;
+    let when = format!("{early:?} before its time is over, of a mark");
+    bench.store.expect_seen(when, &old, Seen::JustRotated).await?;
+    bench.store.clock.mark_over(&old).await;
     bench.store.expect_seen(format!("{ROTATION_MARK:?} after rotate, at the old key"), &old, Seen::Missing).await?;
     bench.store.created(&old, "created", LONG).await.map(drop)
-}
-
-async fn mark_is_there<T: ConformanceData>(handle: &Handle<T>, old: &SessionId, before: Instant) -> Verdict {
-    let seen = handle.see(old).await?;
-    in_time(before, ROTATION_MARK, expect("a second before its time is over, load of a mark", seen, Seen::JustRotated))
 }
