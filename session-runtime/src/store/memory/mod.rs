@@ -7,6 +7,7 @@
 //! 4. A store that is full makes room by what expired, then by what nobody changed since it was created, or else refuses.
 
 mod clock;
+mod schedule;
 mod shard;
 mod sweeper;
 #[cfg(test)]
