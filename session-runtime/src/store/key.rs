@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::word::Word;
 use crate::SessionId;
 
 /// The name a session goes by in a store. It is made from the id, which it shows to nobody: a store sees hashes of it.
@@ -29,7 +30,7 @@ impl<'a> Key<'a> {
     #[must_use]
     pub fn keyed_hash(self, secret: &HashSecret) -> u128 {
         match self.1 {
-            Some(kept) => kept.get_or_hash(self.0, secret),
+            Some(kept) => kept.get_or(secret.number, || secret.hash(self.0)),
             None => secret.hash(self.0),
         }
     }
@@ -123,27 +124,30 @@ impl fmt::Debug for HashSecret {
 
 /// The hash of one id that the first store to be asked has made, which is usually the only one.
 #[derive(Default)]
-pub(crate) struct KeptHash {
+pub(crate) struct KeptHash<W = AtomicU64> {
     /// The number of the secret that made it, or that there is none yet, or that one is being written.
-    secret: AtomicU64,
-    halves: [AtomicU64; 2],
+    secret: W,
+    halves: [W; 2],
 }
 
 impl KeptHash {
     const NONE: u64 = 0;
     const TAKEN: u64 = 1;
+}
 
+impl<W: Word> KeptHash<W> {
+    /// The hash with the secret of this number: the one that is kept, or else what `hash` makes.
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
-    fn get_or_hash(&self, id: &SessionId, secret: &HashSecret) -> u128 {
+    fn get_or(&self, secret: u64, hash: impl FnOnce() -> u128) -> u128 {
         let [high, low] = &self.halves;
-        if self.secret.load(Ordering::Acquire) == secret.number {
+        if self.secret.load(Ordering::Acquire) == secret {
             return u128::from(high.load(Ordering::Relaxed)) << 64 | u128::from(low.load(Ordering::Relaxed));
         }
-        let hash = secret.hash(id);
-        if self.secret.compare_exchange(Self::NONE, Self::TAKEN, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        let hash = hash();
+        if self.secret.compare_exchange(KeptHash::NONE, KeptHash::TAKEN, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             high.store((hash >> 64) as u64, Ordering::Relaxed);
             low.store(hash as u64, Ordering::Relaxed);
-            self.secret.store(secret.number, Ordering::Release);
+            self.secret.store(secret, Ordering::Release);
         }
         hash
     }
@@ -212,6 +216,40 @@ mod tests {
             for secret in [&one, &other] {
                 assert_eq!(Key::keeping(&id, &kept).keyed_hash(secret), Key::of(&id).keyed_hash(secret));
             }
+        }
+    }
+
+    /// By a model checker, in every order of the threads' steps; with three threads, in those that interrupt one at most three times.
+    #[test]
+    fn whoever_asks_at_the_same_time_gets_a_whole_hash_of_its_own_secret() {
+        // No two halves are alike, so that one of the other hash, or one that is not written yet, does not go unseen.
+        const STORES: [(u64, u128); 2] = [(KeptHash::TAKEN + 1, 2 << 64 | 3), (KeptHash::TAKEN + 2, 4 << 64 | 5)];
+
+        let ask = |kept: &KeptHash<loom::sync::atomic::AtomicU64>, (number, hash)| {
+            assert_eq!(kept.get_or(number, || hash), hash);
+        };
+        // The store that each thread asks for.
+        for stores in [vec![0, 0], vec![0, 1], vec![0, 0, 1]] {
+            let mut model = loom::model::Builder::new();
+            if stores.len() > 2 {
+                model.preemption_bound.get_or_insert(3);
+            }
+            model.check(move || {
+                let kept = loom::sync::Arc::new(KeptHash::default());
+                let start = |store: &usize| {
+                    let (kept, store) = (loom::sync::Arc::clone(&kept), STORES[*store]);
+                    loom::thread::spawn(move || ask(&kept, store))
+                };
+                let threads: Vec<_> = stores[1..].iter().map(start).collect();
+                ask(&kept, STORES[stores[0]]);
+                for thread in threads {
+                    thread.join().unwrap();
+                }
+                // What is kept then is whole, too.
+                for store in STORES {
+                    ask(&kept, store);
+                }
+            });
         }
     }
 }

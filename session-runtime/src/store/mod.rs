@@ -22,6 +22,7 @@ mod redis;
 mod sql;
 #[cfg(feature = "tower-sessions")]
 mod tower_sessions;
+mod word;
 
 #[doc = include_str!("../../docs/writing_a_store.md")]
 pub mod writing {}

@@ -7,6 +7,7 @@
 //! 4. A store that is full makes room by what expired, then by what nobody changed since it was created, or else refuses.
 
 mod clock;
+mod schedule;
 mod shard;
 mod sweeper;
 #[cfg(test)]
@@ -203,10 +204,11 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if !self.reserve(name)? {
             return Ok(Created::Exists);
         }
-        let order = self.counts.0.created.fetch_add(1, Ordering::Relaxed);
         let Limits { idle, absolute } = session.limits;
 
         let mut shard = self.lock(name);
+        // Under the lock: another session could else come into the shard between, and the list would not be in the order of creation.
+        let order = self.counts.0.created.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         let slot = Slot::session(name, session.data, order, now, idle, absolute);
         let version = slot.version;

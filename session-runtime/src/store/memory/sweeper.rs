@@ -1,13 +1,13 @@
 //! The task that takes what expired out of memory.
 //!
-//! 1. A session starts it: where none runs, or the runtime it ran on has ended, the next session that is created starts another.
+//! 1. A session starts it: where none runs, or the runtime it ran on has ended, the next session that is created starts another, which
+//!    looks at all shards first.
 //! 2. It sleeps until the first shard is due, and wakes earlier for a session with a shorter limit.
 //! 3. It works in steps of a few hundred slots, one lock at a time, and lets others run between them.
 //! 4. It holds no store while it sleeps, and ends when the store is dropped. A panic while expired data is dropped ends nothing.
 
 use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio::time::{self, Instant};
 
 use super::Inner;
 use super::clock::FOREVER;
+use super::schedule::{Asked, Schedule};
 use super::shard::Shard;
 
 /// The least time between two sweeps.
@@ -28,23 +29,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 const SHARDS_IN_A_ROW: usize = 64;
 
 /// What a store and its task share; the task must not keep the store alive.
+#[derive(Default)]
 pub(super) struct Sweeper {
-    /// When the next sweep will be. While no task runs it is never, so that the next session comes to start one.
-    next: AtomicU64,
-    running: AtomicBool,
+    schedule: Schedule,
     woken: Notify,
-}
-
-impl Default for Sweeper {
-    fn default() -> Self {
-        Self { next: AtomicU64::new(FOREVER), running: AtomicBool::new(false), woken: Notify::new() }
-    }
 }
 
 impl Sweeper {
     /// Whether the next sweep comes too late for what is due then.
     pub(super) fn is_later_than(&self, due: u64) -> bool {
-        due < self.next.load(Ordering::Relaxed)
+        self.schedule.is_later_than(due)
     }
 
     /// The store is gone.
@@ -57,14 +51,14 @@ impl Sweeper {
 #[cold]
 pub(super) fn wake<T: Send + Sync + 'static>(store: &Arc<Inner<T>>, due: u64) {
     let sweeper = &store.sweeper;
-    sweeper.next.fetch_min(due, Ordering::AcqRel);
-    if sweeper.running.swap(true, Ordering::AcqRel) {
-        sweeper.woken.notify_one();
-        return;
-    }
-    let running = Running(Arc::clone(sweeper));
-    if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(run(Arc::downgrade(store), running));
+    let runtime = Handle::try_current();
+    match (sweeper.schedule.ask(due, runtime.is_ok()), runtime) {
+        (Asked::Start, Ok(runtime)) => {
+            let running = Running(Arc::clone(sweeper));
+            runtime.spawn(run(Arc::downgrade(store), running));
+        }
+        (Asked::Wake, _) => sweeper.woken.notify_one(),
+        _ => {}
     }
 }
 
@@ -73,28 +67,28 @@ struct Running(Arc<Sweeper>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A runtime without timers panics where the task would sleep: another task would fare no better.
-        let next = if thread::panicking() { 0 } else { FOREVER };
-        self.0.running.store(false, Ordering::Release);
-        self.0.next.store(next, Ordering::Release);
+        let schedule = &self.0.schedule;
+        if thread::panicking() {
+            // A runtime without timers panics where the task would sleep: another task would fare no better.
+            schedule.give_up();
+        } else {
+            schedule.end();
+        }
     }
 }
 
 async fn run<T: Send + Sync + 'static>(store: Weak<Inner<T>>, running: Running) {
-    let sweeper = &*running.0;
+    let Sweeper { schedule, woken } = &*running.0;
     let mut last = Instant::now();
     loop {
-        let Some(next) = store.upgrade().map(|store| store.clock.instant(sweeper.next.load(Ordering::Acquire))) else { return };
-        let woken = sweeper.woken.notified();
+        let Some(next) = store.upgrade().map(|store| store.clock.instant(schedule.next())) else { return };
+        let woken = woken.notified();
         let Some(next) = next else {
             woken.await;
             continue;
         };
         if time::timeout_at(next.max(last + PAUSE), woken).await.is_err() {
-            // Sessions that are created meanwhile, in a shard that was looked at already, count too.
-            sweeper.next.store(FOREVER, Ordering::Release);
-            let swept = sweep(|| store.upgrade(), Shard::is_due).await;
-            sweeper.next.fetch_min(swept.next, Ordering::AcqRel);
+            schedule.keep(async { sweep(|| store.upgrade(), Shard::is_due).await.next }).await;
             last = Instant::now();
         }
     }

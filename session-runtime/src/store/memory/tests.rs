@@ -116,6 +116,29 @@ fn the_sweep_goes_on_in_the_next_runtime_when_one_ends() {
     assert_eq!(store.len(), 0);
 }
 
+#[test]
+fn the_task_of_the_next_runtime_sweeps_what_an_earlier_one_left() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let store = MemoryStore::new();
+    runtime().block_on(async { create(&store, 0, 0, SHORT) });
+    create(&store, 1, 1, SHORT); // in no runtime at all
+    runtime().block_on(async {
+        create(&store, 2, 2, 24 * HOUR);
+        time::sleep(Duration::from_secs(1)).await;
+    });
+    assert_eq!(store.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_created_outside_of_the_runtime_is_swept_by_its_task() {
+    let store = MemoryStore::new();
+    create(&store, 0, 0, 24 * HOUR);
+    time::sleep(HOUR).await;
+    std::thread::scope(|scope| scope.spawn(|| create(&store, 1, 1, SHORT)).join()).unwrap();
+    time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(store.len(), 1);
+}
+
 #[tokio::test]
 async fn a_panic_while_expired_data_is_dropped_ends_no_sweep() {
     struct Bomb;
