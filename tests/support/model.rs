@@ -38,6 +38,8 @@ pub enum Mistake {
     DeleteAlwaysSaysTrue,
     DeleteTakesTheMark,
     CacheIsFilledDuringADelete,
+    CacheIsFilledDuringASet,
+    CacheIsFilledDuringARotation,
     CacheOfAnotherProcess,
     LockIsLeftBehind,
     ValidAtTheInstant,
@@ -381,7 +383,13 @@ impl Store<String> for Model {
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<String>> {
         let name = self.name(key);
         self.answer(async move {
-            let caches = matches!(self.mistake, M::CacheIsFilledDuringADelete | M::CacheOfAnotherProcess);
+            let caches = matches!(
+                self.mistake,
+                M::CacheIsFilledDuringADelete
+                    | M::CacheIsFilledDuringASet
+                    | M::CacheIsFilledDuringARotation
+                    | M::CacheOfAnotherProcess
+            );
             let cached = self.cache.lock().unwrap().get(&name).filter(|_| caches).cloned();
             let (now, row) = self.step(|step| {
                 let row = step.row(name).cloned();
@@ -393,7 +401,15 @@ impl Store<String> for Model {
             let Some(row) = cached.or(row) else { return Loaded::Missing };
             if caches && row.data.is_some() {
                 yield_now().await;
-                self.cache.lock().unwrap().insert(name, row.clone());
+                let keeps = match self.step(|step| step.row(name).map(|now| (now.data.is_some(), now.version))) {
+                    None => self.makes(M::CacheIsFilledDuringADelete),
+                    Some((false, _)) => self.makes(M::CacheIsFilledDuringARotation),
+                    Some((true, version)) if version == row.version => self.makes(M::CacheIsFilledDuringADelete),
+                    Some((true, _)) => self.makes(M::CacheIsFilledDuringASet),
+                };
+                if keeps || self.makes(M::CacheOfAnotherProcess) {
+                    self.cache.lock().unwrap().insert(name, row.clone());
+                }
             }
             let Some(data) = row.data else { return Loaded::JustRotated };
             let absolute_in = row.limits.absolute.filter(|_| !self.makes(M::CreateIgnoresTheAbsoluteLimit));

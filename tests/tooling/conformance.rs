@@ -28,6 +28,8 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (SaveReturnsFromTheDead, "delete_wins", "after delete, replace answered Replaced"),
     (DeleteAlwaysSaysTrue, "delete_is_idempotent", "should have answered false"),
     (CacheIsFilledDuringADelete, "delete_wins_over_what_is_under_way", "after a delete beside load"),
+    (CacheIsFilledDuringASet, "every_handle_sees_a_change_at_once", "after a replace that overtook a load"),
+    (CacheIsFilledDuringARotation, "every_handle_sees_a_change_at_once", "after a rotate that overtook a load, at the old key"),
     (CacheOfAnotherProcess, "every_handle_sees_a_change_at_once", "through another handle"),
     (ValidAtTheInstant, "the_idle_limit_ends_at_the_instant", "at the instant of expiry"),
     (TouchRevivesWhatExpired, "the_idle_limit_ends_at_the_instant", "touch answered true"),

@@ -181,7 +181,7 @@ pub(super) async fn every_handle_sees_a_change_at_once<T: ConformanceData>(bench
     Ok(())
 }
 
-/// What is read while a change is made must not stay for what is there after it.
+/// What is read while a change or a rotation is made must not stay for what is there after it.
 async fn reads_under_way_hide_nothing<T: ConformanceData>(writer: &Handle<T>, reader: &Handle<T>) -> Verdict {
     for polls in 0..MAX_POLLS {
         let (id, _) = writer.new_session("first", LONG).await?;
@@ -190,6 +190,19 @@ async fn reads_under_way_hide_nothing<T: ConformanceData>(writer: &Handle<T>, re
         read?;
         set?;
         reader.expect_seen("after a replace that overtook a load", &id, Seen::found("second")).await?;
+        if !under_way {
+            break;
+        }
+    }
+    for polls in 0..MAX_POLLS {
+        let ((id, _), new) = (writer.new_session("first", LONG).await?, fresh_id());
+        let record = writer.found("after create", &id).await?;
+        let (call, hold) = (Box::pin(reader.load(&id)), reader.clock.pace.hold());
+        let (read, rotated, under_way) = overtaken(call, polls, writer.rotated(&id, &new, record), hold).await;
+        read?;
+        rotated?;
+        reader.expect_seen("after a rotate that overtook a load, at the old key", &id, Seen::JustRotated).await?;
+        reader.expect_seen("after a rotate that overtook a load, at the new key", &new, Seen::found("first")).await?;
         if !under_way {
             break;
         }
