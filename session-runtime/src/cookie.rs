@@ -192,8 +192,67 @@ impl<'h> Iterator for Values<'h, '_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::random::for_all;
+
+    /// Names of cookies that are alike, and any others.
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![prop::sample::select(vec!["sid", "__Host-sid", "si"]).prop_map(str::to_owned), "[!#-'*+.0-9A-Z^-z|~-]{1,6}"]
+    }
+
+    /// `Cookie` headers, beside others: of what cookies of these names are made of, in any order, and of any other bytes.
+    pub(crate) fn headers(names: impl Strategy<Value = String>) -> impl Strategy<Value = HeaderMap> {
+        let piece = prop_oneof![
+            3 => prop::sample::select(vec![";", "=", " ", "\t", "; ", "\"", "sid", "__Host-sid", "x"]).prop_map(|text| text.as_bytes().to_vec()),
+            2 => names.prop_map(|name| format!("{name}=").into_bytes()),
+            1 => prop_oneof![Just(b'\t'), 0x20..0x7f_u8, 0x80..=0xff_u8].prop_map(|byte| vec![byte]),
+        ];
+        let header = vec(piece, 0..24).prop_map(|pieces| pieces.concat());
+        let header = (prop_oneof![4 => Just("cookie"), 1 => Just("x-cookie")], header);
+        vec(header, 0..4).prop_map(|headers| {
+            let headers = headers.into_iter().map(|(name, value)| (name, HeaderValue::from_bytes(&value).unwrap()));
+            headers.fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            })
+        })
+    }
+
+    /// The values of the cookies of a name, as RFC 6265 has them, section 4.2.1: pairs that `;` and white space separate, with a name
+    /// before the first `=` and a value behind it.
+    pub(crate) fn expected<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h [u8]> {
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let mut values = Vec::new();
+        for header in headers.get_all("cookie") {
+            for pair in header.as_bytes().split(|byte| *byte == b';') {
+                let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
+                let (before, mut value) = (&pair[..equals], &pair[equals + 1..]);
+                let start = before.iter().position(|byte| !is_blank(byte)).unwrap_or(equals);
+                if start == equals || before[start..] != *name.as_bytes() {
+                    continue;
+                }
+                while let [rest @ .., last] = value
+                    && is_blank(last)
+                {
+                    value = rest;
+                }
+                values.push(value);
+            }
+        }
+        values
+    }
+
+    #[test]
+    fn the_values_of_a_name_are_found_in_whatever_stands_in_the_headers() {
+        let inputs = name().prop_flat_map(|name| (headers(Just(name.clone())), Just(name)));
+        for_all(inputs, |(headers, name)| {
+            assert_eq!(values(&headers, &name).collect::<Vec<_>>(), expected(&headers, &name));
+        });
+    }
 
     fn found(header: &[u8], name: &str) -> Vec<String> {
         let mut headers = HeaderMap::new();

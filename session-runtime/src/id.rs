@@ -220,7 +220,66 @@ impl<I: IntoSessionId> IntoSessionId for Option<I> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::random::for_all;
+    use crate::shared_id::SharedId;
+
+    /// As the grammar of RFC 6265 has it, section 4.1.1.
+    fn is_octet(byte: u8) -> bool {
+        matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
+    }
+
+    /// Texts that are ids but for a byte here and there, and any bytes; of lengths on both sides of what is allowed.
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let octets = || vec(prop::sample::select((0..=255).filter(|byte| is_octet(*byte)).collect::<Vec<u8>>()), 0..=300);
+        let flawed = (octets(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(mut text, at, byte)| {
+            if !text.is_empty() {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            text
+        });
+        prop_oneof![octets(), flawed, vec(any::<u8>(), 0..=300)]
+    }
+
+    #[test]
+    fn an_id_is_1_to_256_cookie_octets_whatever_comes() {
+        for_all(text(), |text| {
+            let valid = (1..=256).contains(&text.len()) && text.iter().all(|byte| is_octet(*byte));
+            assert_eq!(SessionId::is_valid(&text), valid);
+            let shared = SharedId::parse(&text);
+            assert_eq!(shared.is_some(), valid);
+            let Ok(text) = str::from_utf8(&text) else { return };
+            let parsed = SessionId::parse(text);
+            assert_eq!(parsed.is_ok(), valid);
+            if let (Ok(parsed), Some(shared)) = (parsed, shared) {
+                assert!(parsed == *shared && parsed.as_str() == text);
+                let mut blocks = text.as_bytes().to_vec();
+                blocks.resize(blocks.len().next_multiple_of(16), 0);
+                assert_eq!(parsed.blocks().as_flattened(), blocks);
+            }
+        });
+    }
+
+    #[test]
+    fn an_id_carries_64_bits_from_the_length_that_its_alphabet_needs_for_them() {
+        let least = |text: &str| {
+            let all = |is_of: fn(char) -> bool| text.chars().all(is_of);
+            match () {
+                () if all(|char| char.is_ascii_digit()) => 20,
+                () if all(|char| char.is_ascii_hexdigit()) => 16,
+                () if all(|char| char.is_ascii_alphanumeric() || "-_".contains(char)) => 11,
+                () => 10,
+            }
+        };
+        for_all("[0-9]{1,24}|[0-9a-fA-F]{1,20}|[0-9A-Za-z]{1,14}|[0-9A-Za-z_-]{1,14}|[!#-+--:<-\\[\\]-~]{1,14}", |text| {
+            let enough = SessionId::parse(&text).unwrap().entropy_bits() >= MIN_ENTROPY_BITS;
+            assert_eq!(enough, text.len() >= least(&text));
+        });
+    }
 
     #[test]
     fn a_valid_id_is_1_to_256_cookie_octets() {

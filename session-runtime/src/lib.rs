@@ -85,6 +85,8 @@ mod id;
 mod layer;
 mod locks;
 mod maybe_ready;
+#[cfg(test)]
+mod random;
 mod request;
 mod response;
 mod session;

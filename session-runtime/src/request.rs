@@ -56,7 +56,8 @@ pub trait SessionRequestExt: sealed::Head {
 
     /// The value of the first cookie of this exact name, as it stands in the request; `None` also where it is not UTF-8.
     fn cookie<'a>(&'a self, name: &str) -> Option<&'a str> {
-        if name.contains('=') {
+        // No cookie has such a name, but a pair without one (`=x`) would be taken for the cookie of the empty name.
+        if name.is_empty() || name.contains('=') {
             return None;
         }
         cookie::values(self.headers(), name).next().and_then(|value| str::from_utf8(value).ok())
@@ -233,4 +234,64 @@ pub(crate) fn layer_state(carried: &Carried, data: TypeId) -> Option<&Arc<dyn La
         at = state.outer();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cookie::tests::{expected, headers};
+    use crate::random::for_all;
+
+    /// Names of cookies, and what is none.
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![Just("sid".to_owned()), "[a-z]?[=; \t\"]?[a-z]?", any::<String>()]
+    }
+
+    #[test]
+    fn a_cookie_is_the_first_of_its_name_whatever_is_asked_for() {
+        // Of its header there is nothing but what a header can hold.
+        let of = |name: &str| name.chars().filter(|char| !char.is_ascii_control()).collect::<String>();
+        let inputs = name().prop_flat_map(move |name| (headers(Just(of(&name))), Just(name)));
+        for_all(inputs, |(headers, name)| {
+            let mut request = Request::new(());
+            *request.headers_mut() = headers.clone();
+            let first = expected(&headers, &name).first().and_then(|value| str::from_utf8(value).ok());
+            assert_eq!(request.cookie(&name), first);
+        });
+    }
+
+    #[test]
+    fn a_pair_without_a_name_is_no_cookie() {
+        let request = Request::builder().header("cookie", "=").body(()).unwrap();
+        assert_eq!(request.cookie(""), None);
+    }
+
+    #[test]
+    fn the_ids_in_the_cookies_are_the_valid_ones_each_once_and_eight_at_most() {
+        let many = vec("[a-c]{1,2}|[a-z;, ]{0,9}", 0..30).prop_map(|values| {
+            let text: String = values.iter().map(|value| format!("sid={value}; ")).collect();
+            HeaderMap::from_iter([(http::header::COOKIE, text.parse().unwrap())])
+        });
+        for_all(prop_oneof![headers(Just("sid".to_owned())), many], |headers| {
+            let mut ids: Vec<&[u8]> = Vec::new();
+            for value in expected(&headers, "sid") {
+                if SessionId::is_valid(value) && !ids.contains(&value) {
+                    ids.push(value);
+                }
+            }
+            ids.truncate(MOST_LOOKED_UP);
+            let found = match Found::in_cookies(&headers, "sid") {
+                Found::Nothing => vec![],
+                Found::One(id) => vec![id],
+                Found::Several(ids) => {
+                    assert!(ids.len() > 1);
+                    *ids
+                }
+            };
+            assert_eq!(found.iter().map(|id| id.as_bytes()).collect::<Vec<_>>(), ids);
+        });
+    }
 }

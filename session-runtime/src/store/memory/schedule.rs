@@ -86,7 +86,7 @@ impl<W: Word> Schedule<W> {
 }
 
 /// A model checker runs the threads of a test in every order of their steps. With three threads there are too many orders: of those, it
-/// tries the ones in which a thread is interrupted at most twice. `LOOM_MAX_PREEMPTIONS=1000` makes it try all, in some minutes.
+/// tries the ones in which a thread is interrupted at most twice. `LOOM_MAX_PREEMPTIONS=200` makes it try all, in some minutes.
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
