@@ -13,6 +13,9 @@ const MAX_ID: usize = 256;
 /// The octets that one attribute's value may have (RFC 6265bis, section 5.6).
 const MAX_ATTRIBUTE: usize = 1024;
 
+/// The octets that a part of a host name may have (RFC 1123, section 2.1; RFC 1035, section 2.3.4).
+const MAX_LABEL: usize = 63;
+
 /// A duration of zero would expire every session at once.
 pub(crate) const fn not_zero(option: &'static str, duration: Duration) -> Result<(), ConfigError> {
     if duration.is_zero() { Err(ConfigError::new(option, "is zero: give it a positive duration")) } else { Ok(()) }
@@ -81,14 +84,22 @@ pub(crate) const fn cookie_domain(domain: &str) -> Result<(), ConfigError> {
         return wrong("is longer than a host name may be, 253 octets");
     }
     let mut at = 0;
+    let mut label = 0;
     while at < bytes.len() {
         if !(bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'-' | b'.')) {
             return wrong("is no host name: it takes letters, digits, `-` and `.`, without a scheme or a port");
         }
-        let label_starts = at == 0 || bytes[at - 1] == b'.';
+        let ends_label = at + 1 == bytes.len() || bytes[at + 1] == b'.';
+        if bytes[at] == b'-' && (label == 0 || ends_label) {
+            return wrong("is no host name: a part of it starts or ends with `-`");
+        }
         // A leading dot is ignored by browsers (RFC 6265, section 5.2.3).
-        if label_starts && (bytes[at] == b'-' || (bytes[at] == b'.' && at > 0)) {
-            return wrong("is no host name: a part of it is empty or starts with `-`");
+        if bytes[at] == b'.' && label == 0 && at > 0 {
+            return wrong("is no host name: a part of it is empty");
+        }
+        label = if bytes[at] == b'.' { 0 } else { label + 1 };
+        if label > MAX_LABEL {
+            return wrong("is no host name: a part of it is longer than 63 octets");
         }
         at += 1;
     }
@@ -191,10 +202,27 @@ mod tests {
         for bad in ["", "a", "/a;b", "/\n", "/é"] {
             assert!(cookie_path(bad).is_err(), "{bad}");
         }
-        for good in ["example.com", ".example.com", "a-b.example"] {
+        let longest = format!("{}.example", "a".repeat(63));
+        for good in ["example.com", ".example.com", "a-b.example", "a--b.example", "1.2", "localhost", &longest] {
             assert_eq!(cookie_domain(good), Ok(()), "{good}");
         }
-        for bad in ["", "https://example.com", "example.com:80", "a..b", "-a.b", "example.com.", "ex ample"] {
+        for bad in [
+            "",
+            "https://example.com",
+            "example.com:80",
+            "a..b",
+            "..a",
+            ".",
+            "-a.b",
+            "a.-b",
+            "a-.b",
+            "a.b-",
+            "-",
+            "example.com.",
+            "ex ample",
+            &format!("a{longest}"),
+            &format!("b.{}", "a".repeat(64)),
+        ] {
             assert!(cookie_domain(bad).is_err(), "{bad}");
         }
     }

@@ -4,10 +4,10 @@ use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Ident, Path, Token, Type};
+use syn::{Ident, Path, Type};
 
 use super::Role;
-use super::model::Callback;
+use super::model::{Asked, Callback};
 use super::parse::Arguments;
 use super::role::Bound;
 
@@ -20,7 +20,8 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
     let code = Code { role, imported, data: &arguments.data, callback, sound };
     let import = arguments.runtime.as_ref().map(|runtime| code.import(runtime));
     let generated = match &*arguments.data {
-        _ if !sound => code.only_asked(),
+        _ if !sound => code.only_asked(&TokenStream::new()),
+        _ if callback.wrong_lifetime => code.only_named(),
         [] => code.checked(),
         [first, others @ ..] => code.registered(first, others),
     };
@@ -55,9 +56,15 @@ impl Code<'_> {
     }
 
     /// The questions alone, each by itself.
-    fn only_asked(&self) -> TokenStream {
-        let asked = self.callback.asked.iter().map(|(ty, bound)| self.ask(ty, *bound, &quote!(())));
-        self.hidden_function(&quote!(#(#asked;)*))
+    fn only_asked(&self, named: &TokenStream) -> TokenStream {
+        let asked = self.callback.asked.iter().map(|asked| self.ask(asked, &quote!(())));
+        self.hidden_function(&quote!(#named #(#asked;)*))
+    }
+
+    /// The questions, and whether the function can be named here.
+    fn only_named(&self) -> TokenStream {
+        let name = self.name();
+        self.only_asked(&quote!(let _ = #name;))
     }
 
     /// Without a data type: the questions, and whether the whole is a callback.
@@ -71,20 +78,20 @@ impl Code<'_> {
     fn registered(&self, first: &Type, others: &[Type]) -> TokenStream {
         let registered = self.registration(first, &self.erased());
         let trait_path = self.registered_trait(first.span());
-        let others = others.iter().map(|data| self.registration(data, &quote!(<#first as #trait_path>::register())));
+        let others =
+            others.iter().map(|data| self.registration(data, &quote!(<#first as #trait_path>::register::<__Callback>())));
         quote!(#registered #(#others)*)
     }
 
     fn registration(&self, data: &Type, body: &TokenStream) -> TokenStream {
         let attributes = &self.callback.attributes;
         let span = at(data.span());
-        let keyword = Token![impl](data.span());
         let (registered, callback) = (self.registered_trait(data.span()), self.erased_type(span));
         let of_data = (self.role == Role::Middleware).then(|| quote_spanned!(span=> <Self>));
         quote_spanned! {span=>
             #(#attributes)*
-            #keyword #registered for #data {
-                fn register() -> #callback #of_data {
+            impl #registered for #data {
+                fn register<__Callback>() -> #callback #of_data {
                     #body
                 }
             }
@@ -109,80 +116,103 @@ impl Code<'_> {
         self.path(span, span, name)
     }
 
-    /// A function that nothing calls, beside the user's: an item that may stand wherever that one may.
+    /// A function that nothing calls, beside the user's: an item that may stand wherever that one may. The questions are asked of
+    /// its type parameter, so that the compiler says no more than their messages.
     fn hidden_function(&self, body: &TokenStream) -> TokenStream {
         let attributes = &self.callback.attributes;
         let name = Ident::new(&hidden_name(self.role, self.callback, ""), Span::call_site());
         quote! {
             #(#attributes)*
-            fn #name() {
+            fn #name<__Callback>() {
                 #body
             }
         }
     }
 
-    /// What the function becomes: the erased type, which holds a closure that captures nothing, so a function pointer.
+    /// What the function becomes: the erased type, which holds a closure that captures nothing, so a function pointer. Patterns would
+    /// take an item of the user's with the same name for a constant, hence the names.
     fn erased(&self) -> TokenStream {
-        let (name, asked) = (&self.callback.name, self.ask_all());
-        let span = at(name.span());
+        let span = at(self.callback.name.span());
         let callback = self.erased_type(span);
-        let local = |name: &str| Ident::new(name, Span::mixed_site().located_at(span));
         // What is wrong with the whole is said of this one, so under the function's name and in the user's own code.
-        let function = Ident::new("function", name.span());
+        let function = Ident::new("__function", self.callback.name.span());
+        let asked = self.ask_all(&function);
+        let local = |name: &str| Ident::new(name, Span::mixed_site().located_at(span));
         match self.role {
             Role::SessionId => {
-                let (run, ask) = (self.path(span, span, "run_session_id"), local("ask"));
+                let (run, ask) = (self.path(span, span, "run_session_id"), local("__ask"));
                 quote_spanned! {span=>
                     #callback::registered(|#ask| {
-                        let #function = #asked;
+                        #asked
                         #run(#function, #ask)
                     })
                 }
             }
             Role::Generate => {
-                let (run, ask) = (self.path(span, span, "run_generate"), local("ask"));
+                let (run, ask, name) = (self.path(span, span, "run_generate"), local("__ask"), self.name());
                 quote_spanned! {span=>
                     #callback::registered(&#name, |#ask| {
-                        let #function = #asked;
+                        #asked
                         #run(#function, #ask)
                     })
                 }
             }
             Role::Middleware => {
                 let run = self.path(span, span, "run_middleware");
-                let (session_system, request, next) = (local("session_system"), local("request"), local("next"));
+                let [session, request, next] = ["__session_system", "__request", "__next"].map(local);
                 quote_spanned! {span=>
-                    #callback::registered(|#session_system, #request, #next| {
-                        let #function = #asked;
-                        #run(#function, #session_system, #request, #next)
+                    #callback::registered(|#session, #request, #next| {
+                        #asked
+                        #run(#function, #session, #request, #next)
                     })
                 }
             }
         }
     }
 
-    /// The function, handed through all the questions: an answer that is wrong has no type, so that nothing is wrong after it.
-    fn ask_all(&self) -> TokenStream {
-        let name = &self.callback.name;
-        let function = quote_spanned!(at(name.span())=> &#name);
-        self.callback.asked.iter().rev().fold(function, |inner, (ty, bound)| self.ask(ty, *bound, &inner))
+    /// The function's name, where it is used: the compiler offers no other name for it.
+    fn name(&self) -> Ident {
+        let mut name = self.callback.name.clone();
+        name.set_span(at(name.span()));
+        name
     }
 
-    /// `<Callback as Takes<Type>>::pass(inner)`, which reaches from the type's first token to its last: the compiler's message then
-    /// stands under the type, and stands there once, though it finds the same mistake in `pass` and in what that returns.
-    fn ask(&self, ty: &Type, bound: Bound, inner: &TokenStream) -> TokenStream {
+    fn in_registration(&self) -> bool {
+        self.sound && !self.callback.wrong_lifetime && !self.data.is_empty()
+    }
+
+    /// The function in a local, handed through all the questions: an answer that is wrong has no type, so that nothing is wrong
+    /// after it.
+    fn ask_all(&self, function: &Ident) -> TokenStream {
+        let (span, name) = (at(function.span()), self.name());
+        let asked = self.callback.asked.iter().map(|asked| {
+            let passed = self.ask(asked, &function.to_token_stream());
+            quote_spanned!(span=> let #function = #passed;)
+        });
+        quote_spanned!(span=> let #function = &#name; #(#asked)*)
+    }
+
+    /// `<Callback as Takes<Type>>::pass(inner)`, of the type parameter of the function around it. Both the call and the parameter reach
+    /// from the type's first token to its last: the compiler's message then stands under the type, and stands there once, though
+    /// the compiler finds the same mistake in `pass` and in what that returns.
+    fn ask(&self, asked: &Asked, inner: &TokenStream) -> TokenStream {
+        let Asked { ty, bound, is_now } = asked;
         let (first, last) = ends(ty);
-        let asked = self.path(last, last, &format!("{bound:?}"));
+        let asked = self.path(last, last, bound.name());
         let open = quote_spanned!(first=> <);
-        let callback = self.path(first, last, "Callback");
-        let question = match bound {
-            Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext => quote_spanned!(last=> #callback as #asked<#ty>),
+        let itself = self.path(last, last, "Itself");
+        let callback = quote_spanned!(last=> #open __Callback as #itself>::Itself);
+        let kind = match bound {
+            Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext => TokenStream::new(),
             // In the impl for its data type.
-            Bound::TakesSession if self.sound && !self.data.is_empty() => quote_spanned!(last=> #callback as #asked<#ty, Self>),
-            Bound::TakesSession => quote_spanned!(last=> #callback as #asked<#ty, _>),
-            Bound::SetsId | Bound::FindsId | Bound::GeneratesId | Bound::Responds => quote_spanned!(last=> #ty as #asked<_>),
+            Bound::TakesSession if self.in_registration() => quote_spanned!(last=> , Self),
+            Bound::TakesSession => quote_spanned!(last=> , _),
+            Bound::SetsId | Bound::FindsId | Bound::GeneratesId | Bound::Responds => {
+                let kind = self.path(last, last, if *is_now { "InFuture" } else { "Direct" });
+                quote_spanned!(last=> , #kind<_>)
+            }
         };
-        quote_spanned!(last=> #open #question>::pass(#inner))
+        quote_spanned!(last=> #open #callback as #asked<#ty #kind>>::pass(#inner))
     }
 
     /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages

@@ -6,6 +6,7 @@
 //!    names, at the type.
 //! 3. All mistakes of a function are said at once.
 
+mod arguments;
 mod generate;
 mod model;
 mod parse;
@@ -22,7 +23,7 @@ pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> T
     let arguments = parse::arguments(role, arguments, &mut errors);
     let item = parse::item(role, item, &mut errors);
     let generated = item.function.as_ref().map(|function| {
-        let callback = model::callback(role, function, &mut errors);
+        let callback = model::callback(role, function, &arguments, &mut errors);
         generate::callback(role, &arguments, &callback, errors.is_empty())
     });
     let (tokens, cfg) = (item.tokens, item.cfg);

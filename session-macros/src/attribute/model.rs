@@ -1,14 +1,17 @@
 //! What a function is as a callback, and what its tokens show to be wrong with it.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime, PatType, PathArguments, ReturnType,
-    Safety, Signature, Type, TypeImplTrait, TypeInfer, TypeParamBound, TypeTraitObject, WherePredicate, parse_quote,
+    Attribute, BoundLifetimes, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam, Macro,
+    Meta, PatType, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeFnPtr, TypeImplTrait, TypeInfer,
+    TypeParamBound, TypeReference, TypeTraitObject, WherePredicate, parse_quote,
 };
 
-use super::parse::Function;
+use super::arguments;
+use super::parse::{Arguments, Function};
 use super::role::Bound;
 use super::{Errors, Role};
 
@@ -16,23 +19,41 @@ use super::{Errors, Role};
 pub(super) struct Callback {
     pub(super) name: Ident,
     /// The types that the compiler is asked about, each with the trait it is asked for.
-    pub(super) asked: Vec<(Type, Bound)>,
+    pub(super) asked: Vec<Asked>,
+    /// Whether the compiler says of the function itself that a lifetime is wrong: its type is not asked about then.
+    pub(super) wrong_lifetime: bool,
     /// The attributes for what is generated, which names the function and its types: its `#[cfg]`s, and the lints that it allows.
     pub(super) attributes: Vec<Attribute>,
 }
 
-pub(super) fn callback(role: Role, function: &Function, errors: &mut Errors) -> Callback {
+/// A question for the compiler.
+pub(super) struct Asked {
+    pub(super) ty: Type,
+    pub(super) bound: Bound,
+    /// The type is no future, since it stands in one already.
+    pub(super) is_now: bool,
+}
+
+pub(super) fn callback(role: Role, function: &Function, given: &Arguments, errors: &mut Errors) -> Callback {
     let Function { attributes, signature, no_body } = function;
+    let is_free = no_body.is_none() && find_self(signature, given).is_none();
     check_qualifiers(role, signature, errors);
     check_generics(role, &signature.generics, errors);
+    check_free(role, signature, given, errors);
     check_arguments(role, signature, errors);
+    arguments::check_count(role, signature, given.data.first(), errors);
     check_return(role, signature, errors);
     if let Some(semicolon) = no_body {
-        errors.push(wrong(role, semicolon.span, "needs a body"));
+        errors.push(wrong(
+            role,
+            semicolon.span,
+            "is a free function with a body: no function of a `trait` or an `extern` block is one",
+        ));
     }
     Callback {
         name: signature.ident.clone(),
-        asked: asked(role, signature),
+        wrong_lifetime: has_wrong_lifetime(signature),
+        asked: if is_free { asked(role, signature) } else { Vec::new() },
         attributes: attributes.iter().filter_map(inherited).collect(),
     }
 }
@@ -47,18 +68,23 @@ fn inherited(attribute: &Attribute) -> Option<Attribute> {
     if path.is_ident("deprecated") {
         return Some(parse_quote!(#[allow(deprecated)]));
     }
-    let lints = &attribute.meta.require_list().ok().filter(|_| path.is_ident("expect"))?.tokens;
-    // Code that is allowed to be dead counts as used, and so would the function that it names.
-    let of_dead_code = lints.clone().into_iter().any(|token| matches!(&token, TokenTree::Ident(lint) if lint == "dead_code"));
-    (!of_dead_code).then(|| parse_quote!(#[allow(#lints)]))
+    let lints = attribute.meta.require_list().ok().filter(|_| path.is_ident("expect"))?;
+    let lints = lints.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
+    let lints: Punctuated<_, Token![,]> = lints.into_iter().filter(|lint| !is_of_dead_code(lint)).collect();
+    Some(parse_quote!(#[allow(#lints)]))
+}
+
+/// Code that is allowed to be dead counts as used, and so would the function that it names, which is expected not to be.
+fn is_of_dead_code(lint: &Meta) -> bool {
+    ["dead_code", "unused", "warnings"].iter().any(|group| lint.path().is_ident(group))
 }
 
 /// "a session id callback .. ", and the documented signature.
-fn wrong(role: Role, span: Span, is: &str) -> Error {
+pub(super) fn wrong(role: Role, span: Span, is: &str) -> Error {
     Error::new(span, format!("{} {is}\n= note: the signature is {}", role.noun(), role.signature()))
 }
 
-fn wrong_at(role: Role, tokens: impl ToTokens, is: &str) -> Error {
+pub(super) fn wrong_at(role: Role, tokens: impl ToTokens, is: &str) -> Error {
     Error::new_spanned(tokens, format!("{} {is}\n= note: the signature is {}", role.noun(), role.signature()))
 }
 
@@ -100,45 +126,48 @@ fn check_generics(role: Role, generics: &Generics, errors: &mut Errors) {
 const ANY_LIFETIME: &str = "must work for a request of any lifetime: this bound allows only some";
 const NOT_GENERIC: &str = "cannot be generic: the session system calls it, and knows no parameters for it";
 
+/// The code beside an associated function could not name it.
+fn check_free(role: Role, signature: &Signature, given: &Arguments, errors: &mut Errors) {
+    match find_self(signature, given) {
+        Some((span, true)) => errors.push(wrong(role, span, "is a free function: it takes no `self`")),
+        Some((span, false)) => {
+            errors.push(wrong(role, span, "is a free function, outside of `impl` and `trait`: it has no `Self`"));
+        }
+        None => {}
+    }
+}
+
+/// What only an associated function has, and whether that is a `self`.
+fn find_self(signature: &Signature, given: &Arguments) -> Option<(Span, bool)> {
+    if let Some(receiver) = signature.receiver() {
+        return Some((receiver.self_token.span, true));
+    }
+    let data = given.data.iter().map(ToTokens::to_token_stream);
+    let mut tokens = data.chain([signature.inputs.to_token_stream(), signature.output.to_token_stream()]);
+    tokens.find_map(self_type).map(|span| (span, false))
+}
+
+/// The first `Self` in the tokens.
+fn self_type(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => Some(ident.span()),
+        TokenTree::Group(group) => self_type(group.stream()),
+        _ => None,
+    })
+}
+
 fn check_arguments(role: Role, signature: &Signature, errors: &mut Errors) {
-    let expected = role.arguments();
-    let mut given = 0;
     for argument in &signature.inputs {
         let attributes = match argument {
-            FnArg::Receiver(receiver) => {
-                errors.push(wrong(role, receiver.self_token.span, "is a free function: it takes no `self`"));
-                &receiver.attrs
-            }
+            FnArg::Receiver(receiver) => &receiver.attrs,
             FnArg::Typed(typed) => {
-                given += 1;
-                if given > expected.len() {
-                    errors.push(wrong_at(role, argument, extra(expected.len())));
-                } else {
-                    check_argument(role, typed, errors);
-                }
+                check_argument(role, typed, errors);
                 &typed.attrs
             }
         };
         for cfg in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
             errors.push(wrong_at(role, cfg, "has one signature: put `#[cfg]` on the whole function"));
         }
-    }
-    if let Some(missing) = expected.get(given..).filter(|missing| !missing.is_empty()) {
-        let missing: Vec<_> = missing.iter().map(|argument| format!("`{}`", argument.written)).collect();
-        let takes = match (given, role) {
-            (0, Role::SessionId) => "takes the request's head".to_owned(),
-            (0, _) => format!("takes {}", missing.join(", ")),
-            _ => format!("takes three arguments: {} is missing", missing.join(" and ")),
-        };
-        errors.push(wrong(role, signature.paren_token.span.join(), &takes));
-    }
-}
-
-const fn extra(expected: usize) -> &'static str {
-    match expected {
-        0 => "takes no argument",
-        1 => "takes one argument: remove this one",
-        _ => "takes three arguments: remove this one",
     }
 }
 
@@ -155,7 +184,19 @@ fn check_argument(role: Role, argument: &PatType, errors: &mut Errors) {
 
 fn check_return(role: Role, signature: &Signature, errors: &mut Errors) {
     match &signature.output {
-        ReturnType::Type(_, returned) => check_returned(role, returned, errors),
+        ReturnType::Type(_, returned) => {
+            if let (Some(_), Type::ImplTrait(future)) = (signature.asyncness, plain(returned))
+                && output(&future.bounds).is_some()
+            {
+                errors.push(wrong_at(
+                    role,
+                    returned,
+                    "that is `async` returns a future already: leave out `async`, or `impl Future`",
+                ));
+                return;
+            }
+            check_returned(role, returned, errors);
+        }
         ReturnType::Default => match role {
             Role::SessionId => {
                 if let Some(shared) = shared_request(signature) {
@@ -212,7 +253,7 @@ fn only_argument(signature: &Signature) -> Option<&PatType> {
 }
 
 /// The types that the compiler is asked about: those of the arguments, where their count is right, and the returned one.
-fn asked(role: Role, signature: &Signature) -> Vec<(Type, Bound)> {
+fn asked(role: Role, signature: &Signature) -> Vec<Asked> {
     let generics = &signature.generics;
     if generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
         return Vec::new();
@@ -221,20 +262,22 @@ fn asked(role: Role, signature: &Signature) -> Vec<(Type, Bound)> {
     if signature.inputs.len() == role.arguments().len() {
         for (given, expected) in signature.inputs.iter().zip(role.arguments()) {
             if let FnArg::Typed(argument) = given {
-                asked.push(((*argument.ty).clone(), expected.bound));
+                asked.push(Asked { ty: (*argument.ty).clone(), bound: expected.bound, is_now: false });
             }
         }
     }
-    asked.extend(returned(role, signature));
-    asked.retain(|(ty, _)| matches!(Unnameable::find(ty), Unnameable { impl_trait: None, infer: false, .. }));
-    for (ty, _) in &mut asked {
-        EraseLifetimes(generics).visit_type_mut(ty);
+    if !returns_elided(signature) {
+        asked.extend(returned(role, signature));
+    }
+    asked.retain(|asked| matches!(Unnameable::find(&asked.ty), Unnameable { impl_trait: None, infer: false, .. }));
+    for asked in &mut asked {
+        EraseLifetimes::of(&mut asked.ty);
     }
     asked
 }
 
 /// The returned type, or that of the future in `-> impl Future<Output = R>`, and the trait it is asked for.
-fn returned(role: Role, signature: &Signature) -> Option<(Type, Bound)> {
+fn returned(role: Role, signature: &Signature) -> Option<Asked> {
     let ReturnType::Type(_, returned) = &signature.output else { return None };
     let bound = match role {
         Role::SessionId => match plain(&only_argument(signature)?.ty) {
@@ -247,8 +290,8 @@ fn returned(role: Role, signature: &Signature) -> Option<(Type, Bound)> {
     };
     match plain(returned) {
         Type::Never(_) => None,
-        Type::ImplTrait(future) => output(&future.bounds).map(|output| (output, bound)),
-        _ => Some(((**returned).clone(), bound)),
+        Type::ImplTrait(future) => output(&future.bounds).map(|ty| Asked { ty, bound, is_now: true }),
+        _ => Some(Asked { ty: (**returned).clone(), bound, is_now: signature.asyncness.is_some() }),
     }
 }
 
@@ -268,7 +311,7 @@ fn output<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<Ty
 }
 
 /// The type without parentheses, also without the invisible ones of a `$t:ty`.
-fn plain(ty: &Type) -> &Type {
+pub(super) fn plain(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => plain(&group.elem),
         Type::Paren(paren) => plain(&paren.elem),
@@ -317,13 +360,124 @@ fn has_bound(ty: &TypeTraitObject, name: &str) -> bool {
     })
 }
 
-/// Writes `'_` for the lifetimes that the function declares: the type is named outside of it.
-struct EraseLifetimes<'a>(&'a Generics);
+/// Whether the signature names a lifetime that nothing declares, or returns a reference that borrows from no argument.
+fn has_wrong_lifetime(signature: &Signature) -> bool {
+    let mut used = UsedLifetimes::default();
+    used.visit_signature_mut(&mut signature.clone());
+    let declared = |name: &Lifetime| name.ident == "static" || name.ident == "_" || used.declared.contains(name);
+    used.named.iter().any(|name| !declared(name)) || returns_elided(signature)
+}
 
-impl VisitMut for EraseLifetimes<'_> {
+fn returns_elided(signature: &Signature) -> bool {
+    let ReturnType::Type(_, returned) = &signature.output else { return false };
+    let mut returned = UsedLifetimes::of(returned);
+    let mut borrowed = UsedLifetimes::default();
+    signature.inputs.clone().iter_mut().for_each(|argument| borrowed.visit_fn_arg_mut(argument));
+    let borrows = borrowed.elided || !borrowed.named.is_empty();
+    returned.named.retain(|name| name.ident == "_");
+    (returned.elided || !returned.named.is_empty()) && !borrows && signature.inputs.iter().all(is_plain_path)
+}
+
+/// A type that has no lifetime, unless it hides it.
+fn is_plain_path(argument: &FnArg) -> bool {
+    matches!(argument, FnArg::Typed(argument) if matches!(plain(&argument.ty), Type::Path(_)))
+}
+
+#[derive(Default)]
+struct UsedLifetimes {
+    declared: Vec<Lifetime>,
+    named: Vec<Lifetime>,
+    /// There is a reference without a lifetime.
+    elided: bool,
+}
+
+impl UsedLifetimes {
+    fn of(ty: &Type) -> Self {
+        let mut used = Self::default();
+        used.visit_type_mut(&mut ty.clone());
+        used
+    }
+}
+
+impl VisitMut for UsedLifetimes {
+    fn visit_lifetime_param_mut(&mut self, parameter: &mut LifetimeParam) {
+        self.declared.push(parameter.lifetime.clone());
+        visit_mut::visit_lifetime_param_mut(self, parameter);
+    }
+
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if self.0.lifetimes().any(|declared| declared.lifetime == *lifetime) {
+        self.named.push(lifetime.clone());
+    }
+
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+        self.elided |= reference.lifetime.is_none();
+        visit_mut::visit_type_reference_mut(self, reference);
+    }
+
+    // `fn(&u8) -> &u8` has lifetimes of its own.
+    fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
+
+    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
+}
+
+/// Writes `'_` for the lifetimes that the function declares, since the type is named outside of it; and for those that nothing
+/// declares, which the compiler says of the function itself.
+#[derive(Default)]
+struct EraseLifetimes {
+    /// Those that the type declares itself, by `for<'r>`.
+    own: Vec<Lifetime>,
+}
+
+impl EraseLifetimes {
+    fn of(ty: &mut Type) {
+        let mut erase = Self::default();
+        OwnLifetimes(&mut erase.own).visit_type_mut(ty);
+        erase.visit_type_mut(ty);
+    }
+
+    fn keeps(&self, name: &Ident) -> bool {
+        name == "static" || self.own.iter().any(|own| own.ident == *name)
+    }
+
+    fn erase_in(&self, tokens: TokenStream) -> TokenStream {
+        let mut after_quote = false;
+        let erased = tokens.into_iter().map(|token| {
+            let names_lifetime =
+                std::mem::replace(&mut after_quote, matches!(&token, TokenTree::Punct(quote) if quote.as_char() == '\''));
+            match token {
+                TokenTree::Ident(name) if names_lifetime && !self.keeps(&name) => Ident::new("_", name.span()).into(),
+                TokenTree::Group(group) => {
+                    let mut erased = Group::new(group.delimiter(), self.erase_in(group.stream()));
+                    erased.set_span(group.span());
+                    erased.into()
+                }
+                other => other,
+            }
+        });
+        erased.collect()
+    }
+}
+
+impl VisitMut for EraseLifetimes {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if !self.keeps(&lifetime.ident) {
             lifetime.ident = Ident::new("_", lifetime.ident.span());
         }
+    }
+
+    fn visit_macro_mut(&mut self, ty: &mut Macro) {
+        ty.tokens = self.erase_in(std::mem::take(&mut ty.tokens));
+    }
+}
+
+/// Collects the lifetimes that a type declares.
+struct OwnLifetimes<'a>(&'a mut Vec<Lifetime>);
+
+impl VisitMut for OwnLifetimes<'_> {
+    fn visit_bound_lifetimes_mut(&mut self, declared: &mut BoundLifetimes) {
+        self.0.extend(declared.lifetimes.iter().filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(lifetime) => Some(lifetime.lifetime.clone()),
+            _ => None,
+        }));
     }
 }

@@ -7,6 +7,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Ident, LitStr, Path, Result, Signature, Token, Type, Visibility};
 
 use super::{Errors, Role};
+use crate::written::written;
 
 /// `#[role(Visit, Admin, crate = path)]`.
 pub(super) struct Arguments {
@@ -42,6 +43,7 @@ enum Argument {
 }
 
 pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) -> Arguments {
+    let last = tokens.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
     let mut data = Vec::new();
     let mut runtime = None;
     let all = |input: ParseStream<'_>| {
@@ -56,7 +58,8 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
                 }
                 Ok(Argument::Runtime(_, path)) => runtime = Some(path),
                 Err(error) => {
-                    errors.push(error);
+                    let is_end = error.to_string().starts_with("unexpected end of input");
+                    errors.push(if is_end { Error::new(last, "this argument is not finished") } else { error });
                     skip_to_comma(input)?;
                 }
             }
@@ -87,7 +90,7 @@ fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
         let name = input.call(Ident::parse_any)?;
         return Err(Error::new(name.span(), unknown(role, &name)));
     }
-    if input.peek(syn::Lit) {
+    if input.peek(syn::Lit) || input.peek(Token![,]) {
         return Err(input.error(takes(role)));
     }
     input.parse().map(Argument::Data)
@@ -119,16 +122,46 @@ fn takes(role: Role) -> String {
 }
 
 /// Why `next` cannot stand beside the data types that were given before it.
-fn refused(role: Role, before: &[Type], next: &Type) -> Option<&'static str> {
+fn refused(role: Role, before: &[Type], next: &Type) -> Option<String> {
     if let Type::Reference(_) = next {
-        return Some("a session owns its data: name the type without `&`");
+        return Some("a session owns its data: name the type without `&`".to_owned());
+    }
+    if is_foreign(next) {
+        let written = written(&next.to_token_stream());
+        return Some(format!(
+            "a callback is registered for a data type of this crate, and `{written}` is of another one\n= help: wrap it, `struct \
+             Data({written});`, and register for that; or leave the type out here and pass the function by name: \
+             `session!(<{written}>, {} = ..)`",
+            role.option(),
+        ));
     }
     let written = next.to_token_stream().to_string();
     if before.iter().any(|data| data.to_token_stream().to_string() == written) {
-        return Some("this data type is given twice");
+        return Some("this data type is given twice".to_owned());
     }
-    (role == Role::Middleware && !before.is_empty())
-        .then_some("a session middleware is for one data type: its `Session<T>` names one\n= help: write a second function")
+    let second = role == Role::Middleware && !before.is_empty();
+    second.then(|| {
+        "a session middleware is for one data type: its `Session<T>` names one\n= help: write a second function".to_owned()
+    })
+}
+
+/// Types of the standard library that are used without an import.
+const PRELUDE: &[&str] = &[
+    "String", "Vec", "Option", "Result", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+    "i64", "i128", "isize", "f32", "f64",
+];
+
+/// Whether the tokens show that the type is not of this crate; of others the compiler says it (E0117).
+fn is_foreign(data: &Type) -> bool {
+    match data {
+        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) => true,
+        Type::Path(path) if path.qself.is_none() => match path.path.segments.first() {
+            Some(only) if path.path.segments.len() == 1 => PRELUDE.iter().any(|name| only.ident == name),
+            Some(first) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
+            None => false,
+        },
+        _ => false,
+    }
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
@@ -171,6 +204,7 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
             format!("`#[{}]` goes on a function\n= note: the signature is {}", role.attribute(), role.signature()),
         ));
     }
+    input.parse::<Option<Token![safe]>>()?;
     let signature: Signature = input.parse()?;
     let no_body = if input.peek(Token![;]) { Some(input.parse()?) } else { None };
     let rest: TokenStream = input.parse()?;
@@ -186,8 +220,11 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
 fn other_item(input: ParseStream<'_>) -> Option<Span> {
     let ahead = input.fork();
     loop {
-        let is_qualifier =
-            ahead.peek(Token![const]) || ahead.peek(Token![async]) || ahead.peek(Token![unsafe]) || ahead.peek(Token![extern]);
+        let is_qualifier = ahead.peek(Token![safe])
+            || ahead.peek(Token![const])
+            || ahead.peek(Token![async])
+            || ahead.peek(Token![unsafe])
+            || ahead.peek(Token![extern]);
         if !is_qualifier {
             return (!ahead.peek(Token![fn])).then(|| input.span());
         }

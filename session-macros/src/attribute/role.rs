@@ -10,12 +10,14 @@ pub(crate) enum Role {
 
 /// One argument of a callback's documented signature.
 pub(super) struct Argument {
-    /// How it stands in the signature.
-    pub(super) written: &'static str,
+    /// The name in the signature.
+    pub(super) name: &'static str,
+    /// The last segment of the type's path.
+    pub(super) segment: &'static str,
     pub(super) bound: Bound,
 }
 
-/// A trait of the runtime that the compiler is asked about; a variant has the trait's name.
+/// A trait of the runtime that the compiler is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bound {
     TakesRequest,
@@ -28,6 +30,22 @@ pub(super) enum Bound {
     Responds,
 }
 
+impl Bound {
+    /// The trait's name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::TakesRequest => "TakesRequest",
+            Self::TakesSession => "TakesSession",
+            Self::TakesWholeRequest => "TakesWholeRequest",
+            Self::TakesNext => "TakesNext",
+            Self::SetsId => "SetsId",
+            Self::FindsId => "FindsId",
+            Self::GeneratesId => "GeneratesId",
+            Self::Responds => "Responds",
+        }
+    }
+}
+
 impl Role {
     pub(super) const ALL: [Self; 3] = [Self::SessionId, Self::Generate, Self::Middleware];
 
@@ -37,6 +55,15 @@ impl Role {
             Self::SessionId => "session_id_callback",
             Self::Generate => "generate_session_id",
             Self::Middleware => "session_middleware",
+        }
+    }
+
+    /// The option of `session!` that takes the function by name.
+    pub(super) const fn option(self) -> &'static str {
+        match self {
+            Self::SessionId => "session_id_callback",
+            Self::Generate => "generate_session_id_callback",
+            Self::Middleware => "middleware",
         }
     }
 
@@ -65,12 +92,12 @@ impl Role {
 
     pub(super) const fn arguments(self) -> &'static [Argument] {
         match self {
-            Self::SessionId => &[Argument { written: "request: &mut Parts", bound: Bound::TakesRequest }],
+            Self::SessionId => &[Argument { name: "request", segment: "Parts", bound: Bound::TakesRequest }],
             Self::Generate => &[],
             Self::Middleware => &[
-                Argument { written: "session_system: Session<T>", bound: Bound::TakesSession },
-                Argument { written: "request: Request", bound: Bound::TakesWholeRequest },
-                Argument { written: "next: Next", bound: Bound::TakesNext },
+                Argument { name: "session_system", segment: "Session", bound: Bound::TakesSession },
+                Argument { name: "request", segment: "Request", bound: Bound::TakesWholeRequest },
+                Argument { name: "next", segment: "Next", bound: Bound::TakesNext },
             ],
         }
     }

@@ -1,47 +1,83 @@
 //! Options that are checked when the program is compiled: what can be seen to be known only when it runs.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Error, Expr, Lit, Pat, UnOp};
 
 use super::options::{Choice, Constant};
+use super::{duration, suggest};
 
-/// Checks that `value` may be a constant, as far as it can be seen; the rest is the compiler's to say. `data` is the data type
-/// as it is written.
-pub(super) fn check(choice: &Choice, is: Constant, value: &TokenStream, data: &str) -> Result<(), Error> {
-    let mut expr: Expr = syn::parse2(value.clone())?;
-    if let Expr::Lit(literal) = &expr
-        && !takes(is, &literal.lit)
-    {
-        return Err(Error::new_spanned(value, format!("`{}` takes {}", choice.name, choice.takes())));
+/// Checks that the value may be a constant, as far as it can be seen; the rest is the compiler's to say. `data` is the data type as it
+/// is written.
+pub(super) fn check(choice: &Choice, is: Constant, expr: &Expr, data: &str) -> Result<(), Error> {
+    if let Some(message) = wrong_literal(choice, is, expr) {
+        return Err(Error::new_spanned(expr, message));
     }
-    if let (Constant::Duration, Expr::Unary(unary)) = (is, &expr)
-        && matches!(unary.op, UnOp::Neg(_))
-    {
-        return Err(Error::new_spanned(value, format!("`{}` is negative: give it a positive duration", choice.name)));
-    }
-    let mut bound = Bound::default();
-    bound.visit_expr_mut(&mut expr);
-    let mut search = RunTime { bound: bound.0, found: None };
-    search.visit_expr_mut(&mut expr);
-    match search.found {
-        None => Ok(()),
-        Some(found) => Err(Error::new_spanned(
-            found,
-            format!(
-                "`{name}` takes {takes}, as a literal or a constant, since it is checked when the program is compiled; what is known \
-                 only when it runs is given to `SessionLayer::<{data}>::builder().{name}(..)`",
-                name = choice.name,
-                takes = choice.takes(),
-            ),
-        )),
+    let mut search = RunTime::default();
+    search.visit_expr_mut(&mut expr.clone());
+    let Some(found) = search.found else { return Ok(()) };
+    let (name, takes) = (choice.name, choice.takes());
+    Err(Error::new_spanned(
+        found,
+        format!(
+            "`{name}` takes {takes}, as a literal or a constant, since it is checked when the program is compiled; what is known only \
+             when it runs is given to `SessionLayer::<{data}>::builder().{name}(..)`",
+        ),
+    ))
+}
+
+fn wrong_literal(choice: &Choice, is: Constant, expr: &Expr) -> Option<String> {
+    let (name, takes) = (choice.name, choice.takes());
+    match expr {
+        Expr::Lit(literal) if takes_literal(is, &literal.lit) => None,
+        Expr::Lit(literal) => {
+            let meant = meant(is, &literal.lit).map(|meant| format!(": write `{name} = {meant}`")).unwrap_or_default();
+            Some(format!("`{name}` takes {takes}{meant}"))
+        }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) && matches!(*unary.expr, Expr::Lit(_)) => Some(match is {
+            Constant::Duration => format!("`{name}` is negative: give it a positive duration"),
+            _ => format!("`{name}` takes {takes}"),
+        }),
+        _ => None,
     }
 }
 
-fn takes(is: Constant, literal: &Lit) -> bool {
+/// What is meant by a literal of another kind: a number or a word in quotes, `1` for `true`.
+fn meant(is: Constant, literal: &Lit) -> Option<String> {
+    match (is, literal) {
+        (Constant::Duration, Lit::Str(text)) => text.value().parse().ok().and_then(duration::in_words),
+        (Constant::Flag, Lit::Str(text)) => match text.value().to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some("true".to_owned()),
+            "false" | "no" | "off" | "0" => Some("false".to_owned()),
+            _ => None,
+        },
+        (Constant::Flag, Lit::Int(number)) => match number.base10_digits() {
+            "1" => Some("true".to_owned()),
+            "0" => Some("false".to_owned()),
+            _ => None,
+        },
+        (Constant::Word { words, .. }, Lit::Str(text)) => suggest::nearest(&text.value(), words).map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// Whether the value cannot be in an item of its own: it names `Self`, or something in lower case, which may be a constant or a local.
+pub(super) fn is_local(expr: &Expr) -> bool {
+    let mut bound = Bound::default();
+    bound.visit_expr_mut(&mut expr.clone());
+    let mut search = Local { bound: bound.0, found: false };
+    search.visit_expr_mut(&mut expr.clone());
+    search.found
+}
+
+fn takes_literal(is: Constant, literal: &Lit) -> bool {
     match is {
-        Constant::Duration => matches!(literal, Lit::Int(_) | Lit::Float(_)),
+        Constant::Duration => match literal {
+            Lit::Int(_) => true,
+            Lit::Float(number) => !duration::is_type(number.suffix()),
+            _ => false,
+        },
         Constant::Text => matches!(literal, Lit::Str(_)),
         Constant::Flag => matches!(literal, Lit::Bool(_)),
         Constant::Word { .. } => false,
@@ -62,8 +98,8 @@ impl VisitMut for Bound {
 }
 
 /// Looks for what no constant can hold.
+#[derive(Default)]
 struct RunTime {
-    bound: Vec<Ident>,
     found: Option<TokenStream>,
 }
 
@@ -71,49 +107,80 @@ impl RunTime {
     fn find(&mut self, what: &impl ToTokens) {
         self.found.get_or_insert_with(|| what.to_token_stream());
     }
-
-    /// A name in lower case that the expression does not bind: constants are upper case.
-    fn is_variable(&self, name: &Ident) -> bool {
-        let text = name.to_string();
-        text.starts_with(|first: char| first == '_' || first.is_lowercase())
-            && text.to_uppercase() != text
-            && !self.bound.contains(name)
-    }
 }
 
 impl VisitMut for RunTime {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         match expr {
-            Expr::Path(path) => {
-                if let Some(name) = path.path.get_ident()
-                    && self.is_variable(name)
-                {
-                    self.find(&name.clone());
-                }
-            }
-            // The name of a function is lower case too.
-            Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => {
-                if let Expr::Path(function) = &*call.func
-                    && is_no_const_fn(function)
-                {
-                    self.find(&call.clone());
-                }
-                call.args.iter_mut().for_each(|argument| self.visit_expr_mut(argument));
-            }
-            Expr::MethodCall(call) if ALLOCATE.contains(&call.method.to_string().as_str()) => self.find(&call.clone()),
-            Expr::Macro(call) if call.mac.path.is_ident("format") => self.find(&call.clone()),
-            Expr::Await(_) | Expr::Try(_) | Expr::Async(_) | Expr::Closure(_) => self.find(&expr.clone()),
+            Expr::Call(call) if is_no_const_fn(&call.func) => self.find(&*call),
+            Expr::MethodCall(call) if makes_string(call) => self.find(&*call),
+            Expr::Macro(call) if call.mac.path.is_ident("format") => self.find(&*call),
+            Expr::Path(path) if path.path.is_ident("self") => self.find(&*expr),
+            Expr::Await(_) | Expr::Try(_) | Expr::Async(_) | Expr::Closure(_) => self.find(&*expr),
             _ => visit_mut::visit_expr_mut(self, expr),
         }
     }
 }
 
-/// Methods that make a `String` or the like.
-const ALLOCATE: &[&str] = &["to_string", "to_owned", "into", "clone", "unwrap_or_default", "parse"];
+/// A `String`, or the like, of a literal. Of other values these may be `const` functions of the user's own.
+fn makes_string(call: &syn::ExprMethodCall) -> bool {
+    matches!(&*call.receiver, Expr::Lit(_))
+        && matches!(call.method.to_string().as_str(), "to_string" | "to_owned" | "into" | "parse")
+}
 
 /// Functions that are commonly tried and cannot be called in a constant.
-fn is_no_const_fn(function: &syn::ExprPath) -> bool {
+fn is_no_const_fn(function: &Expr) -> bool {
+    let Expr::Path(function) = function else { return false };
     let mut segments = function.path.segments.iter().rev().map(|segment| segment.ident.to_string());
     let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     matches!((before.as_str(), last.as_str()), ("String", "from") | ("env", "var"))
+}
+
+/// Looks for `Self`, and for names in lower case that the expression does not bind.
+struct Local {
+    bound: Vec<Ident>,
+    found: bool,
+}
+
+impl VisitMut for Local {
+    fn visit_path_mut(&mut self, path: &mut syn::Path) {
+        self.found |= path.segments.first().is_some_and(|first| first.ident == "Self");
+        visit_mut::visit_path_mut(self, path);
+    }
+
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        match expr {
+            Expr::Path(path) => {
+                let name = path.path.get_ident().filter(|name| !self.bound.contains(name));
+                self.found |=
+                    name.is_some_and(|name| name.to_string().starts_with(|first: char| first == '_' || first.is_lowercase()));
+                self.visit_path_mut(&mut path.path);
+                if let Some(qself) = &mut path.qself {
+                    self.visit_qself_mut(qself);
+                }
+            }
+            // The name of a function is in lower case, too.
+            Expr::Call(call) => {
+                if let Expr::Path(function) = &mut *call.func {
+                    self.visit_path_mut(&mut function.path);
+                } else {
+                    self.visit_expr_mut(&mut call.func);
+                }
+                call.args.iter_mut().for_each(|argument| self.visit_expr_mut(argument));
+            }
+            _ => visit_mut::visit_expr_mut(self, expr),
+        }
+    }
+
+    fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
+        self.found |= has_self(&call.tokens);
+    }
+}
+
+fn has_self(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "Self",
+        TokenTree::Group(group) => has_self(&group.stream()),
+        _ => false,
+    })
 }

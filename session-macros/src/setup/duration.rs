@@ -1,16 +1,21 @@
 //! `24h`: a number with a unit, wherever it stands in a duration, becomes its number of seconds.
 
 use proc_macro2::{Group, Literal, TokenStream, TokenTree};
-use syn::{Error, Lit};
+use syn::{Error, Lit, LitFloat};
 
 const UNITS: &[(&str, u64)] = &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
-/// How others write these units.
-const OTHER_NAMES: &[(&str, &[&str])] = &[
-    ("s", &["sec", "secs", "second", "seconds", "S"]),
-    ("m", &["min", "mins", "minute", "minutes", "M"]),
-    ("h", &["hr", "hrs", "hour", "hours", "H"]),
-    ("d", &["day", "days", "D"]),
+/// How others write these units, and larger ones, each with the unit that is meant and how many of it are one.
+const OTHER_NAMES: &[(&str, u64, &[&str])] = &[
+    ("s", 1, &["sec", "secs", "second", "seconds", "S"]),
+    ("m", 1, &["min", "mins", "minute", "minutes", "M"]),
+    ("h", 1, &["hr", "hrs", "hour", "hours", "H"]),
+    ("d", 1, &["day", "days", "D"]),
+    ("d", 7, &["w", "wk", "wks", "week", "weeks", "W"]),
+    ("d", 30, &["mo", "month", "months"]),
+    ("d", 365, &["y", "yr", "yrs", "year", "years", "Y"]),
 ];
+/// Numbers in words, from 1 on.
+const NUMBERS: &[&str] = &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 /// Suffixes that are the language's own.
 const TYPES: &[&str] =
     &["", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64"];
@@ -49,16 +54,93 @@ fn seconds_of_literal(literal: Literal) -> Result<Literal, Error> {
             Ok(seconds)
         }
         Lit::Float(number) if !TYPES.contains(&number.suffix()) => {
-            wrong(format!("`{number}` is no whole number: write it in a smaller unit, such as `90m` for an hour and a half"))
+            let meant = in_smaller_unit(&number).unwrap_or_else(|| "in a smaller unit".to_owned());
+            wrong(format!("`{number}` is no whole number: write {meant}"))
         }
         _ => Ok(literal),
     }
 }
 
-/// The unit that this is a name of.
-pub(super) fn unit(name: &str) -> Option<&'static str> {
-    let by_its_own_name = UNITS.iter().map(|(unit, _)| *unit).find(|unit| *unit == name);
-    by_its_own_name.or_else(|| OTHER_NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(unit, _)| *unit))
+/// The unit that this is a name of, and how many of it are meant.
+fn unit(name: &str) -> Option<(&'static str, u64)> {
+    let by_its_own_name = UNITS.iter().map(|(unit, _)| (*unit, 1)).find(|(unit, _)| *unit == name);
+    let known = OTHER_NAMES.iter().find(|(.., names)| names.contains(&name));
+    by_its_own_name.or_else(|| known.map(|(unit, count, _)| (*unit, *count)))
+}
+
+/// `1h + 30m` for `1h 30m`, `1 h 30 m`, `1 hour and 30 minutes`, and `3600` for itself; none for what is no duration in words.
+pub(super) fn in_words(tokens: TokenStream) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut number: Option<u64> = None;
+    for token in tokens {
+        match token {
+            TokenTree::Literal(literal) if number.is_none() => {
+                let Lit::Int(literal) = Lit::new(literal) else { return None };
+                let count = literal.base10_digits().parse().ok()?;
+                match unit(literal.suffix()) {
+                    Some(of) => parts.push(part(count, of)?),
+                    None if literal.suffix().is_empty() => number = Some(count),
+                    None => return None,
+                }
+            }
+            TokenTree::Ident(word) => {
+                let word = word.to_string();
+                let named = NUMBERS.iter().zip(1..).find(|(name, _)| **name == word).map(|(_, count)| count);
+                match (number, unit(&word)) {
+                    (Some(count), Some(of)) => {
+                        parts.push(part(count, of)?);
+                        number = None;
+                    }
+                    (None, None) if named.is_some() => number = named,
+                    (None, None) if word == "a" || word == "an" => number = Some(1),
+                    (None, None) if word == "and" && !parts.is_empty() => {}
+                    _ => return None,
+                }
+            }
+            TokenTree::Punct(punct) if matches!(punct.as_char(), '+' | ',') && number.is_none() => {}
+            _ => return None,
+        }
+    }
+    match number {
+        Some(seconds) if parts.is_empty() => return Some(seconds.to_string()),
+        Some(_) => return None,
+        None => {}
+    }
+    (!parts.is_empty()).then(|| parts.join(" + "))
+}
+
+fn part(count: u64, (unit, each): (&str, u64)) -> Option<String> {
+    Some(format!("{}{unit}", count.checked_mul(each)?))
+}
+
+/// `90m` for `1.5h`.
+fn in_smaller_unit(number: &LitFloat) -> Option<String> {
+    let (_, each) = UNITS.iter().find(|(unit, _)| *unit == number.suffix())?;
+    let (whole, fraction) = number.base10_digits().split_once('.')?;
+    let (scale, digits) = (10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?, format!("{whole}{fraction}"));
+    let scaled = digits.parse::<u64>().ok()?.checked_mul(*each)?;
+    let seconds = (scaled % scale == 0).then_some(scaled / scale)?;
+    let (unit, each) = UNITS.iter().rev().find(|(_, each)| seconds % each == 0)?;
+    Some(format!("`{}{unit}`", seconds / each))
+}
+
+/// `2h + 30m` for the digits and the suffix of `2h30m`.
+fn compound(digits: &str, suffix: &str) -> Option<String> {
+    let text = format!("{digits}{suffix}");
+    let mut parts = Vec::new();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (count, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (name, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
+        parts.push(part(count.parse().ok()?, unit(name)?)?);
+        rest = after;
+    }
+    Some(parts.join(" + "))
+}
+
+/// Whether the suffix of a literal is one of the language's own, or none.
+pub(super) fn is_type(suffix: &str) -> bool {
+    TYPES.contains(&suffix)
 }
 
 fn unknown_unit(digits: &str, suffix: &str) -> String {
@@ -70,8 +152,8 @@ fn unknown_unit(digits: &str, suffix: &str) -> String {
         };
         return format!("`{suffix}` is no unit here: write `Duration::{constructor}({digits})`");
     }
-    match unit(suffix) {
-        Some(unit) => format!("`{suffix}` is no unit: write `{digits}{unit}`"),
+    match compound(digits, suffix) {
+        Some(meant) => format!("`{suffix}` is no unit: write `{meant}`"),
         None => format!("`{suffix}` is no unit: a duration is written `24h`, `30m`, `90s` or `7d`, and their sum `1h + 30m`"),
     }
 }
@@ -110,13 +192,33 @@ mod tests {
         for (text, part) in [
             ("30min", "write `30m`"),
             ("500ms", "Duration::from_millis(500)"),
-            ("1.5h", "smaller unit"),
-            ("2h30m", "1h + 30m"),
+            ("1.5h", "write `90m`"),
+            ("1.3333h", "smaller unit"),
+            ("2w", "write `14d`"),
+            ("1month", "write `30d`"),
+            ("2h30m", "write `2h + 30m`"),
+            ("2fortnights", "1h + 30m"),
             ("18446744073709551615d", "too long"),
             ("99999999999999999999999s", "too long"),
         ] {
             let error = converted(text).expect_err(text);
             assert!(error.contains(part), "{error}");
+        }
+    }
+    #[test]
+    fn words_become_a_sum() {
+        let in_words = |text: &str| in_words(text.parse().expect("tokens"));
+        for (text, expected) in [
+            ("1h 30m", "1h + 30m"),
+            ("1 h + 30 m", "1h + 30m"),
+            ("2 hours and 30 minutes", "2h + 30m"),
+            ("one week", "7d"),
+            ("3600", "3600"),
+        ] {
+            assert_eq!(in_words(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", "soon", "1h 30", "30 m m", "and 1h", "1.5 h", "18446744073709551615 weeks"] {
+            assert_eq!(in_words(text), None, "{text}");
         }
     }
 }

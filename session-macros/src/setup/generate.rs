@@ -4,17 +4,26 @@
 //! {
 //!     const __SESSION_COOKIE_NAME: &str = "visit";
 //!     const _: () = assert_cookie_name(__SESSION_COOKIE_NAME);
-//!     let store = (MemoryStore::new(),);
-//!     let data = Data::<Visit>::new();
-//!     let default_data = Visit::initial_data();
-//!     let start = (&&&&data).start();
-//!     (start.finish)(start.builder.default_data(default_data).cookie_name(__SESSION_COOKIE_NAME).store(store.0) ..)
+//!     let __store = (MemoryStore::new(),);
+//!     (move || {
+//!         let __data = Data::<Visit>::NEW;
+//!         let __asked = (&&&&&__data).__asked();
+//!         __asked.ask(Clone::clone, __asked.pointer);
+//!         (__asked.start.finish)(
+//!             __asked.start.builder.default_data_unless_given().cookie_name(__SESSION_COOKIE_NAME).store(__store.0) ..
+//!         )
+//!     })()
 //! }
 //! ```
 //!
-//! The user's expressions stand in no closure, and before the builder, so that they may await and return.
+//! 1. The user's expressions stand before the closure, so that they may await and return. It makes one error of `session!` in a constant,
+//!    where each call would be one.
+//! 2. Names are such as no item or method of the user's has: a pattern takes an item of its name for a constant, and a trait that is in
+//!    scope gives its methods to every type.
+//! 3. A constant that names `Self`, or something in lower case that may be a constant or a local, cannot be an item: it is checked
+//!    as the length of an array, of which the compiler says what keeps it from being constant.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use super::model::{Given, Setup};
@@ -24,7 +33,9 @@ use super::tokens::{call, ends, first_field, local, located, own};
 pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let mut errors: Vec<_> = setup.errors.iter().map(syn::Error::to_compile_error).collect();
     let Some(data) = &setup.data else {
-        return quote!({ #completion #(#errors)* });
+        // An error as the value, which has any type.
+        let value = errors.pop();
+        return quote!({ #completion #(#errors)* #value });
     };
     // An error as the value, so that a `default_data` that could not be read is not missed once more.
     let unread = if setup.lost { errors.pop() } else { None };
@@ -32,14 +43,18 @@ pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let constants = setup.options.iter().map(|given| setup.constant(given));
     let values = setup.options.iter().map(|given| value(given, data));
     let layer = setup.layer(data, unread);
-    quote! {{
+    let tokens = quote! {
         #completion
         #(#errors)*
         #(#twice)*
         #(#constants)*
         #(#values)*
         #layer
-    }}
+    };
+    // In the user's own place, so that the compiler says it where the layer goes nowhere.
+    let mut block = Group::new(proc_macro2::Delimiter::Brace, tokens);
+    block.set_span(ends(data).0);
+    TokenTree::from(block).into()
 }
 
 impl Setup {
@@ -61,106 +76,171 @@ impl Setup {
         let Kind::Constant { is, check } = &given.choice.kind else {
             return TokenStream::new();
         };
-        let (name, value) = (constant_name(given), &given.value);
-        let named = given.name.span();
-        let private = self.private(named);
-        let declared = match is {
-            Constant::Text => quote_spanned!(own(named)=> const #name: &str = #value;),
-            Constant::Flag => quote_spanned!(own(named)=> const #name: bool = #value;),
-            Constant::Word { of, .. } => {
-                let (krate, of) = (located(&self.krate, named), Ident::new(of, own(named)));
-                quote_spanned!(own(named)=> const #name: #krate::#of = #value;)
-            }
-            Constant::Duration => {
-                let converted = call(&local("to_duration", given.at.0), TokenStream::new(), given.at);
-                quote_spanned!(own(named)=> const #name: #private::Duration = {
-                    use #private::NoDuration as _;
-                    #private::Value(#value).#converted
-                };)
-            }
+        let (named, name) = (given.name.span(), constant_name(given));
+        let (ty, value) = (self.constant_type(*is, named), self.constant_value(given, *is));
+        let declared = if given.is_local {
+            let name = local_name(given);
+            quote_spanned!(own(named)=> let #name: #ty = const { #value };)
+        } else {
+            quote_spanned!(own(named)=> const #name: #ty = #value;)
         };
-        let checked = check.as_ref().map(|check| self.check(given, check, &name));
+        let checked = match check {
+            Some(check) => self.check(given, check),
+            None if given.is_local => {
+                let value = checked_value(given);
+                self.in_an_array(given, &quote!(let _ = #value;))
+            }
+            None => TokenStream::new(),
+        };
         quote!(#declared #checked)
     }
 
-    fn check(&self, given: &Given, check: &Check, value: &Ident) -> TokenStream {
+    /// By paths: a type of the user's may be called `str`.
+    fn constant_type(&self, is: Constant, at: Span) -> TokenStream {
+        let private = self.private(at);
+        match is {
+            Constant::Text => quote_spanned!(own(at)=> &'static #private::str),
+            Constant::Flag => quote_spanned!(own(at)=> #private::bool),
+            Constant::Duration => quote_spanned!(own(at)=> #private::Duration),
+            Constant::Word { of, .. } => {
+                let (krate, of) = (located(&self.krate, at), Ident::new(of, own(at)));
+                quote_spanned!(own(at)=> #krate::#of)
+            }
+        }
+    }
+
+    fn constant_value(&self, given: &Given, is: Constant) -> TokenStream {
+        let value = &given.value;
+        if !matches!(is, Constant::Duration) {
+            return value.clone();
+        }
         let private = self.private(given.at.0);
-        let (function, arguments) = match check {
-            Check::Named(function) => {
+        let option = given.choice.name;
+        let converted = call(&local("__to_duration", given.at.0), quote!(#option), given.at);
+        quote_spanned!(own(given.at.0)=> {
+            use #private::NoDuration as _;
+            #private::Value(#value).#converted
+        })
+    }
+
+    fn check(&self, given: &Given, check: &Check) -> TokenStream {
+        let private = self.private(given.at.0);
+        let (function, others): (_, &[&str]) = match check {
+            Check::Named(function) => (function, &[]),
+            Check::Beside(function, others) => (function, others),
+        };
+        let is_local = given.is_local || others.iter().any(|other| self.given(other).is_some_and(|given| given.is_local));
+        let name = constant_name(given);
+        let value = if given.is_local { checked_value(given) } else { name };
+        let others = others.iter().map(|other| self.constant_or_default(other));
+        let arguments = match check {
+            Check::Named(_) => {
                 let option = given.choice.name;
-                (function, quote!(#option, #value))
+                quote!(#option, #value)
             }
-            Check::Beside(function, others) => {
-                let others = others.iter().map(|other| self.constant_or_default(other));
-                (function, quote!(#value #(, #others)*))
-            }
+            Check::Beside(..) => quote!(#value #(, #others)*),
         };
         let checked = call(&Ident::new(function, Span::mixed_site()), arguments, given.at);
         let function = Ident::new(function, own(given.at.0));
-        quote_spanned!(own(given.at.0)=> const _: () = {
-            use #private::#function;
-            #checked
-        };)
+        let body = quote_spanned!(own(given.at.0)=> use #private::#function; #checked);
+        if is_local {
+            return self.in_an_array(given, &quote!(#body;));
+        }
+        quote_spanned!(own(given.at.0)=> const _: () = { #body };)
+    }
+
+    /// The statements as part of an array's length, where the value is `__value` if it is not an item.
+    fn in_an_array(&self, given: &Given, statements: &TokenStream) -> TokenStream {
+        let span = own(given.at.0);
+        let name = checked_value(given);
+        let value = given.is_local.then(|| self.local_constant(given));
+        let value = value.map(|value| quote_spanned!(span=> let #name = #value;));
+        quote_spanned!(span=> let _: [(); { #value #statements 0 }] = [];)
+    }
+
+    /// The value where it is constant, of its type.
+    fn local_constant(&self, given: &Given) -> TokenStream {
+        let Kind::Constant { is, .. } = &given.choice.kind else {
+            return TokenStream::new();
+        };
+        let (named, name) = (given.name.span(), local_name(given));
+        let (ty, value) = (self.constant_type(*is, named), self.constant_value(given, *is));
+        quote_spanned!(own(named)=> { let #name: #ty = const { #value }; #name })
     }
 
     fn constant_or_default(&self, option: &str) -> TokenStream {
-        if let Some(given) = self.options.iter().find(|given| given.choice.name == option) {
-            let name = constant_name(given);
-            return quote!(#name);
+        match self.given(option) {
+            Some(given) if given.is_local => self.local_constant(given),
+            Some(given) => {
+                let name = constant_name(given);
+                quote!(#name)
+            }
+            None => {
+                let private = self.private(Span::mixed_site());
+                let name = local(&option.to_uppercase(), Span::mixed_site());
+                quote!(#private::unless_given::#name)
+            }
         }
-        let private = self.private(Span::mixed_site());
-        let name = local(&option.to_uppercase(), Span::mixed_site());
-        quote!(#private::unless_given::#name)
+    }
+
+    fn given(&self, option: &str) -> Option<&Given> {
+        self.options.iter().find(|given| given.choice.name == option)
     }
 
     /// The builder, the options, and the layer made of them.
     fn layer(&self, data: &TokenStream, unread: Option<TokenStream>) -> TokenStream {
-        let at = ends(data).0;
+        let (at, end) = ends(data);
         let private = self.private(at);
-        let [data_type, start, default_data] = ["data", "start", "default_data"].map(|name| local(name, at));
-        let start_method = local("start", at);
-        let default = self.default_data(data, &default_data, unread);
+        let [data_local, asked] = ["__data", "__asked"].map(|name| local(name, at));
+        let (default, unread) = self.default_data(data, unread);
         let options = self.options.iter().map(option);
-        let registered = OPTIONS.iter().filter(|choice| matches!(choice.kind, Kind::Callback) && !self.is_given(choice.name));
+        let registered =
+            OPTIONS.iter().filter(|choice| matches!(choice.kind, Kind::Callback) && self.given(choice.name).is_none());
         let registered = registered.map(|choice| {
-            let role = local(choice.name, at);
-            quote_spanned!(own(at)=> .#role((&&#data_type).#role()))
+            let (role, find) = (local(choice.name, at), local(&format!("__{}", choice.name), at));
+            quote_spanned!(own(at)=> .#role((&&#asked.start.data).#find()))
         });
+        let open = quote_spanned!(own(at)=> <);
+        let last = self.private(end);
+        let clone = quote_spanned!(own(end)=> #open _ as #last::Clone>::clone);
+        let pointer_field = Ident::new("pointer", own(end));
+        let pointer = quote_spanned!(own(end)=> #asked.#pointer_field);
         quote_spanned! {own(at)=>
-            let #data_type = #private::Data::<#data>::new();
-            #default
-            let #start = {
-                use #private::bounds::{DataIsWhole as _, DataMustBeClone as _, DataMustBeSend as _, DataMustBeSync as _};
-                (&&&&#data_type).#start_method()
-            };
-            (#start.finish)({
-                use #private::registered::{FindGenerate as _, FindMiddleware as _, FindSessionId as _, Standard as _};
-                #start.builder.default_data(#default_data) #(#options)* #(#registered)*
-            })
+            #unread
+            (move || {
+                let #data_local = #private::Data::<#data>::NEW;
+                let #asked = {
+                    use #private::bounds::{DataIsWhole as _, DataMustBeClone as _, DataMustBeSend as _, DataMustBeSized as _, DataMustBeSync as _};
+                    (&&&&&#data_local).__asked()
+                };
+                #asked.ask(#clone, #pointer);
+                (#asked.start.finish)({
+                    use #private::registered::{FindGenerate as _, FindMiddleware as _, FindSessionId as _, Standard as _};
+                    #asked.start.builder #default #(#options)* #(#registered)*
+                })
+            })()
         }
     }
 
-    /// `T::default()`, unless `default_data` is given, or may be.
-    fn default_data(&self, data: &TokenStream, name: &Ident, unread: Option<TokenStream>) -> TokenStream {
+    /// The builder's method that gives the default data, and a statement before it: an error in place of a value that could not be read.
+    fn default_data(&self, data: &TokenStream, unread: Option<TokenStream>) -> (TokenStream, Option<TokenStream>) {
         let at = ends(data).0;
-        if self.is_given("default_data") {
-            return unread.unwrap_or_default();
+        let value = local("__default_data", at);
+        let given = quote_spanned!(own(at)=> .default_data(#value));
+        if self.given("default_data").is_some() {
+            return (given, unread);
         }
         if let Some(unread) = unread {
-            return quote_spanned!(own(at)=> let #name: #data = #unread;);
+            return (given, Some(quote_spanned!(own(at)=> let #value: #data = #unread;)));
         }
-        let private = self.private(at);
-        quote_spanned!(own(at)=> let #name = <#data as #private::InitialData>::initial_data();)
-    }
-
-    fn is_given(&self, option: &str) -> bool {
-        self.options.iter().any(|given| given.choice.name == option)
+        let method = local("default_data_unless_given", at);
+        (quote_spanned!(own(at)=> .#method()), None)
     }
 }
 
 /// The value of an option that is no constant. A tuple keeps it from being a reference to what it borrows from.
 fn value(given: &Given, data: &TokenStream) -> TokenStream {
-    let (name, value) = (local(given.choice.name, given.at.0), &given.value);
+    let (name, value) = (local_name(given), &given.value);
     match given.choice.kind {
         Kind::Data => quote_spanned!(own(given.at.0)=> let #name: #data = #value;),
         Kind::Callback | Kind::Value => quote_spanned!(own(given.at.0)=> let #name = (#value,);),
@@ -173,13 +253,22 @@ fn option(given: &Given) -> TokenStream {
     let method = Ident::new(given.choice.name, own(given.name.span()));
     let argument = match given.choice.kind {
         Kind::Data => return TokenStream::new(),
-        Kind::Callback | Kind::Value => first_field(&local(given.choice.name, given.at.0), given.at),
+        Kind::Callback | Kind::Value => first_field(&local_name(given), given.at),
         Kind::Constant { .. } => {
-            let name = constant_name(given);
+            let name = if given.is_local { local_name(given) } else { constant_name(given) };
             quote!(#name)
         }
     };
     quote_spanned!(own(given.name.span())=> .#method(#argument))
+}
+
+/// The value in the length of an array that checks it.
+fn checked_value(given: &Given) -> Ident {
+    local("__value", given.at.0)
+}
+
+fn local_name(given: &Given) -> Ident {
+    local(&format!("__{}", given.choice.name), given.at.0)
 }
 
 fn constant_name(given: &Given) -> Ident {

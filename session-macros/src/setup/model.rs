@@ -1,13 +1,14 @@
 //! The pieces as options: known, each given once, with a value that the option takes.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::quote;
-use syn::Error;
+use quote::{ToTokens as _, quote};
+use syn::{Error, Expr};
 
 use super::options::{self, Choice, Constant, Kind, OPTIONS};
-use super::parse::{Piece, Pieces};
-use super::tokens::{ends, located, own, written};
+use super::parse::{ONE_DATA_TYPE, Piece, Pieces};
+use super::tokens::{ends, located, own};
 use super::{constant, duration, suggest};
+use crate::written::written;
 
 /// What is to be generated.
 pub(super) struct Setup {
@@ -28,6 +29,8 @@ pub(super) struct Given {
     pub(super) name: Ident,
     /// An expression.
     pub(super) value: TokenStream,
+    /// Whether the value cannot be in an item of its own.
+    pub(super) is_local: bool,
     /// Where the value was typed.
     pub(super) at: (Span, Span),
 }
@@ -47,7 +50,8 @@ impl Setup {
     fn add(&mut self, piece: Piece, data: &str) {
         let Some(choice) = options::find(&piece.name.to_string()) else {
             self.lost = true;
-            self.errors.push(Error::new(piece.name.span(), unknown(&piece.name)));
+            let second_type = piece.expr.err().filter(|error| error.to_string() == ONE_DATA_TYPE);
+            self.errors.push(second_type.unwrap_or_else(|| Error::new(piece.name.span(), unknown(&piece.name))));
             return;
         };
         if let Some(first) = self.options.iter().find(|given| given.choice.name == choice.name) {
@@ -56,7 +60,7 @@ impl Setup {
         }
         let at = ends(&piece.value);
         match self.value(choice, &piece, data) {
-            Ok(value) => self.options.push(Given { choice, name: piece.name, value, at }),
+            Ok((value, is_local)) => self.options.push(Given { choice, name: piece.name, value, is_local, at }),
             Err(error) => {
                 self.lost |= matches!(choice.kind, Kind::Data);
                 self.errors.push(error);
@@ -64,57 +68,159 @@ impl Setup {
         }
     }
 
-    fn value(&self, choice: &Choice, piece: &Piece, data: &str) -> Result<TokenStream, Error> {
-        if let Some(error) = &piece.error {
-            return Err(error.clone());
-        }
+    /// The value, and whether it cannot be in an item of its own.
+    fn value(&self, choice: &Choice, piece: &Piece, data: &str) -> Result<(TokenStream, bool), Error> {
         let value = piece.value.clone();
-        let Kind::Constant { is, .. } = choice.kind else {
-            return Ok(value);
+        let expr = match &piece.expr {
+            Ok(expr) => expr,
+            Err(error) => return Err(error.clone()),
         };
-        if let Constant::Word { of, words } = is
-            && let Some(word) = sole_ident(&value)
+        if let Some(error) = optional(choice, expr, &value).or_else(|| called(choice, expr)) {
+            return Err(error);
+        }
+        let Kind::Constant { is, .. } = choice.kind else {
+            return Ok((value, false));
+        };
+        if let (Constant::Word { of, words }, Some(word)) = (is, sole_ident(&value))
+            && let Some(variant) = self.word(choice, of, words, &word)?
         {
-            return self.word(choice, of, words, &word, data);
+            return Ok((variant, false));
         }
-        constant::check(choice, is, &value, data)?;
-        match is {
-            Constant::Duration => duration::seconds(value),
-            Constant::Text | Constant::Flag | Constant::Word { .. } => Ok(value),
-        }
+        constant::check(choice, is, expr, data)?;
+        let value = match is {
+            Constant::Duration => duration::seconds(value)?,
+            Constant::Text | Constant::Flag | Constant::Word { .. } => value,
+        };
+        Ok((value, constant::is_local(expr)))
     }
 
-    /// A bare word, in any letter case, as the variant it means; else the name of a constant.
+    /// A bare word, in any letter case, as the variant it means; none for what may be the name of a constant.
     fn word(
         &self,
         choice: &Choice,
         of: &'static str,
         words: &'static [&'static str],
         word: &Ident,
-        data: &str,
-    ) -> Result<TokenStream, Error> {
+    ) -> Result<Option<TokenStream>, Error> {
         let text = word.to_string();
         if let Some(known) = words.iter().find(|known| known.eq_ignore_ascii_case(&text)) {
             let krate = located(&self.krate, word.span());
             let (of, variant) = (Ident::new(of, own(word.span())), Ident::new(known, own(word.span())));
-            return Ok(quote!(#krate::#of::#variant));
+            return Ok(Some(quote!(#krate::#of::#variant)));
         }
         if text.chars().any(char::is_uppercase) && text == text.to_uppercase() {
-            return Ok(quote!(#word));
+            return Ok(None);
         }
         if let Some(meant) = suggest::nearest(&text, words) {
             return Err(Error::new(word.span(), format!("`{}` takes {}: did you mean `{meant}`?", choice.name, choice.takes())));
         }
-        if text.starts_with(char::is_lowercase) && text != "true" && text != "false" {
-            constant::check(choice, Constant::Word { of, words }, &quote!(#word), data)?;
+        if text.starts_with(|first: char| first.is_lowercase() || first == '_') && text != "true" && text != "false" {
+            return Ok(None);
         }
         Err(Error::new(word.span(), format!("`{}` takes {}", choice.name, choice.takes())))
     }
 }
 
+/// `None` or `Some(..)` for an option, as in languages and libraries where options are so.
+fn optional(choice: &Choice, expr: &Expr, value: &TokenStream) -> Option<Error> {
+    let name = choice.name;
+    let is = |path: &syn::Path, word: &str| {
+        let mut segments = path.segments.iter().rev();
+        segments.next().is_some_and(|last| last.ident == word) && segments.next().is_none_or(|before| before.ident == "Option")
+    };
+    let is_word = matches!(choice.kind, Kind::Constant { is: Constant::Word { words, .. }, .. } if words.contains(&"None"));
+    match expr {
+        // Data may be an `Option`.
+        _ if matches!(choice.kind, Kind::Data) => None,
+        Expr::Path(path) if is(&path.path, "None") && !(is_word && path.path.is_ident("None")) => {
+            Some(Error::new_spanned(value, format!("leave `{name}` out where there is none")))
+        }
+        Expr::Call(call) => match (&*call.func, call.args.first()) {
+            (Expr::Path(path), Some(inner)) if is(&path.path, "Some") => {
+                let inner = written(&inner.to_token_stream());
+                Some(Error::new_spanned(value, format!("`{name}` takes the value itself: write `{name} = {inner}`")))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A standard function that is called where it is to be passed. Another may give the function that is to be passed.
+fn called(choice: &Choice, expr: &Expr) -> Option<Error> {
+    let (Kind::Callback, Expr::Call(call)) = (&choice.kind, expr) else { return None };
+    let Expr::Path(function) = &*call.func else { return None };
+    let module = function.path.segments.iter().rev().nth(1)?;
+    (call.args.is_empty() && module.ident == "standard").then(|| {
+        let function = written(&function.to_token_stream());
+        Error::new_spanned(call, format!("`{name}` takes the function itself: write `{name} = {function}`", name = choice.name))
+    })
+}
+
+/// Names that other libraries and languages have for an option, or for what is no option here.
+const KNOWN_ELSEWHERE: &[(&[&str], &str)] = &[
+    (
+        &[
+            "max_age",
+            "cookie_max_age",
+            "cookie_age",
+            "session_cookie_age",
+            "permanent_session_lifetime",
+            "cookie_expire",
+            "cookie_expires",
+        ],
+        "`session_expire` says how long a session lives, and `persistent = true` gives the cookie the same `Max-Age`",
+    ),
+    (
+        &[
+            "expires",
+            "expiry",
+            "expiration",
+            "ttl",
+            "lifetime",
+            "session_lifetime",
+            "idle_timeout",
+            "inactivity",
+            "timeout",
+            "session_timeout",
+            "duration",
+            "with_expiry",
+            "gc_maxlifetime",
+        ],
+        "did you mean `session_expire`, how long a session lives since it was last used, or `absolute_expire`, since it was created?",
+    ),
+    (&["http_only", "httponly", "cookie_httponly", "cookie_http_only"], "the cookie is always `HttpOnly`: leave it out"),
+    (&["https_only", "https", "cookie_secure", "ssl", "tls"], "did you mean `secure`?"),
+    (&["cookie", "key", "sid", "session_cookie", "session_cookie_name", "session_name"], "did you mean `cookie_name`?"),
+    (&["cookie_path"], "did you mean `path`?"),
+    (&["cookie_domain", "host"], "did you mean `domain`?"),
+    (&["samesite", "cookie_samesite", "cookie_same_site"], "did you mean `same_site`?"),
+    (&["permanent", "remember", "remember_me", "expire_at_browser_close"], "did you mean `persistent`?"),
+    (&["chips"], "did you mean `partitioned`?"),
+    (&["default", "initial", "initial_data", "default_factory", "data", "defaults"], "did you mean `default_data`?"),
+    (&["backend", "storage", "engine", "session_store", "store_factory", "database", "db"], "did you mean `store`?"),
+    (&["get_session_id", "fetch_session_id", "id_callback", "get_id", "extract_id"], "did you mean `session_id_callback`?"),
+    (&["genid", "generate_id", "id_generator", "generator", "generate"], "did you mean `generate_session_id_callback`?"),
+    (&["session_middleware", "middleware_callback"], "did you mean `middleware`?"),
+    (
+        &["lazy", "save_uninitialized", "resave", "always_save", "create"],
+        "`middleware = standard::lazy_session_middleware` creates sessions only where they are changed",
+    ),
+    (&["rolling", "sliding", "renew", "refresh"], "a session lives for `session_expire` since it was last used: leave it out"),
+    (
+        &["secret", "secret_key", "signing_key", "signed", "encrypted", "private"],
+        "the cookie holds a random id, which needs no key: leave it out",
+    ),
+    (&["on_error", "error_handler", "on_failure"], "did you mean `on_store_error`?"),
+];
+
 fn unknown(name: &Ident) -> String {
     let text = name.to_string();
     let names: Vec<_> = OPTIONS.iter().map(|choice| choice.name).collect();
+    let lower = text.to_lowercase();
+    if let Some((_, instead)) = KNOWN_ELSEWHERE.iter().find(|(names, _)| names.contains(&lower.as_str())) {
+        return format!("`session!` has no option `{text}`: {instead}");
+    }
     if let Some(meant) = suggest::nearest(&text, &names) {
         return format!("`session!` has no option `{text}`: did you mean `{meant}`?");
     }

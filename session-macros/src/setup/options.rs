@@ -97,6 +97,10 @@ pub(super) fn find(name: &str) -> Option<&'static Choice> {
 }
 
 impl Choice {
+    pub(super) const fn is_duration(&self) -> bool {
+        matches!(self.kind, Kind::Constant { is: Constant::Duration, .. })
+    }
+
     /// What the option takes, for errors.
     pub(super) fn takes(&self) -> String {
         match &self.kind {

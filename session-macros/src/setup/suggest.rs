@@ -24,21 +24,24 @@ fn shortened<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
 
 /// How many letters are missing, too many, wrong, or swapped with their neighbour (optimal string alignment).
 fn distance(from: &[char], to: &[char]) -> usize {
+    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX);
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=to.len()).collect();
+    let mut last = None;
     for (i, a) in from.iter().enumerate() {
         let mut row = vec![i + 1];
+        let mut left = None;
         for (j, b) in to.iter().enumerate() {
-            let replaced = above[j] + usize::from(a != b);
-            let mut least = replaced.min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
-                least = least.min(before[j - 1] + 1);
-            }
-            row.push(least);
+            let replaced = at(&above, j).saturating_add(usize::from(a != b));
+            let one_more = at(&above, j + 1).min(at(&row, j)).saturating_add(1);
+            let swapped = if left == Some(a) && last == Some(b) { at(&before, j - 1).saturating_add(1) } else { usize::MAX };
+            row.push(replaced.min(one_more).min(swapped));
+            left = Some(b);
         }
         before = std::mem::replace(&mut above, row);
+        last = Some(a);
     }
-    above[to.len()]
+    at(&above, to.len())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Tokens whose errors land where the user looks, and whose names are the macro's own.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 /// The macro's own names, at the place of `span`.
@@ -49,41 +49,4 @@ pub(super) fn first_field(local: &Ident, at: (Span, Span)) -> TokenStream {
     field.set_span(own(at.1));
     let dot = quote_spanned!(own(at.1)=> .);
     quote!(#local #dot #field)
-}
-
-/// A type or path as a user writes it, for errors.
-pub(super) fn written(tokens: &TokenStream) -> String {
-    let mut text = String::new();
-    write(tokens.clone(), &mut text);
-    text
-}
-
-fn write(tokens: TokenStream, text: &mut String) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", ")"),
-                    Delimiter::Bracket => ("[", "]"),
-                    Delimiter::Brace => ("{", "}"),
-                    Delimiter::None => ("", ""),
-                };
-                text.push_str(open);
-                write(group.stream(), text);
-                text.push_str(close);
-            }
-            TokenTree::Punct(punct) => {
-                text.push(punct.as_char());
-                if matches!(punct.as_char(), ',' | ';') {
-                    text.push(' ');
-                }
-            }
-            TokenTree::Ident(_) | TokenTree::Literal(_) => {
-                if text.ends_with(|last: char| last.is_alphanumeric() || last == '_') {
-                    text.push(' ');
-                }
-                text.push_str(&token.to_string());
-            }
-        }
-    }
 }

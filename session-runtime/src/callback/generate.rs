@@ -24,11 +24,17 @@ type Generated<'a> = MaybeReady<'a, Result<SharedId, SessionError>>;
     message = "`{Self}` is not a `generate_session_id_callback`",
     label = "not a function of the documented form",
     note = "a `generate_session_id_callback` is `fn() -> R`, where `R` is `String` or `SessionId`; sync or async, `Send`",
-    note = "put `#[generate_session_id]` on the function to see what is wrong with it"
+    note = "pass the function itself, `f` and not `f()`; put `#[generate_session_id]` on it to see what is wrong with it"
 )]
 pub trait IntoGenerateCallback<Kind> {
+    // Of any lifetime, so that the compiler looks at it only once the function is a callback, and says one thing of one that is not.
     #[doc(hidden)]
-    fn into_generate_callback(self) -> GenerateCallback;
+    type Future<'a>;
+
+    #[doc(hidden)]
+    fn into_generate_callback(self) -> GenerateCallback
+    where
+        for<'a> Self::Future<'a>: Send;
 }
 
 /// How a new session id is made, as the layer runs it.
@@ -81,6 +87,8 @@ impl GenerateCallback {
 }
 
 impl IntoGenerateCallback<GenerateCallback> for GenerateCallback {
+    type Future<'a> = ();
+
     fn into_generate_callback(self) -> GenerateCallback {
         self
     }
@@ -89,13 +97,19 @@ impl IntoGenerateCallback<GenerateCallback> for GenerateCallback {
 /// The kind of a function, whose own kind is `Kind`.
 pub struct Function<Kind>(PhantomData<Kind>);
 
+// What the compiler would add of it names what no user can. That the future is `Send` is asked for beside it, and so is explained.
+#[diagnostic::do_not_recommend]
 impl<F, Kind> IntoGenerateCallback<Function<Kind>> for F
 where
     F: GenerateFn<Kind>,
-    F::Future: Send,
     Kind: Send + Sync + 'static,
 {
-    fn into_generate_callback(self) -> GenerateCallback {
+    type Future<'a> = F::Future;
+
+    fn into_generate_callback(self) -> GenerateCallback
+    where
+        for<'a> Self::Future<'a>: Send,
+    {
         if is_function::<F, _>(standard::generate_session_id) {
             return GenerateCallback::standard();
         }
@@ -239,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_registered_generator_is_kept_as_a_function_and_has_its_name() {
-        let callback = Data::register();
+        let callback = Data::register::<()>();
         assert!(matches!(callback.run, Run::Function(_)));
         assert!(callback.name().ends_with("::registered"), "{}", callback.name());
         assert!(callback.call().try_now().is_ok_and(|id| id.is_ok()));

@@ -25,11 +25,17 @@ type Responded = MaybeReady<'static, Response>;
     message = "`{Self}` is not a session `middleware` for `{T}`",
     label = "not a function of the documented form",
     note = "a session `middleware` is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async, `Send`, `Request` from `axum::extract`, `Next` from `axum::middleware`",
-    note = "put `#[session_middleware]` on the function to see what is wrong with it"
+    note = "pass the function itself, `f` and not `f()`; put `#[session_middleware]` on it to see what is wrong with it"
 )]
 pub trait IntoMiddleware<T, Kind> {
+    // Of any lifetime, so that the compiler looks at it only once the function is a callback, and says one thing of one that is not.
     #[doc(hidden)]
-    fn into_middleware(self) -> Middleware<T>;
+    type Future<'a>;
+
+    #[doc(hidden)]
+    fn into_middleware(self) -> Middleware<T>
+    where
+        for<'a> Self::Future<'a>: Send;
 }
 
 /// What drives the session, as the layer runs it.
@@ -83,6 +89,8 @@ impl<T> Middleware<T> {
 }
 
 impl<T> IntoMiddleware<T, Middleware<T>> for Middleware<T> {
+    type Future<'a> = ();
+
     fn into_middleware(self) -> Middleware<T> {
         self
     }
@@ -91,13 +99,19 @@ impl<T> IntoMiddleware<T, Middleware<T>> for Middleware<T> {
 /// The kind of a function, whose own kind is `Kind`.
 pub struct Function<Kind>(PhantomData<Kind>);
 
+// What the compiler would add of it names what no user can. That the future is `Send` is asked for beside it, and so is explained.
+#[diagnostic::do_not_recommend]
 impl<T, F, Kind> IntoMiddleware<T, Function<Kind>> for F
 where
     T: Clone + Send + Sync + 'static,
     F: MiddlewareFn<T, Kind>,
-    F::Future: Send,
 {
-    fn into_middleware(self) -> Middleware<T> {
+    type Future<'a> = F::Future;
+
+    fn into_middleware(self) -> Middleware<T>
+    where
+        for<'a> Self::Future<'a>: Send,
+    {
         Middleware(if is_function::<F, _>(standard::session_middleware::<T>) {
             MiddlewareKind::Standard
         } else if is_function::<F, _>(standard::lazy_session_middleware::<T>) {
@@ -184,7 +198,11 @@ mod tests {
         standard::session_middleware(session_system, request, next).await
     }
 
-    fn kind<Kind>(middleware: impl IntoMiddleware<Data, Kind>) -> MiddlewareKind<Data> {
+    fn kind<Kind, M>(middleware: M) -> MiddlewareKind<Data>
+    where
+        M: IntoMiddleware<Data, Kind>,
+        for<'a> M::Future<'a>: Send,
+    {
         middleware.into_middleware().0
     }
 
@@ -198,6 +216,6 @@ mod tests {
 
     #[test]
     fn a_registered_middleware_is_kept_as_a_function() {
-        assert!(matches!(Data::register().0, MiddlewareKind::Custom(CustomMiddleware::Function(_))));
+        assert!(matches!(Data::register::<()>().0, MiddlewareKind::Custom(CustomMiddleware::Function(_))));
     }
 }

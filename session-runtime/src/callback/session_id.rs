@@ -28,11 +28,16 @@ type Done<'a> = MaybeReady<'a, Result<(), SessionError>>;
     message = "`{Self}` is not a `session_id_callback`",
     label = "not a function of the documented forms",
     note = "a `session_id_callback` is `fn(request: &mut Parts)` or `fn(request: &Parts) -> Option<R>`, where `R` is `String`, `&str` or `SessionId`; sync or async, `Send`, `Parts` from `axum::http::request`",
-    note = "put `#[session_id_callback]` on the function to see what is wrong with it"
+    note = "pass the function itself, `f` and not `f()`; put `#[session_id_callback]` on it to see what is wrong with it"
 )]
 pub trait IntoSessionIdCallback<Kind> {
     #[doc(hidden)]
-    fn into_session_id_callback(self) -> SessionIdCallback;
+    type Future<'a>;
+
+    #[doc(hidden)]
+    fn into_session_id_callback(self) -> SessionIdCallback
+    where
+        for<'a> Self::Future<'a>: Send;
 }
 
 /// How the session id is found in a request, as the layer runs it.
@@ -84,6 +89,8 @@ impl SessionIdCallback {
 }
 
 impl IntoSessionIdCallback<SessionIdCallback> for SessionIdCallback {
+    type Future<'a> = ();
+
     fn into_session_id_callback(self) -> SessionIdCallback {
         self
     }
@@ -92,13 +99,19 @@ impl IntoSessionIdCallback<SessionIdCallback> for SessionIdCallback {
 /// The kind of a function, whose own kind is `Kind`.
 pub struct Function<Kind>(PhantomData<Kind>);
 
+// What the compiler would add of it names what no user can. That the future is `Send` is asked for beside it, and so is explained.
+#[diagnostic::do_not_recommend]
 impl<F, Kind> IntoSessionIdCallback<Function<Kind>> for F
 where
     F: SessionIdFn<Kind>,
-    for<'a> F::Future<'a>: Send,
     Kind: Send + Sync + 'static,
 {
-    fn into_session_id_callback(self) -> SessionIdCallback {
+    type Future<'a> = F::Future<'a>;
+
+    fn into_session_id_callback(self) -> SessionIdCallback
+    where
+        for<'a> F::Future<'a>: Send,
+    {
         if is_function::<F, _>(standard::fetch_session_id) {
             return SessionIdCallback::standard();
         }
@@ -306,14 +319,14 @@ mod tests {
         assert!(SessionIdCallback::standard().is_standard());
         assert!(standard::fetch_session_id.into_session_id_callback().is_standard());
         assert!(!of_the_same_form.into_session_id_callback().is_standard());
-        assert!(!Data::register().is_standard());
+        assert!(!Data::register::<()>().is_standard());
     }
 
     #[test]
     fn a_registered_callback_is_kept_as_a_function() {
-        assert!(matches!(Data::register().run, Run::Function(_)));
+        assert!(matches!(Data::register::<()>().run, Run::Function(_)));
         let mut request = request();
-        assert!(Data::register().call(&mut request).try_now().is_ok_and(|done| done.is_ok()));
+        assert!(Data::register::<()>().call(&mut request).try_now().is_ok_and(|done| done.is_ok()));
         assert_eq!(request.session_id().unwrap().as_str(), "registered");
     }
 
@@ -326,7 +339,7 @@ mod tests {
         let sets = |_: &mut Parts| ();
         let finds = |_: &Parts| None::<String>;
         let mut request = request();
-        for callback in [sets.into_session_id_callback(), finds.into_session_id_callback(), Data::register()] {
+        for callback in [sets.into_session_id_callback(), finds.into_session_id_callback(), Data::register::<()>()] {
             assert!(callback.answers_at_once());
             assert!(callback.call(&mut request).try_now().is_ok());
         }

@@ -1,8 +1,14 @@
 //! What the attributes ask of the types in a callback's signature.
 //!
 //! An attribute sees tokens, not types: an alias of `Parts` is fine, a type of the user's own that is called `Parts` is not. So it
-//! asks the compiler, by `<Type as Trait>::pass(..)` on the user's own tokens: where the type is wrong, the trait's message stands
-//! under it. `pass` hands on what it is given, so a type that was found wrong leaves nothing to find wrong in what comes after.
+//! asks the compiler, by `<Callback as Trait<Type>>::pass(..)` on the user's own tokens: where the type is wrong, the trait's message
+//! stands under it. `pass` hands on what it is given, so a type that was found wrong leaves nothing to find wrong in what comes after.
+//!
+//! The `Callback` that is asked is a type parameter of the generated function, and the type in question a parameter of the trait. With
+//! the type as `Self` the compiler would offer to borrow it, or to implement the trait for it; with any other `Self` it would add that
+//! `Callback` does not implement the trait.
+
+use std::marker::PhantomData;
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -18,11 +24,28 @@ pub struct Now(());
 /// The function returns a future of the answer.
 pub struct Later(());
 
-/// What takes the arguments. They are no `Self`: where a type is wrong, the compiler would offer to borrow it.
-pub struct Callback(());
+/// The function returns the answer or a future of it.
+pub struct Direct<Kind>(PhantomData<Kind>);
+
+/// A future gives the answer, and no further future.
+pub struct InFuture<Kind>(PhantomData<Kind>);
+
+/// Of no type. The compiler takes one impl alone for the right one, and goes on with its type though the bound does not hold: beside a
+/// second one it does not.
+pub trait Never {}
 
 /// A trait never has one impl alone: the compiler would name that impl's type instead of giving the trait's message.
 pub enum Nothing {}
+
+/// A type by another name: a path that ends in another place than it starts in.
+pub trait Itself {
+    /// The type.
+    type Itself: ?Sized;
+}
+
+impl<T: ?Sized> Itself for T {
+    type Itself = T;
+}
 
 /// `pass` and its type, which are the same in every trait and impl.
 macro_rules! pass {
@@ -54,30 +77,42 @@ pub trait TakesRequest<Argument> {
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesRequest<&mut Parts> for Callback {
+impl<Callback> TakesRequest<&mut Parts> for Callback {
     pass!();
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesRequest<&Parts> for Callback {
+impl<Callback> TakesRequest<&Parts> for Callback {
     pass!();
 }
 
 /// What a `session_id_callback` that takes `&mut Parts` returns.
 #[diagnostic::on_unimplemented(
-    message = "a session id callback that takes `&mut Parts` cannot return `{Self}`",
+    message = "a session id callback that takes `&mut Parts` cannot return `{Returned}`",
     label = "expected nothing: the callback sets the id by `request.set_session_id(..)`",
     note = "the signature is `fn(request: &mut Parts)`, which sets the id itself, or `fn(request: &Parts) -> Option<R>`, which only finds it; sync or async"
 )]
-pub trait SetsId<Kind> {
+pub trait SetsId<Returned, Kind> {
     pass!(declared);
 }
 
-impl<R: SetId> SetsId<Now> for R {
+#[diagnostic::do_not_recommend]
+impl<Callback, R: SetId> SetsId<R, Direct<Now>> for Callback {
     pass!();
 }
 
-impl<Fut: Future<Output: SetId>> SetsId<Later> for Fut {
+#[diagnostic::do_not_recommend]
+impl<Callback, R: SetId> SetsId<R, InFuture<Now>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, R: Never> SetsId<R, InFuture<Later>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, Fut: Future<Output: SetId>> SetsId<Fut, Direct<Later>> for Callback {
     pass!();
 }
 
@@ -88,19 +123,31 @@ impl SetId for () {}
 
 /// What a `session_id_callback` that takes `&Parts` returns.
 #[diagnostic::on_unimplemented(
-    message = "a session id callback that takes `&Parts` cannot return `{Self}`",
+    message = "a session id callback that takes `&Parts` cannot return `{Returned}`",
     label = "expected `Option<R>`, where `R` is `String`, `&str` or `SessionId`",
     note = "the signature is `fn(request: &Parts) -> Option<R>`, which only finds the id, or `fn(request: &mut Parts)`, which sets it itself; sync or async"
 )]
-pub trait FindsId<Kind> {
+pub trait FindsId<Returned, Kind> {
     pass!(declared);
 }
 
-impl<R: MaybeFound> FindsId<Now> for R {
+#[diagnostic::do_not_recommend]
+impl<Callback, R: MaybeFound> FindsId<R, Direct<Now>> for Callback {
     pass!();
 }
 
-impl<Fut: Future<Output: MaybeFound>> FindsId<Later> for Fut {
+#[diagnostic::do_not_recommend]
+impl<Callback, R: MaybeFound> FindsId<R, InFuture<Now>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, R: Never> FindsId<R, InFuture<Later>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, Fut: Future<Output: MaybeFound>> FindsId<Fut, Direct<Later>> for Callback {
     pass!();
 }
 
@@ -132,19 +179,31 @@ impl GeneratedId for SessionId {}
 
 /// What a `generate_session_id_callback` returns.
 #[diagnostic::on_unimplemented(
-    message = "a generator of session ids cannot return `{Self}`",
+    message = "a generator of session ids cannot return `{Returned}`",
     label = "expected the standard library's `String`, or `SessionId` from `session_runtime`",
     note = "the signature is `fn() -> String` or `fn() -> SessionId`; sync or async"
 )]
-pub trait GeneratesId<Kind> {
+pub trait GeneratesId<Returned, Kind> {
     pass!(declared);
 }
 
-impl<Id: GeneratedId> GeneratesId<Now> for Id {
+#[diagnostic::do_not_recommend]
+impl<Callback, Id: GeneratedId> GeneratesId<Id, Direct<Now>> for Callback {
     pass!();
 }
 
-impl<Fut: Future<Output: GeneratedId>> GeneratesId<Later> for Fut {
+#[diagnostic::do_not_recommend]
+impl<Callback, Id: GeneratedId> GeneratesId<Id, InFuture<Now>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, Id: Never> GeneratesId<Id, InFuture<Later>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, Fut: Future<Output: GeneratedId>> GeneratesId<Fut, Direct<Later>> for Callback {
     pass!();
 }
 
@@ -159,12 +218,12 @@ pub trait TakesSession<Argument, T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T> TakesSession<Session<T>, T> for Callback {
+impl<Callback, T> TakesSession<Session<T>, T> for Callback {
     pass!();
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesSession<Nothing, Nothing> for Callback {
+impl<Callback> TakesSession<Nothing, Nothing> for Callback {
     pass!();
 }
 
@@ -179,12 +238,12 @@ pub trait TakesWholeRequest<Argument> {
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesWholeRequest<Request> for Callback {
+impl<Callback> TakesWholeRequest<Request> for Callback {
     pass!();
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesWholeRequest<Nothing> for Callback {
+impl<Callback> TakesWholeRequest<Nothing> for Callback {
     pass!();
 }
 
@@ -199,29 +258,41 @@ pub trait TakesNext<Argument> {
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesNext<Next> for Callback {
+impl<Callback> TakesNext<Next> for Callback {
     pass!();
 }
 
 #[diagnostic::do_not_recommend]
-impl TakesNext<Nothing> for Callback {
+impl<Callback> TakesNext<Nothing> for Callback {
     pass!();
 }
 
 /// What a `middleware` returns.
 #[diagnostic::on_unimplemented(
-    message = "a session middleware cannot return `{Self}`",
+    message = "a session middleware cannot return `{Returned}`",
     label = "expected a type that is `IntoResponse`, such as `Response`",
     note = "the signature is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async"
 )]
-pub trait Responds<Kind> {
+pub trait Responds<Returned, Kind> {
     pass!(declared);
 }
 
-impl<R: IntoResponse> Responds<Now> for R {
+#[diagnostic::do_not_recommend]
+impl<Callback, R: IntoResponse> Responds<R, Direct<Now>> for Callback {
     pass!();
 }
 
-impl<Fut: Future<Output: IntoResponse>> Responds<Later> for Fut {
+#[diagnostic::do_not_recommend]
+impl<Callback, R: IntoResponse> Responds<R, InFuture<Now>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, R: Never> Responds<R, InFuture<Later>> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, Fut: Future<Output: IntoResponse>> Responds<Fut, Direct<Later>> for Callback {
     pass!();
 }

@@ -142,20 +142,41 @@ impl<T, D> SessionLayerBuilder<T, D> {
         }
     }
 
+    /// `T::default()`, as `session!` takes it unless `default_data` is given.
+    #[doc(hidden)]
+    pub fn default_data_unless_given(self) -> SessionLayerBuilder<T, Given<T>>
+    where
+        T: Default,
+    {
+        self.default_data(T::default())
+    }
+
     /// How the session id is found in a request; [`standard::fetch_session_id`](crate::standard::fetch_session_id) unless given.
-    pub fn session_id_callback<Kind>(mut self, callback: impl IntoSessionIdCallback<Kind>) -> Self {
+    pub fn session_id_callback<Kind, C>(mut self, callback: C) -> Self
+    where
+        C: IntoSessionIdCallback<Kind>,
+        for<'a> C::Future<'a>: Send,
+    {
         self.session_id = callback.into_session_id_callback();
         self
     }
 
     /// How a new session id is made; [`standard::generate_session_id`](crate::standard::generate_session_id) unless given.
-    pub fn generate_session_id_callback<Kind>(mut self, callback: impl IntoGenerateCallback<Kind>) -> Self {
+    pub fn generate_session_id_callback<Kind, C>(mut self, callback: C) -> Self
+    where
+        C: IntoGenerateCallback<Kind>,
+        for<'a> C::Future<'a>: Send,
+    {
         self.generate = callback.into_generate_callback();
         self
     }
 
     /// What drives the session; [`standard::session_middleware`](crate::standard::session_middleware) unless given.
-    pub fn middleware<Kind>(mut self, middleware: impl IntoMiddleware<T, Kind>) -> Self {
+    pub fn middleware<Kind, M>(mut self, middleware: M) -> Self
+    where
+        M: IntoMiddleware<T, Kind>,
+        for<'a> M::Future<'a>: Send,
+    {
         self.middleware = middleware.into_middleware();
         self
     }

@@ -79,6 +79,7 @@ impl AtOnce {
 ///
 /// [`session!`](crate::session!) makes one in a line; [`builder`](Self::builder) from values that are known only when the program
 /// runs. Its clones share the store. Several layers of different data types, with different cookie names, may be around one route.
+#[must_use = "a session layer does nothing until it is given to `Router::layer`"]
 pub struct SessionLayer<T>(Arc<Config<T>>);
 
 impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {

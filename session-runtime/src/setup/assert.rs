@@ -50,7 +50,7 @@ const fn assert_ok(result: Result<(), ConfigError>) {
 
 /// Ends with the text of `error`. Constant evaluation cannot format, so that the text is put together by hand.
 #[track_caller]
-const fn fail(error: ConfigError) -> ! {
+pub(super) const fn fail(error: ConfigError) -> ! {
     let mut text = Text::EMPTY;
     text.push("`");
     text.push(error.option());

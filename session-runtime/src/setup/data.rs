@@ -3,13 +3,9 @@
 use std::marker::PhantomData;
 
 /// Stands for the data type `T`, whatever traits it has.
-pub struct Data<T>(PhantomData<fn() -> T>);
+pub struct Data<T: ?Sized>(PhantomData<fn() -> *const T>);
 
-impl<T: 'static> Data<T> {
+impl<T: ?Sized> Data<T> {
     /// Stands for `T`.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "generated code calls it by name")]
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
+    pub const NEW: Self = Self(PhantomData);
 }

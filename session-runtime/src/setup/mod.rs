@@ -1,18 +1,19 @@
 //! What `session!` expands to: the builder's methods, with the options' values checked before.
 //!
 //! 1. Options that can be checked when the program is compiled are constants, and stand in [`assert`] functions.
-//! 2. What is not given by name is looked up on the data type: its registered callbacks, its `Default` ([`registered`], [`initial`]).
+//! 2. What is not given by name is looked up on the data type: its registered callbacks, its `Default` ([`registered`]).
 //! 3. The data type's bounds are asked for once, in [`bounds`], so that one that is missing makes one error.
 
 mod assert;
 pub mod bounds;
 mod data;
 mod duration;
-mod initial;
 pub mod registered;
 
 /// What `session!` expands to.
 pub(crate) mod expansion {
+    pub use std::clone::Clone;
+    pub use std::primitive::{bool, str};
     pub use std::time::Duration;
 
     pub use session_macros::__session;
@@ -20,7 +21,6 @@ pub(crate) mod expansion {
     pub use super::assert::{assert_cookie_name, assert_domain, assert_not_zero, assert_path, assert_secure};
     pub use super::data::Data;
     pub use super::duration::{NoDuration, Value};
-    pub use super::initial::InitialData;
     pub use super::{Options, bounds, registered, unless_given};
 }
 

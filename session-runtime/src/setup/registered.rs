@@ -1,6 +1,6 @@
 //! The callbacks where none is given by name: those that an attribute registered for the data type, else the standard ones.
 //!
-//! `(&&data).session_id_callback()` takes the implementation for `&Data<T>` where its bound holds, else the one for `Data<T>`.
+//! `(&&data).__session_id_callback()` takes the implementation for `&Data<T>` where its bound holds, else the one for `Data<T>`.
 //! (The method takes `&self`, hence one `&` more.)
 
 use crate::callback::expansion::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
@@ -10,59 +10,59 @@ use crate::setup::data::Data;
 /// A registered `session_id_callback`.
 pub trait FindSessionId {
     /// The callback that is registered.
-    fn session_id_callback(&self) -> SessionIdCallback;
+    fn __session_id_callback(&self) -> SessionIdCallback;
 }
 
 impl<T: RegisteredSessionId> FindSessionId for &Data<T> {
-    fn session_id_callback(&self) -> SessionIdCallback {
-        T::register()
+    fn __session_id_callback(&self) -> SessionIdCallback {
+        T::register::<()>()
     }
 }
 
 /// A registered `generate_session_id_callback`.
 pub trait FindGenerate {
     /// The callback that is registered.
-    fn generate_session_id_callback(&self) -> GenerateCallback;
+    fn __generate_session_id_callback(&self) -> GenerateCallback;
 }
 
 impl<T: RegisteredGenerate> FindGenerate for &Data<T> {
-    fn generate_session_id_callback(&self) -> GenerateCallback {
-        T::register()
+    fn __generate_session_id_callback(&self) -> GenerateCallback {
+        T::register::<()>()
     }
 }
 
 /// A registered `middleware`.
 pub trait FindMiddleware<T> {
     /// The middleware that is registered.
-    fn middleware(&self) -> Middleware<T>;
+    fn __middleware(&self) -> Middleware<T>;
 }
 
 impl<T: RegisteredMiddleware> FindMiddleware<T> for &Data<T> {
-    fn middleware(&self) -> Middleware<T> {
-        T::register()
+    fn __middleware(&self) -> Middleware<T> {
+        T::register::<()>()
     }
 }
 
 /// The standard callbacks.
 pub trait Standard<T> {
     /// `standard::fetch_session_id`.
-    fn session_id_callback(&self) -> SessionIdCallback;
+    fn __session_id_callback(&self) -> SessionIdCallback;
     /// `standard::generate_session_id`.
-    fn generate_session_id_callback(&self) -> GenerateCallback;
+    fn __generate_session_id_callback(&self) -> GenerateCallback;
     /// `standard::session_middleware`.
-    fn middleware(&self) -> Middleware<T>;
+    fn __middleware(&self) -> Middleware<T>;
 }
 
 impl<T> Standard<T> for Data<T> {
-    fn session_id_callback(&self) -> SessionIdCallback {
+    fn __session_id_callback(&self) -> SessionIdCallback {
         SessionIdCallback::standard()
     }
 
-    fn generate_session_id_callback(&self) -> GenerateCallback {
+    fn __generate_session_id_callback(&self) -> GenerateCallback {
         GenerateCallback::standard()
     }
 
-    fn middleware(&self) -> Middleware<T> {
+    fn __middleware(&self) -> Middleware<T> {
         Middleware::standard()
     }
 }

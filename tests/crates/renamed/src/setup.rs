@@ -6,7 +6,6 @@ use ::sessions::{session, standard, SessionLayer};
 use crate::renamed::{captures, Visit};
 
 /// Every option.
-#[must_use]
 pub fn every_option() -> SessionLayer<Visit> {
     session!(
         <Visit>,
@@ -30,7 +29,6 @@ pub fn every_option() -> SessionLayer<Visit> {
 }
 
 /// By the facade's path.
-#[must_use]
 pub fn through_the_facade() -> SessionLayer<Visit> {
     ::facade::session::session!(Visit)
 }

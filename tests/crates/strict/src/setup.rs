@@ -47,14 +47,12 @@ pub fn is_send() -> impl Future<Output = Result<SessionLayer<Visit>, StoreError>
 }
 
 /// Names of the generated code that the user has too.
-#[must_use]
 pub fn names_of_its_own() -> SessionLayer<Visit> {
     let (start, data, middleware) = (Visit, MemoryStore::new(), standard::session_middleware);
     session!(<Visit>, middleware = middleware, default_data = start, store = data)
 }
 
 /// In a generic function.
-#[must_use]
 pub fn generic<T: Clone + Default + Send + Sync + 'static>() -> SessionLayer<T> {
     session!(T, session_expire = 30m)
 }
@@ -66,7 +64,6 @@ macro_rules! layer_of {
 }
 
 /// From another macro.
-#[must_use]
 pub fn from_a_macro() -> SessionLayer<Vec<Visit>> {
     layer_of!(Vec<Visit>, 60 * 60, Strict, "visits")
 }

@@ -1,0 +1,12 @@
+//! A comma too many.
+
+use axum::http::request::Parts;
+use session_runtime::session_id_callback;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+#[session_id_callback(Visit,,)]
+fn callback(_request: &mut Parts) {}
+
+fn main() {}

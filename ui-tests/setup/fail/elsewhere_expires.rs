@@ -1,0 +1,10 @@
+//! A word of other libraries.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, expires = 3600);
+}

@@ -1,0 +1,10 @@
+//! `1` for `true`.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, secure = 1);
+}

@@ -1,0 +1,10 @@
+//! A number in quotes.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, session_expire = "3600");
+}

@@ -1,0 +1,12 @@
+//! Two data types, each in brackets.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+struct Admin;
+
+fn main() {
+    let _ = session!(<Visit>, <Admin>, secure = true);
+}

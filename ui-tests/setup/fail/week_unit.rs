@@ -1,0 +1,10 @@
+//! `w` is no unit.
+
+use session_runtime::session;
+
+#[derive(Clone, Default)]
+struct Visit;
+
+fn main() {
+    let _ = session!(<Visit>, session_expire = 2w);
+}
