@@ -32,9 +32,8 @@ case "${1:-}" in
     step cargo fmt --all --check
     step cargo clippy --workspace --all-targets --quiet "${stores[@]}" -- -D warnings
     step tools/check-features.sh
-    step tools/check-lowest-versions.sh
     step cargo test --workspace --exclude benchmarks --quiet "${stores[@]}"
-    step cargo test --quiet --manifest-path tests/tower-sessions/Cargo.toml --target-dir target/tower-sessions
+    step cargo test --quiet --manifest-path tests/tower-sessions/Cargo.toml --target-dir target
     step tools/check-docs.sh
     step cargo package --quiet --allow-dirty -p session-macros -p session-runtime
     ;;

@@ -5,8 +5,9 @@ cd "$(dirname "$0")/.."
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-# The two crates that are published, as a workspace of their own: the tests' dependencies do not raise the versions.
+# The two crates that are published, as a workspace of their own: what the tests depend on does not raise the versions.
 cp -r session-macros session-runtime "$copy"
+sed -i '/^\[dev-dependencies\]/,/^$/d' "$copy"/*/Cargo.toml
 sed -e '/^# The root package/,$d' -e 's/^members = .*/members = ["session-macros", "session-runtime"]/' \
   -e '/^exclude = /d' -e '/^default-members = /d' \
   Cargo.toml >"$copy/Cargo.toml"
