@@ -34,8 +34,8 @@ pub(super) enum Fault {
     Broken(String),
     /// It cannot be told: the store, or the machine, is too slow for the limits that the check set.
     TooSlow,
-    /// A call failed after a long wait. A store may give up waiting where the machine is slow, but not each time.
-    GaveUp(String),
+    /// The same as `Broken`, unless it is the machine's fault, which it is not if it comes each time.
+    Doubtful(String),
 }
 
 pub(super) type Verdict<R = ()> = Result<R, Fault>;
@@ -345,7 +345,8 @@ fn answered<R>(operation: &str, ids: &[&SessionId], result: Result<R, StoreError
             return broken(format_args!("{operation} failed, and its error shows the raw id; no error may"));
         }
         let what = format!("{operation} failed: {}", with_causes(&error));
-        if took_long { Fault::GaveUp(what) } else { Fault::Broken(what) }
+        // A store may give up waiting where the machine is slow.
+        if took_long { Fault::Doubtful(what) } else { Fault::Broken(what) }
     })
 }
 

@@ -304,7 +304,8 @@ impl Clock {
     }
 }
 
-/// The two clocks of a machine. They part where the time is set, or where the machine sleeps while a server elsewhere does not.
+/// The two clocks of a machine. They part where the time is set, or where the machine sleeps while a server elsewhere does not: then
+/// the one does not tell what the other has done.
 pub(super) struct Clocks {
     wall: SystemTime,
     steady: std::time::Instant,

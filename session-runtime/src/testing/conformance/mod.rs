@@ -199,15 +199,15 @@ impl<T: ConformanceData> Conformance<'_, T> {
     async fn outcome(&self, check: &Check<T>, pace: Pace) -> Outcome {
         let (first, last) = (pace.unit(), LAST_UNIT.max(pace.unit() * 9));
         let units = (0..ATTEMPTS).map(|attempt| first * 3_u32.pow(attempt)).take_while(|unit| *unit <= last);
-        let mut gave_up_each_time = true;
+        let mut fails_each_time = true;
         let mut why = String::new();
         for unit in units {
             match self.attempt(check, self.bench(pace, unit).await).await {
                 Ok(()) => return Outcome::Kept,
                 Err(Fault::Broken(what)) => return Outcome::Broken(what),
-                Err(Fault::GaveUp(what)) => why = what,
+                Err(Fault::Doubtful(what)) => why = what,
                 Err(Fault::TooSlow) => {
-                    gave_up_each_time = false;
+                    fails_each_time = false;
                     why = format!(
                         "a few calls took longer than a session lives that is waited for, {unit:?} in the end, or than the mark of a \
                          rotation stays, {ROTATION_MARK:?}"
@@ -215,7 +215,7 @@ impl<T: ConformanceData> Conformance<'_, T> {
                 }
             }
         }
-        if gave_up_each_time {
+        if fails_each_time {
             return Outcome::Broken(why);
         }
         Outcome::Undecided(format!("the store, or this machine, is too slow: {why}"))
@@ -225,7 +225,7 @@ impl<T: ConformanceData> Conformance<'_, T> {
         let clocks = Clocks::now();
         let verdict = tokio::spawn((check.run)(bench)).await.unwrap_or_else(|panic| Err(bench::panicked(panic)));
         match verdict {
-            Err(Fault::Broken(_)) if clocks.have_parted() => Err(Fault::TooSlow),
+            Err(Fault::Broken(what)) if clocks.have_parted() => Err(Fault::Doubtful(what)),
             verdict => verdict,
         }
     }
