@@ -73,7 +73,7 @@ where
 pub enum ConnectError {
     /// No store goes by this scheme.
     UnknownScheme {
-        /// What stands before the first `:`.
+        /// What stands before the first `:`; empty where that is no scheme.
         scheme: String,
     },
     /// The store that goes by this scheme is in a feature that is not enabled.
@@ -97,11 +97,14 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownScheme { scheme } => write!(
-                f,
-                "no session store goes by {scheme:?}: use memory:, redis://, rediss://, redis+cluster://, sqlite://, \
-                 postgres:// or mysql://"
-            ),
+            Self::UnknownScheme { scheme } => {
+                if scheme.is_empty() {
+                    f.write_str("the session store's URL begins with no scheme")?;
+                } else {
+                    write!(f, "no session store goes by {scheme:?}")?;
+                }
+                f.write_str(": use memory:, redis://, rediss://, redis+cluster://, sqlite://, postgres:// or mysql://")
+            }
             Self::MissingFeature { scheme, feature } => {
                 write!(f, "a session store at {scheme}: takes the feature `{feature}` of session-runtime, which is not enabled")
             }
@@ -143,7 +146,7 @@ struct FastApi {
 
 impl Url {
     fn parse(text: &str) -> Result<Self, ConnectError> {
-        let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        let scheme = scheme(text);
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
         let mut url = Self { scheme, text: String::new(), key_prefix: None, table: None, fastapi: None };
         let (mut compatible, mut session_expire) = (None, None);
@@ -193,13 +196,24 @@ impl Url {
     }
 
     #[cfg(feature = "_sql")]
-    fn options(&self) -> super::SqlOptions {
+    fn options(&self) -> Result<super::SqlOptions, ConnectError> {
         let options = super::SqlOptions::new();
         match &self.table {
-            Some(table) => options.table(table),
-            None => options,
+            // Not by the store, which tells the name: where a `&` is missing there is more in it.
+            Some(table) if !super::sql::is_table(table) => Err(wrong("table", "is not a name that a table can have")),
+            Some(table) => Ok(options.table(table)),
+            None => Ok(options),
         }
     }
+}
+
+/// What stands before the first `:`; nothing where that is no scheme (RFC 3986, section 3.1), since it is told in an error then and may be
+/// a part of a password.
+fn scheme(text: &str) -> String {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    let is_one = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if is_one { scheme.to_ascii_lowercase() } else { String::new() }
 }
 
 const COMPATIBLE: &str = "fastapi_compatible";
@@ -256,17 +270,17 @@ engine!(redis, "redis", |url| {
 });
 
 engine!(sqlite, "sqlite", |url| {
-    let options = url.options();
+    let options = url.options()?;
     Ok(Arc::new(super::SqliteStore::connect_with(url.text, options).await?))
 });
 
 engine!(postgres, "postgres", |url| {
-    let options = url.options();
+    let options = url.options()?;
     Ok(Arc::new(super::PostgresStore::connect_with(url.text, options).await?))
 });
 
 engine!(mysql, "mysql", |url| {
-    let options = url.options();
+    let options = url.options()?;
     Ok(Arc::new(super::MySqlStore::connect_with(url.text, options).await?))
 });
 
@@ -285,7 +299,129 @@ fn nodes(scheme: &str, url: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::random::for_all;
+
+    /// What connecting does with a URL before it talks to anybody.
+    fn read(url: &str) -> Result<(), ConnectError> {
+        let url = Url::parse(url)?;
+        #[cfg(feature = "_sql")]
+        url.options()?;
+        match url.scheme.as_str() {
+            #[cfg(feature = "redis")]
+            "redis+cluster" | "rediss+cluster" => {
+                super::super::redis::cluster_client(nodes(url.scheme.trim_end_matches("+cluster"), &url.text))?;
+            }
+            #[cfg(feature = "redis")]
+            scheme if ["redis", "valkey", "unix"].iter().any(|name| scheme.starts_with(name)) => {
+                super::super::redis::client(&url.text)?;
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => drop(super::super::sql::read_url::<sqlx::sqlite::SqliteConnectOptions>(&url.text)?),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => drop(super::super::sql::read_url::<sqlx::postgres::PgConnectOptions>(&url.text)?),
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => drop(super::super::sql::read_url::<sqlx::mysql::MySqlConnectOptions>(&url.text)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A password that is found nowhere else.
+    const PASSWORD: &str = "hunter2-and-more";
+
+    /// URLs with that password where an engine takes it.
+    const URLS: [&str; 12] = [
+        "redis://app:hunter2-and-more@db.test:6379/1?protocol=resp3&key_prefix=a:",
+        "rediss://:hunter2-and-more@db.test#insecure",
+        "valkey://:hunter2-and-more@[::1]?fastapi_compatible=true&fastapi_session_expire=60",
+        "redis+unix:///run/redis.sock?db=1&protocol=resp2&pass=hunter2-and-more",
+        "redis+cluster://app:hunter2-and-more@a.test:1,b.test:2/?protocol=resp3",
+        "rediss+cluster://:hunter2-and-more@a.test,b.test",
+        "sqlite:///var/lib/shop.db?mode=rwc&cache=private&immutable=0&table=visits&vfs=hunter2-and-more",
+        "sqlite://shop.db?cache=shared&vfs=hunter2-and-more&immutable=true&mode=memory",
+        "postgres://app:hunter2-and-more@db.test:5432/shop?sslmode=disable&table=visits",
+        "postgresql:///shop?host=/run/pg&user=app&sslmode=prefer&password=hunter2-and-more&statement-cache-capacity=9&options[a]=b",
+        "mysql://app:hunter2-and-more@db.test:3306/shop?ssl-mode=REQUIRED&charset=utf8mb4&table=visits",
+        "mariadb://app:hunter2-and-more@db.test/shop?socket=/run/m.sock&statement-cache-capacity=9",
+    ];
+
+    fn assert_shows_no_password(url: &str) {
+        let Err(error) = read(url) else { return };
+        for said in [error.to_string(), format!("{error:?}")] {
+            assert!(!said.contains(PASSWORD), "{said}");
+        }
+    }
+
+    #[test]
+    fn no_text_panics_where_a_url_is_expected() {
+        let schemes = URLS.map(|url| url.split_once(':').unwrap().0).to_vec();
+        let url = (prop::sample::select(schemes), ":(//)?", any::<String>());
+        let url = url.prop_map(|(scheme, colon, rest)| format!("{scheme}{colon}{rest}"));
+        for_all(prop_oneof![any::<String>(), url], |text| {
+            let _ = read(&text);
+        });
+    }
+
+    #[test]
+    fn a_url_that_lacks_a_character_shows_no_password() {
+        for url in URLS {
+            assert!(read(url).is_ok() || !cfg!(feature = "tls"), "{url}: {:?}", read(url));
+            let password = url.find(PASSWORD).unwrap();
+            for at in (0..url.len()).filter(|at| !(password..password + PASSWORD.len()).contains(at)) {
+                assert_shows_no_password(&[&url[..at], &url[at + 1..]].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_with_a_few_mistakes_panics_nowhere_and_shows_no_password() {
+        // A character goes, becomes another, or comes; but in the password, which would be another.
+        let mistake = (any::<prop::sample::Index>(), 0..3, prop_oneof!["[:/@?&=#%\\[\\], \"`]", ".", "[a-z0-9]"]);
+        for_all((prop::sample::select(URLS.to_vec()), vec(mistake, 1..4)), |(url, mistakes)| {
+            let (before, after) = url.split_once(PASSWORD).unwrap();
+            let mut sides = [before, after].map(|side| side.chars().map(String::from).collect::<Vec<_>>());
+            for (at, kind, text) in mistakes {
+                let at = at.index(sides.iter().map(Vec::len).sum::<usize>() + 1);
+                let (side, at) = if at < sides[0].len() { (0, at) } else { (1, at - sides[0].len()) };
+                match sides[side].get_mut(at) {
+                    Some(character) if kind == 0 => character.clear(),
+                    Some(character) if kind == 1 => *character = text,
+                    _ => sides[side].insert(at, text),
+                }
+            }
+            let [before, after] = sides.map(|side| side.concat());
+            assert_shows_no_password(&format!("{before}{PASSWORD}{after}"));
+        });
+    }
+
+    #[cfg(any(feature = "redis", feature = "postgres", feature = "mysql"))]
+    #[tokio::test]
+    async fn a_server_that_is_not_there_shows_no_password() {
+        for (feature, scheme) in [
+            (cfg!(feature = "redis"), "redis"),
+            (cfg!(feature = "redis"), "redis+cluster"),
+            (cfg!(feature = "postgres"), "postgres"),
+            (cfg!(feature = "mysql"), "mysql"),
+        ] {
+            if feature {
+                let error = connect::<u32>(format!("{scheme}://app:{PASSWORD}@127.0.0.1:1/")).await.unwrap_err();
+                assert!(matches!(error, ConnectError::Store(_)), "{scheme}: {error:?}");
+                assert!(!format!("{error} {error:?}").contains(PASSWORD), "{scheme}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_part_of_a_password_is_not_taken_for_the_scheme() {
+        for url in ["hunter2", "redis//hunter2@db.test:6379", "redis//app:hunter2@db.test", "//hunter2:", ":hunter2"] {
+            let said = Url::parse(url).map(|url| url.scheme);
+            assert_eq!(said.unwrap(), "", "{url}");
+        }
+    }
 
     #[test]
     fn the_parameters_of_this_crate_are_not_handed_to_the_engine() {

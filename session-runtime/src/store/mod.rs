@@ -14,6 +14,8 @@
 mod connect;
 #[cfg(feature = "_encoding")]
 mod encoding;
+#[cfg(feature = "_encoding")]
+mod finite;
 mod key;
 mod memory;
 #[cfg(feature = "redis")]

@@ -40,18 +40,14 @@ pub(super) enum Link {
 
 impl Link {
     pub(super) async fn single(url: &str) -> Result<Self, StoreError> {
-        let client = Client::open(url).map_err(unavailable)?;
+        let client = client(url)?;
         let single = Single::new(client);
         single.place().line().connection(&single.client).await.map_err(unavailable)?;
         Ok(Self::Single(Arc::new(single)))
     }
 
     pub(super) async fn cluster(nodes: Vec<String>) -> Result<Self, StoreError> {
-        let client = ClusterClient::builder(nodes)
-            .connection_timeout(CONNECT_TIMEOUT)
-            .response_timeout(RESPONSE_TIMEOUT)
-            .build()
-            .map_err(unavailable)?;
+        let client = cluster_client(nodes)?;
         let connection = client.get_async_connection().await.map_err(unavailable)?;
         Ok(Self::Cluster(Arc::new(Cluster { client, connection: RwLock::new(connection), renewed: Mutex::default() })))
     }
@@ -105,6 +101,27 @@ impl Link {
             Self::Cluster(cluster) => Box::pin(cluster.send(&command)).await.and_then(Value::extract_error),
         }
     }
+}
+
+/// The client of a server's URL.
+pub(in crate::store) fn client(url: &str) -> Result<Client, StoreError> {
+    Client::open(url).map_err(|error| unreadable(&error))
+}
+
+/// The client of the URLs of some of a cluster's nodes.
+pub(in crate::store) fn cluster_client(nodes: Vec<String>) -> Result<ClusterClient, StoreError> {
+    ClusterClient::builder(nodes)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(RESPONSE_TIMEOUT)
+        .build()
+        .map_err(|error| unreadable(&error))
+}
+
+/// What is wrong with a URL. The value that is wrong is not told: where a `&` is missing there is more in it.
+fn unreadable(error: &RedisError) -> StoreError {
+    let said = error.to_string();
+    let detail = error.detail().map(|detail| format!(": {detail}"));
+    StoreError::unavailable(detail.and_then(|detail| said.strip_suffix(&*detail)).unwrap_or(&said))
 }
 
 fn is_no_script(error: &RedisError) -> bool {

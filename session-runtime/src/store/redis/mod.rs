@@ -20,6 +20,9 @@ use super::encoding::Encoded;
 use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::maybe_ready::MaybeReady;
 
+#[cfg(test)]
+pub(super) use self::link::{client, cluster_client};
+
 /// Sessions in Redis (6.2 or later) or Valkey.
 ///
 /// ```no_run

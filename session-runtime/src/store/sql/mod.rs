@@ -16,6 +16,7 @@ mod turns;
 
 use std::fmt;
 use std::future::Future;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ use self::table::Table;
 use super::encoding::Encoded;
 use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
 use crate::maybe_ready::MaybeReady;
+
+pub(super) use table::is_table;
 
 #[cfg(feature = "mysql")]
 pub use mysql::{MySql, MySqlStore};
@@ -303,6 +306,20 @@ fn loaded(row: Row) -> Loaded<Vec<u8>> {
         until(row.expires_at),
         (row.absolute_at < NEVER).then(|| until(row.absolute_at)),
     ))
+}
+
+/// What a URL says of how to connect.
+pub(super) fn read_url<O: FromStr<Err = sqlx::Error>>(url: &str) -> Result<O, StoreError> {
+    url.parse().map_err(|error: sqlx::Error| {
+        let said = error.to_string();
+        // It quotes what it does not know, which may be more than the one value where a `&` is missing.
+        let name = ["ssl_mode", "mode", "cache", "immutable"].into_iter().find(|name| said.ends_with(&format!(" for `{name}`")));
+        match name {
+            Some(name) => StoreError::unavailable(format!("the URL has a value for `{name}` that there is not")),
+            None if said.contains(['"', '`']) => StoreError::unavailable("the URL has a parameter that there is not"),
+            None => StoreError::unavailable(error),
+        }
+    })
 }
 
 /// Runs a statement again that the database undid because others were in its way, which it asks for.

@@ -7,7 +7,7 @@ use super::pool::Connections;
 use super::primitives::{Bind, bound, primitives};
 use super::statements::Syntax;
 use super::table::Table;
-use super::{Dialect, Sql, SqlOptions, unavailable};
+use super::{Dialect, Sql, SqlOptions, read_url, unavailable};
 use crate::store::{Encoded, StoreError};
 
 /// Sessions in a table of a MariaDB (10.5 or later) or MySQL (8.0 or later) database, with the InnoDB engine.
@@ -50,7 +50,7 @@ impl MySqlStore {
     ///
     /// Those of [`connect`](Self::connect), and where the table's name is not a valid one.
     pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> Result<Self, StoreError> {
-        let connect: MySqlConnectOptions = url.as_ref().parse().map_err(unavailable)?;
+        let connect: MySqlConnectOptions = read_url(url.as_ref())?;
         let connections = Connections::own(connect, options.max_connections).await.map_err(unavailable)?;
         Sql::open(MySql { connections }, options).await
     }

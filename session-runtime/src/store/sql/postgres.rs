@@ -7,7 +7,7 @@ use super::pool::Connections;
 use super::primitives::primitives;
 use super::statements::Syntax;
 use super::table::Table;
-use super::{Dialect, Sql, SqlOptions, unavailable};
+use super::{Dialect, Sql, SqlOptions, read_url, unavailable};
 use crate::store::{Encoded, StoreError};
 
 /// Sessions in a table of a PostgreSQL database (12 or later).
@@ -52,7 +52,7 @@ impl PostgresStore {
     ///
     /// Those of [`connect`](Self::connect), and where the table's name is not a valid one.
     pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> Result<Self, StoreError> {
-        let connect: PgConnectOptions = url.as_ref().parse().map_err(unavailable)?;
+        let connect: PgConnectOptions = read_url(url.as_ref())?;
         let connections = Connections::own(connect, options.max_connections).await.map_err(unavailable)?;
         Sql::open(Postgres { connections }, options).await
     }

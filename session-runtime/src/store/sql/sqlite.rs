@@ -11,7 +11,7 @@ use super::primitives::{Bind, bound, primitives};
 use super::statements::Syntax;
 use super::table::Table;
 use super::turns::{PATIENCE, Turns, until_not_busy};
-use super::{Dialect, Sql, SqlOptions, unavailable};
+use super::{Dialect, Sql, SqlOptions, read_url, unavailable};
 use crate::store::{Encoded, StoreError};
 
 /// Sessions in a SQLite file, for one machine: many processes may share it.
@@ -64,7 +64,7 @@ impl SqliteStore {
     /// Those of [`connect`](Self::connect), and where the table's name is not a valid one.
     pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> Result<Self, StoreError> {
         let url = url.as_ref();
-        let connect: SqliteConnectOptions = url.parse().map_err(unavailable)?;
+        let connect: SqliteConnectOptions = read_url(url)?;
         let connect = connect
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)

@@ -21,7 +21,7 @@ impl Table {
             Some((schema, name)) => (Some(schema), name),
             None => (None, text),
         };
-        if !schema.into_iter().chain([name]).all(is_name) {
+        if !is_table(text) {
             return Err(StoreError::unavailable(format!(
                 "{text:?} is no name for a table: it takes 1 to {MAX_LEN} ASCII letters, digits and `_`, not beginning with a \
                  digit, and may have a schema before it, as in `schema.name`"
@@ -48,6 +48,14 @@ impl Table {
     pub(super) fn lock(&self) -> i64 {
         let hash = Sha256::digest(format!("session-runtime {self:?}"));
         hash.iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
+    }
+}
+
+/// Whether this is a name that [`Table::parse`] takes.
+pub(in crate::store) fn is_table(text: &str) -> bool {
+    match text.split_once('.') {
+        Some((schema, name)) => is_name(schema) && is_name(name),
+        None => is_name(text),
     }
 }
 

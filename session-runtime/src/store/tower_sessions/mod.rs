@@ -11,6 +11,8 @@
 //! All that is for one process; what it cannot do for several, [`TowerSessionsStore`] says.
 
 mod row;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +27,8 @@ use tower_sessions_core::session::Record as Entry;
 use tower_sessions_core::{ExpiredDeletion, SessionStore};
 
 use self::row::{Found, Place, Rows, Terms};
-use super::encoding::UNREADABLE;
+use super::encoding::NOT_FINITE;
+use super::finite::is_finite;
 use super::{
     Created, Key, Limits, Loaded, NewSession, OnUndecodable, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
 };
@@ -291,9 +294,13 @@ impl<S> TowerSessionsStore<S> {
 
 fn encode<T: Serialize + DeserializeOwned>(data: &T) -> Result<Value, StoreError> {
     let value = serde_json::to_value(data).map_err(StoreError::data)?;
-    if holds_null(&value) && T::deserialize(&value).is_err() {
-        return Err(StoreError::data(UNREADABLE));
+    // JSON writes a number that it does not have as `null`: in an `Option` that would be read as `None`.
+    if holds_null(&value) && !is_finite(data) {
+        return Err(StoreError::data(NOT_FINITE));
     }
+    // Else the session would be lost: it could be neither read nor changed. What serde says may quote the data.
+    T::deserialize(&value)
+        .map_err(|_| StoreError::data("the data would not be read back: its type writes what it does not read"))?;
     Ok(value)
 }
 

@@ -226,13 +226,13 @@ impl Terms {
 
     /// With the idle limit from now on.
     pub(super) fn renewed(self) -> Self {
-        let idle_at = now() + self.idle;
+        let idle_at = now().saturating_add(self.idle);
         Self { expires_at: self.absolute_at.map_or(idle_at, |absolute| absolute.min(idle_at)), ..self }
     }
 
     /// For other data.
     pub(super) const fn changed(self) -> Self {
-        Self { version: self.version + 1, ..self }
+        Self { version: self.version.wrapping_add(1), ..self }
     }
 
     pub(super) const fn version(self) -> Version {

@@ -1,0 +1,117 @@
+//! Records of any kind, as another program may have left them.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use proptest::collection::{hash_map, vec};
+use proptest::prelude::*;
+use serde_json::json;
+use tower_sessions_memory_store::MemoryStore;
+
+use super::*;
+use crate::SessionId;
+use crate::random::for_all;
+use crate::store::encoding::tests::{Data, data};
+
+/// Numbers, among them many at which arithmetic ends.
+fn number() -> impl Strategy<Value = Value> + Clone {
+    prop_oneof![
+        prop::sample::select(vec![0, 1, 1 << 53, u64::MAX - 1, u64::MAX]).prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+    ]
+}
+
+fn json() -> impl Strategy<Value = Value> + Clone {
+    let number = prop_oneof![number(), any::<i64>().prop_map(Value::from), any::<f64>().prop_map(Value::from)];
+    let leaf = prop_oneof![4 => number, 1 => any::<bool>().prop_map(Value::from), 1 => "[a-z]{0,4}".prop_map(Value::from), 1 => Just(Value::Null)];
+    leaf.prop_recursive(2, 8, 4, |inner| prop_oneof![vec(inner, 0..4).prop_map(Value::from)])
+}
+
+/// What says how long a session lives, or may be taken for that.
+fn terms() -> impl Strategy<Value = Value> {
+    let number = || prop_oneof![8 => number(), 1 => json()].boxed();
+    let flag = || prop_oneof![any::<bool>().prop_map(Value::from), json()].boxed();
+    let field = |name: &'static str, often: f64, value| prop::option::weighted(often, (Just(name.to_owned()), value));
+    let fields = [
+        field("version", 0.95, number()),
+        field("idle", 0.95, number()),
+        field("expires_at", 0.95, number()),
+        field("absolute_at", 0.5, number()),
+        field("plain", 0.3, flag()),
+        field("rotated", 0.1, flag()),
+    ];
+    prop_oneof![8 => fields.prop_map(|fields| Value::Object(fields.into_iter().flatten().collect())), 1 => json()]
+}
+
+/// What lies in a record.
+fn values() -> impl Strategy<Value = HashMap<String, Value>> {
+    let number = prop_oneof![3 => any::<u32>().prop_map(Value::from), 1 => json()];
+    (hash_map("[a-z]{1,3}", json(), 0..2), prop::option::weighted(0.9, terms()), prop::option::weighted(0.9, number)).prop_map(
+        |(mut values, terms, data)| {
+            values.extend(terms.map(|terms| ("session_runtime".to_owned(), terms)));
+            values.extend(data.map(|data| ("session".to_owned(), data)));
+            values
+        },
+    )
+}
+
+/// Whatever a store is asked about a record, it answers, and what it shows of it can be changed.
+async fn assert_answers(values: HashMap<String, Value>, seconds: u64, keeps_existing: bool) {
+    let records = MemoryStore::default();
+    let store = TowerSessionsStore::new(records.clone());
+    let store = if keeps_existing { store.keep_existing("session") } else { store };
+    // An id of tower-sessions, so that it is one in a store that keeps existing sessions.
+    let [id, other] = ["AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAAAAAAAAAAAAg"].map(|id| SessionId::parse(id).unwrap());
+    let [key, other] = [&id, &other].map(Key::of);
+    let expiry_date = (SystemTime::now() + Duration::from_secs(seconds)).into();
+    let entry = Entry { id: store.rows.place(key).id(), data: values, expiry_date };
+    let fill = async || records.save(&entry).await.unwrap();
+
+    fill().await;
+    let loaded: Result<Loaded<u32>, _> = store.load(key).await;
+    if let Ok(Loaded::Found(record)) = loaded {
+        let replaced = Store::<u32>::replace(&store, key, Some(record.version), Arc::new(7)).await.unwrap();
+        let Replaced::Replaced(version) = replaced else { panic!("{replaced:?}") };
+        assert_ne!(version, record.version);
+        fill().await;
+        assert!(Store::<u32>::touch(&store, key).await.unwrap());
+        fill().await;
+        let rotated = store.rotate(key, other, record).await.unwrap();
+        assert!(matches!(rotated, Rotated::Rotated(_)), "{rotated:?}");
+    } else {
+        Store::<u32>::replace(&store, key, None, Arc::new(7)).await.unwrap();
+        fill().await;
+        Store::<u32>::touch(&store, key).await.unwrap();
+        let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None);
+        store.rotate(key, other, record).await.unwrap();
+    }
+    fill().await;
+    Store::<u32>::create(&store, key, NewSession::new(Arc::new(7), Limits::new(Duration::MAX, None))).await.unwrap();
+    fill().await;
+    Store::<u32>::delete(&store, key).await.unwrap();
+}
+
+#[test]
+fn whatever_lies_in_a_record_every_operation_answers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for_all((values(), 0..1_000_000_000_u64, any::<bool>()), |(values, seconds, keeps_existing)| {
+        runtime.block_on(assert_answers(values, seconds, keeps_existing));
+    });
+}
+
+#[tokio::test]
+async fn numbers_at_which_arithmetic_ends_are_no_panic() {
+    let terms = json!({ "version": u64::MAX, "idle": u64::MAX, "expires_at": u64::MAX, "plain": false });
+    let values = HashMap::from([("session_runtime".to_owned(), terms), ("session".to_owned(), json!(1))]);
+    assert_answers(values, 60, false).await;
+}
+
+#[test]
+fn what_is_written_is_read_back_as_it_was() {
+    for_all(data(), |data| {
+        if let Ok(value) = encode(&data) {
+            assert_eq!(serde_json::from_value::<Data>(value).unwrap(), data);
+        }
+    });
+    assert!(matches!(encode(&Some(f64::NAN)), Err(StoreError::Data(_))));
+}
