@@ -200,8 +200,13 @@ impl Code<'_> {
         let (first, last) = ends(ty);
         let asked = self.path(last, last, bound.name());
         let open = quote_spanned!(first=> <);
-        let itself = self.path(last, last, "Itself");
-        let callback = quote_spanned!(last=> #open __Callback as #itself>::Itself);
+        let mut tokens = ty.to_token_stream().into_iter();
+        let callback = if let (Some(TokenTree::Ident(_)), None) = (tokens.next(), tokens.next()) {
+            quote_spanned!(last=> __Callback)
+        } else {
+            let itself = self.path(last, last, "Itself");
+            quote_spanned!(last=> #open __Callback as #itself>::Itself)
+        };
         let kind = match bound {
             Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext => TokenStream::new(),
             // In the impl for its data type.

@@ -14,6 +14,9 @@ pub(super) fn check(choice: &Choice, is: Constant, expr: &Expr, data: &str) -> R
     if let Some(message) = wrong_literal(choice, is, expr) {
         return Err(Error::new_spanned(expr, message));
     }
+    if matches!(expr, Expr::Lit(_)) {
+        return Ok(());
+    }
     let mut search = RunTime::default();
     search.visit_expr_mut(&mut expr.clone());
     let Some(found) = search.found else { return Ok(()) };
@@ -64,6 +67,9 @@ fn meant(is: Constant, literal: &Lit) -> Option<String> {
 
 /// Whether the value cannot be in an item of its own: it names `Self`, or something in lower case, which may be a constant or a local.
 pub(super) fn is_local(expr: &Expr) -> bool {
+    if matches!(expr, Expr::Lit(_)) {
+        return false;
+    }
     let mut bound = Bound::default();
     bound.visit_expr_mut(&mut expr.clone());
     let mut search = Local { bound: bound.0, found: false };

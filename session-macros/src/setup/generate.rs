@@ -6,8 +6,7 @@
 //!     const _: () = assert_cookie_name(__SESSION_COOKIE_NAME);
 //!     let __store = (MemoryStore::new(),);
 //!     (move || {
-//!         let __data = Data::<Visit>::NEW;
-//!         let __asked = (&&&&&__data).__asked();
+//!         let __asked = (&&&&&Data::<Visit>::NEW).__asked();
 //!         __asked.ask(Clone::clone, __asked.pointer);
 //!         (__asked.start.finish)(
 //!             __asked.start.builder.default_data_unless_given().cookie_name(__SESSION_COOKIE_NAME).store(__store.0) ..
@@ -191,13 +190,13 @@ impl Setup {
     fn layer(&self, data: &TokenStream, unread: Option<TokenStream>) -> TokenStream {
         let (at, end) = ends(data);
         let private = self.private(at);
-        let [data_local, asked] = ["__data", "__asked"].map(|name| local(name, at));
+        let asked = local("__asked", at);
         let (default, unread) = self.default_data(data, unread);
         let options = self.options.iter().map(option);
         let registered =
             OPTIONS.iter().filter(|choice| matches!(choice.kind, Kind::Callback) && self.given(choice.name).is_none());
         let registered = registered.map(|choice| {
-            let (role, find) = (local(choice.name, at), local(&format!("__{}", choice.name), at));
+            let [role, find] = ["registered_", "__"].map(|prefix| local(&format!("{prefix}{}", choice.name), at));
             quote_spanned!(own(at)=> .#role((&&#asked.start.data).#find()))
         });
         let open = quote_spanned!(own(at)=> <);
@@ -208,14 +207,13 @@ impl Setup {
         quote_spanned! {own(at)=>
             #unread
             (move || {
-                let #data_local = #private::Data::<#data>::NEW;
                 let #asked = {
-                    use #private::bounds::{DataIsWhole as _, DataMustBeClone as _, DataMustBeSend as _, DataMustBeSized as _, DataMustBeSync as _};
-                    (&&&&&#data_local).__asked()
+                    use #private::bounds::*;
+                    (&&&&&#private::Data::<#data>::NEW).__asked()
                 };
                 #asked.ask(#clone, #pointer);
                 (#asked.start.finish)({
-                    use #private::registered::{FindGenerate as _, FindMiddleware as _, FindSessionId as _, Standard as _};
+                    use #private::registered::*;
                     #asked.start.builder #default #(#options)* #(#registered)*
                 })
             })()

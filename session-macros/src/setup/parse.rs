@@ -89,14 +89,14 @@ impl Reader<'_> {
     fn try_data_type(&mut self) -> Result<TokenStream, Error> {
         let start = self.at;
         self.missing_data_type()?;
+        if let Ok(((), read)) = self.read(bracketed_type) {
+            self.at += read;
+            return Ok(self.between(start + 1, self.at - 1));
+        }
         if let Ok(((first, second), read)) = self.read(several_bracketed) {
             self.errors.push(Error::new_spanned(second, ONE_DATA_TYPE));
             self.at += read;
             return Ok(first.into_token_stream());
-        }
-        if let Ok(((), read)) = self.read(bracketed_type) {
-            self.at += read;
-            return Ok(self.between(start + 1, self.at - 1));
         }
         match self.read(Type::parse) {
             Ok((_, read)) => {

@@ -181,6 +181,27 @@ impl<T, D> SessionLayerBuilder<T, D> {
         self
     }
 
+    /// What is registered, or the standard one, as `session!` finds it: of one type, so that the compiler has nothing to infer.
+    #[doc(hidden)]
+    pub fn registered_session_id_callback(mut self, callback: SessionIdCallback) -> Self {
+        self.session_id = callback;
+        self
+    }
+
+    /// As [`registered_session_id_callback`](Self::registered_session_id_callback).
+    #[doc(hidden)]
+    pub fn registered_generate_session_id_callback(mut self, callback: GenerateCallback) -> Self {
+        self.generate = callback;
+        self
+    }
+
+    /// As [`registered_session_id_callback`](Self::registered_session_id_callback).
+    #[doc(hidden)]
+    pub fn registered_middleware(mut self, middleware: Middleware<T>) -> Self {
+        self.middleware = middleware;
+        self
+    }
+
     /// The idle limit: how long a session lives since it was last used, reading included. 24 hours unless given.
     ///
     /// A use that changes nothing is written to the store at most once in a tenth of the limit: one store call then, none else.
