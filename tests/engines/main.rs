@@ -20,6 +20,7 @@ mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
 mod slow_disk;
+mod starting;
 mod sweeping;
 #[cfg(feature = "tls")]
 mod tls;

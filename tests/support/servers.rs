@@ -1,4 +1,7 @@
-//! Private servers for the tests: each on a free port of the loopback address, with its data in a temporary folder.
+//! Private servers for the tests: each on free ports of the loopback address, with its data in a temporary folder.
+//!
+//! A server that finds one of its ports taken is started again, on others; one that ends otherwise, instead of coming up, is a panic
+//! that shows its log.
 //!
 //! A server is the child of a small shell, which ends it, by its process id, and removes its folder as soon as the test process
 //! lets go of the shell's input: when the [`Server`] is dropped, when the tests are over, or when they are killed.
@@ -6,20 +9,29 @@
 //! Where a server's program is not installed, starting it panics with the line to type.
 #![allow(dead_code)] // each test target uses the servers that it needs
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to start: longer than it does on any machine, so that only one that hangs is given up.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often a server is started on other ports, where it finds them taken.
+const TRIES: usize = 10;
+
+/// What stands for the ports of a server in its command and its URL.
+const PORTS: [&str; 3] = [PORT, BUS_PORT, TLS_PORT];
+const PORT: &str = "{port}";
+const BUS_PORT: &str = "{bus port}";
+const TLS_PORT: &str = "{TLS port}";
 
 /// A server that runs until it is stopped or dropped.
 pub struct Server {
-    port: u16,
+    ports: [Port; PORTS.len()],
     url: String,
     program: Program,
     folder: PathBuf,
@@ -30,8 +42,12 @@ pub struct Server {
 /// What is run, and how it is told that it is up.
 struct Program {
     command: Vec<String>,
+    url: String,
     user: Option<&'static str>,
     ready: fn(&Server) -> bool,
+    /// The signals that stop it, as an operator would, and that end it at once, where its data are not needed any more.
+    stop: &'static str,
+    end: &'static str,
 }
 
 /// A Redis server of this test process, shared by its tests.
@@ -72,12 +88,13 @@ pub fn start_redis() -> Server {
 /// A Redis server of the caller's own, with further options.
 pub fn start_redis_with(options: &[&str]) -> Server {
     let program = installed("redis-server", &["/usr/bin"]);
-    let (port, folder) = (free_port(), temporary_folder("redis"));
-    let mut command = strings(&[program.as_str(), "--bind", "127.0.0.1", "--save", "", "--port"]);
-    command.extend([port.to_string(), "--dir".to_owned(), path(&folder)]);
+    let folder = temporary_folder("redis");
+    let mut command = strings(&[&program, "--bind", "127.0.0.1", "--save", "", "--port", PORT, "--dir", &path(&folder)]);
     command.extend(strings(options));
-    let program = Program { command, user: None, ready: |server| server.says("PING\r\n", "+PONG") };
-    Server::start(port, format!("redis://127.0.0.1:{port}/"), program, folder)
+    // Its log, too: another server may have its port, and answer.
+    let ready = |server: &Server| server.log_says("Ready to accept connections") && server.says("PING\r\n", "+PONG");
+    let url = format!("redis://127.0.0.1:{PORT}/");
+    Server::start(Program { command, url, user: None, ready, stop: "TERM", end: "KILL" }, folder)
 }
 
 /// A Redis server of the caller's own that speaks TLS as well, on the port beside it; if wished, it is a cluster of one. Its
@@ -95,10 +112,9 @@ pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
     let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
     let signed = ["-CA", &ca, "-CAkey", &ca_key, "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
     new(&[&signed[..], &["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]].concat());
-    let (tls_port, bus) = (free_port(), free_port());
     let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
-    let options = ["--tls-auth-clients", "no", "--tls-port", &tls_port.to_string()];
-    let cluster = ["--tls-cluster", "yes", "--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
+    let options = ["--tls-auth-clients", "no", "--tls-port", TLS_PORT];
+    let cluster = ["--tls-cluster", "yes", "--cluster-enabled", "yes", "--cluster-port", BUS_PORT];
     let cluster = if in_cluster { &cluster[..] } else { &[] };
     let server = start_redis_with(&[&files[..], &options, cluster].concat());
     std::fs::rename(&ca, server.folder().join("ca.pem")).expect("the temporary folders are on one file system");
@@ -107,6 +123,7 @@ pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
         server.is_told("CLUSTER ADDSLOTSRANGE 0 16383");
         until(|| server.asks("CLUSTER INFO\r\n").contains("cluster_state:ok"), || server.log());
     }
+    let tls_port = server.ports[2].number;
     (server, tls_port)
 }
 
@@ -127,15 +144,16 @@ pub fn start_fastapi(redis: &Server) -> Server {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (python, app) = (root.join("target/fastapi/bin/python"), root.join("tests/engines/fastapi"));
     assert!(python.is_file(), "the FastAPI system is not installed, and this test needs it. Type: sudo tools/install-servers.sh");
-    let (port, folder) = (free_port(), temporary_folder("fastapi"));
+    let folder = temporary_folder("fastapi");
     std::fs::write(folder.join("config.yaml"), "{}").expect("the temporary folder is writable");
     let mut command = strings(&["env", "--chdir", &path(&folder), "REDIS_HOST=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1"]);
     command.push(format!("REDIS_PORT={}", redis.port()));
     command.extend(strings(&ENVIRONMENT));
-    command.extend(strings(&[&path(&python), "-m", "uvicorn", "--no-access-log", "--app-dir", &path(&app), "app:app", "--port"]));
-    command.push(port.to_string());
-    let program = Program { command, user: None, ready: |server| server.log_says("Application startup complete") };
-    Server::start(port, format!("http://127.0.0.1:{port}"), program, folder)
+    command.extend(strings(&[&path(&python), "-m", "uvicorn", "--no-access-log", "--app-dir", &path(&app), "app:app"]));
+    command.extend(strings(&["--port", PORT]));
+    let ready = |server: &Server| server.log_says("Uvicorn running on");
+    let url = format!("http://127.0.0.1:{PORT}");
+    Server::start(Program { command, url, user: None, ready, stop: "TERM", end: "KILL" }, folder)
 }
 
 /// A Redis Cluster of three masters and three replicas.
@@ -166,15 +184,18 @@ const MASTERS: usize = 3;
 /// A Redis Cluster of the caller's own, in which a node that is not heard of for `node_timeout` counts as failed.
 pub fn start_redis_cluster(node_timeout: Duration) -> Cluster {
     const SLOTS: usize = 16384;
-    let (timeout, buses) = (node_timeout.as_millis().to_string(), [(); 2 * MASTERS].map(|()| free_port()));
-    let start = |bus: &u16| {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout, "--cluster-port", &bus.to_string()];
-        start_redis_with(&options)
+    let timeout = node_timeout.as_millis().to_string();
+    let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout, "--cluster-port", BUS_PORT];
+    let nodes: Vec<_> = (0..2 * MASTERS).map(|_| start_redis_with(&options)).collect();
+    // Said again until it is done: a node that does not answer within the timeout is forgotten.
+    let is_known = |node: &Server| {
+        let said = nodes[0].asks("CLUSTER NODES\r\n");
+        said.lines().any(|line| line.contains(&format!(":{}@", node.port())) && !line.contains("handshake"))
     };
-    let nodes: Vec<_> = buses.iter().map(start).collect();
-    for (node, bus) in nodes.iter().zip(buses).skip(1) {
-        nodes[0].is_told(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port()));
-    }
+    let meet = |node: &&Server| {
+        nodes[0].is_told(&format!("CLUSTER MEET 127.0.0.1 {} {}", node.port(), node.ports[1].number));
+    };
+    until(|| nodes[1..].iter().filter(|node| !is_known(node)).inspect(meet).count() == 0, || nodes[0].log());
     for (number, master) in nodes[..MASTERS].iter().enumerate() {
         let (first, next) = (SLOTS * number / MASTERS, SLOTS * (number + 1) / MASTERS);
         master.is_told(&format!("CLUSTER ADDSLOTSRANGE {first} {}", next - 1));
@@ -200,7 +221,7 @@ pub fn start_postgres_with(options: &[&str]) -> Server {
     let newest = newest_postgres();
     let initdb = installed("initdb", &[newest.as_str()]);
     let program = installed("postgres", &[newest.as_str()]);
-    let (port, folder) = (free_port(), temporary_folder("postgres"));
+    let folder = temporary_folder("postgres");
     // PostgreSQL does not run as root.
     let user = is_root().then_some("postgres");
     if let Some(user) = user {
@@ -210,20 +231,22 @@ pub fn start_postgres_with(options: &[&str]) -> Server {
     let initdb =
         strings(&[&initdb, "--pgdata", &data, "--username", "app", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]);
     run(&mut as_user(user, &initdb));
-    let mut command = strings(&[&program, "-D", &data, "-h", "127.0.0.1", "-p", &port.to_string(), "-k", &path(&folder)]);
+    let mut command = strings(&[&program, "-D", &data, "-h", "127.0.0.1", "-p", PORT, "-k", &path(&folder)]);
     command.extend(strings(&["-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=200"]));
     // Nothing is synced, since it is the program that is killed, not the machine; and the time zone is far from UTC.
     command.extend(strings(&["-c", "fsync=off", "-c", "timezone=Pacific/Auckland"]));
     command.extend(strings(options));
-    let program = Program { command, user, ready: |server| server.log_says("ready to accept connections") };
-    Server::start(port, format!("postgres://app@127.0.0.1:{port}/postgres"), program, folder)
+    let ready = |server: &Server| server.log_says("ready to accept connections");
+    let url = format!("postgres://app@127.0.0.1:{PORT}/postgres");
+    // It waits for its clients on SIGTERM, and leaves shared memory behind on SIGKILL.
+    Server::start(Program { command, url, user, ready, stop: "INT", end: "QUIT" }, folder)
 }
 
 /// A MariaDB server of the caller's own, with one database.
 pub fn start_mariadb() -> Server {
     let install = installed("mariadb-install-db", &["/usr/bin"]);
     let program = installed("mariadbd", &["/usr/sbin", "/usr/libexec"]);
-    let (port, folder) = (free_port(), temporary_folder("mariadb"));
+    let folder = temporary_folder("mariadb");
     let user = is_root().then_some("mysql");
     if let Some(user) = user {
         run(Command::new("chown").arg(user).arg(&folder));
@@ -238,20 +261,33 @@ pub fn start_mariadb() -> Server {
     std::fs::write(&accounts, statements).expect("the temporary folder is writable");
     let socket = format!("--socket={}", path(&folder.join("socket")));
     let temporary = format!("--tmpdir={}", path(&folder));
-    let (port_option, accounts) = (format!("--port={port}"), format!("--init-file={}", path(&accounts)));
+    let (port_option, accounts) = (format!("--port={PORT}"), format!("--init-file={}", path(&accounts)));
     let mut command = strings(&[&program, "--no-defaults", &data, &temporary, &port_option, &socket, &accounts]);
     command.extend(strings(&["--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--max-connections=200"]));
     // The file is written for each commit, and synced once a second: it is the program that is killed, not the machine.
     command.extend(strings(&["--innodb-flush-log-at-trx-commit=2", "--default-time-zone=+13:00"]));
-    let program = Program { command, user, ready: |server| server.log_says("ready for connections") };
-    Server::start(port, format!("mysql://app:app@127.0.0.1:{port}/app"), program, folder)
+    let ready = |server: &Server| server.log_says("ready for connections");
+    let url = format!("mysql://app:app@127.0.0.1:{PORT}/app");
+    Server::start(Program { command, url, user, ready, stop: "TERM", end: "KILL" }, folder)
 }
 
 impl Server {
-    fn start(port: u16, url: String, program: Program, folder: PathBuf) -> Self {
-        let mut server = Self { port, url, program, folder, keeper: None };
-        server.start_again();
-        server
+    fn start(program: Program, folder: PathBuf) -> Self {
+        let mut server = Self { ports: claim_ports(), url: String::new(), program, folder, keeper: None };
+        for _ in 0..TRIES {
+            server.url = server.with_ports(&server.program.url);
+            if server.comes_up() {
+                return server;
+            }
+            server.ports = claim_ports();
+        }
+        panic!("the server finds its ports taken whichever they are: {}", server.log());
+    }
+
+    /// The text with the ports in place of what stands for them.
+    fn with_ports(&self, text: &str) -> String {
+        let ports = PORTS.iter().zip(&self.ports);
+        ports.fold(text.to_owned(), |text, (name, port)| text.replace(name, &port.number.to_string()))
     }
 
     /// The URL to connect to.
@@ -261,7 +297,7 @@ impl Server {
 
     /// The port on the loopback address.
     pub fn port(&self) -> u16 {
-        self.port
+        self.ports[0].number
     }
 
     /// Where it keeps its data.
@@ -271,8 +307,11 @@ impl Server {
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        let text = std::fs::read_to_string(self.folder.join("pid")).expect("the server was started");
-        text.trim().parse().expect("the shell wrote a number")
+        self.started_as().expect("the server was started")
+    }
+
+    fn started_as(&self) -> Option<u32> {
+        std::fs::read_to_string(self.folder.join("pid")).ok()?.trim().parse().ok()
     }
 
     /// Sends it a signal, such as `KILL`, `STOP` or `CONT`.
@@ -300,31 +339,61 @@ impl Server {
         self.stop();
     }
 
-    /// Starts it again, on the same port and data.
+    /// Starts it again, on the same ports and data. Where somebody has taken them meanwhile, it waits until they are let go.
     pub fn start_again(&mut self) {
-        // Goes on when its input ends: then it stops the server, first gently.
+        let start = Instant::now();
+        while !self.comes_up() {
+            assert!(start.elapsed() < PATIENCE, "the server's ports are taken: {}", self.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Starts it, and waits until it is up; `false`, and it is stopped, where what it needs is taken.
+    fn comes_up(&mut self) -> bool {
+        // Goes on when its input ends: then it stops the server, first gently where its data are to stay.
         const KEEPER: &str = r#"
-            folder=$1; shift
+            folder=$1; stop=$2; end=$3; shift 3
             "$@" >"$folder/log" 2>&1 </dev/null &
             server=$!
             echo $server >"$folder/pid"
             read -r _
-            kill -TERM $server 2>/dev/null
+            [ -e "$folder/keep" ] || stop=$end
+            kill -$stop $server 2>/dev/null
             kill -CONT $server 2>/dev/null
-            (sleep 10; kill -KILL $server 2>/dev/null) &
+            (sleep 60 & trap "kill $!; exit" TERM; wait; kill -KILL $server 2>/dev/null) &
             wait $server
             kill $! 2>/dev/null
             [ -e "$folder/keep" ] || rm -rf "$folder"
         "#;
         assert!(self.keeper.is_none(), "the server runs");
-        let _ = std::fs::remove_file(self.folder.join("pid"));
+        for of_the_last_time in ["pid", "log"] {
+            let _ = std::fs::remove_file(self.folder.join(of_the_last_time));
+        }
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "sh"]).arg(&self.folder);
-        let run = as_user(self.program.user, &self.program.command);
+        command.args(["-c", KEEPER, "sh"]).arg(&self.folder).args([self.program.stop, self.program.end]);
+        let program: Vec<_> = self.program.command.iter().map(|part| self.with_ports(part)).collect();
+        let run = as_user(self.program.user, &program);
         command.arg(run.get_program()).args(run.get_args());
         let keeper = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.keeper = Some(keeper.expect("there is a shell"));
-        until(|| self.folder.join("pid").exists() && (self.program.ready)(self), || self.log());
+        let is_up = || self.folder.join("pid").exists() && (self.program.ready)(self);
+        until(|| is_up() || self.has_ended(), || self.log());
+        if !self.has_ended() {
+            return true;
+        }
+        self.stop();
+        let log = self.log();
+        // Or the shared memory of a PostgreSQL that was killed, until the last of its processes has noticed.
+        let is_taken = ["address already in use", "is still in use"].iter().any(|said| log.to_lowercase().contains(said));
+        assert!(is_taken, "the server ends instead of coming up: {log}");
+        false
+    }
+
+    /// Whether its process has come to its end, by proc(5): its parent, the shell, has not heard of it yet.
+    fn has_ended(&self) -> bool {
+        let Some(pid) = self.started_as() else { return false };
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z')))
     }
 
     /// What it wrote since it was started last.
@@ -351,13 +420,15 @@ impl Server {
     }
 
     fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port()))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+        // Where it was stopped before, or did not come up, the shell has left it.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -371,13 +442,19 @@ fn until(is_up: impl Fn() -> bool, log: impl Fn() -> String) {
 }
 
 fn ask(address: SocketAddr, question: &str) -> Option<String> {
-    use std::io::{Read, Write};
+    use std::io::{ErrorKind, Read, Write};
 
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     stream.write_all(question.as_bytes()).ok()?;
     let mut answer = [0; 4096];
-    let length = stream.read(&mut answer).ok()?;
+    let length = loop {
+        match stream.read(&mut answer) {
+            // Where this process was stopped for a while (see signal(7)).
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => break result.ok()?,
+        }
+    };
     Some(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
@@ -419,10 +496,38 @@ fn is_root() -> bool {
     output.stdout.starts_with(b"0")
 }
 
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    listener.local_addr().expect("it is bound").port()
+/// A port that nobody listens on, and that nobody is given who asks here as long as this value lives, in another process either.
+struct Port {
+    number: u16,
+    /// The claim to it: the servers speak TCP, so its namesake of UDP is free.
+    _claim: UdpSocket,
+}
+
+fn claim_ports() -> [Port; PORTS.len()] {
+    PORTS.map(|_| Port::claim())
+}
+
+impl Port {
+    fn claim() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // Those of the system's own choice are taken at any time, by whoever connects to something or asks for any port.
+        let chosen = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let mut chosen = chosen.split_whitespace().map_while(|port| port.parse().ok());
+        let chosen = chosen.next().unwrap_or(32768)..=chosen.next().unwrap_or(60999);
+        let mut ports: Vec<u16> = (10_000..=u16::MAX).filter(|port| !chosen.contains(port)).collect();
+        if ports.len() < 1000 {
+            ports = (10_000..=u16::MAX).collect();
+        }
+        // Each process begins elsewhere.
+        let first = 101 * std::process::id() as usize;
+        let free = ports.iter().find_map(|_| {
+            let number = ports[(first + NEXT.fetch_add(1, Ordering::Relaxed)) % ports.len()];
+            let claim = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
+            TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
+            Some(Self { number, _claim: claim })
+        });
+        free.expect("there is a free port")
+    }
 }
 
 /// A new folder that everybody may enter.
