@@ -1,9 +1,10 @@
 //! The program whose sessions the tests look at: a counter, served over HTTP, in this process or in one of its own.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Path;
@@ -12,6 +13,7 @@ use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use session_runtime::store::{self, Store};
 use session_runtime::{SessionData, SessionError, SessionLayer, standard};
+use tokio::sync::Notify;
 
 /// The environment variable that names the store of a process of its own.
 const STORE: &str = "ENGINES_APP_STORE";
@@ -30,19 +32,28 @@ pub struct Counter {
 
 type Session = SessionData<Counter>;
 
-/// How long a store may take, in these tests too.
+/// How long a store may take, unless told otherwise; and how long tests wait for what comes by itself. It is long enough for every
+/// machine, however busy, so that a test fails by this only where something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a store may take where a test is about one that does not answer: as users have it.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Waits until it is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
 
 pub async fn connect(url: &str) -> Arc<dyn Store<Counter>> {
     store::connect(url).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub fn router(store: Arc<dyn Store<Counter>>) -> Router {
-    router_with(store, STORE_TIMEOUT)
-}
-
-pub fn router_with(store: Arc<dyn Store<Counter>>, store_timeout: Duration) -> Router {
-    router_for(store, store_timeout, DAY)
+    router_for(store, PATIENCE, DAY)
 }
 
 /// The counter, whose sessions live for `idle` unused.
@@ -60,6 +71,7 @@ pub fn router_for(store: Arc<dyn Store<Counter>>, store_timeout: Duration, idle:
         .route("/add", post(add))
         .route("/name/{name}", post(name))
         .route("/slow/{millis}", post(slow))
+        .route("/held/{name}", post(held))
         .route("/rotate", post(async |session: Session| session.rotate().await))
         .route("/logout", post(log_out))
         .route("/clock", get(clock))
@@ -85,6 +97,27 @@ async fn slow(session: Session, Path(millis): Path<u64>) -> Result<String, Sessi
     add(session).await
 }
 
+/// Where a request waits between reading its session and changing it: it says that it is there, and goes on when it is let.
+#[derive(Default)]
+pub struct Hold {
+    pub is_there: Notify,
+    pub go_on: Notify,
+}
+
+/// That of the requests to `/held/{name}` in this process.
+pub fn hold(name: &str) -> Arc<Hold> {
+    static HOLDS: LazyLock<Mutex<HashMap<String, Arc<Hold>>>> = LazyLock::new(Mutex::default);
+    Arc::clone(HOLDS.lock().unwrap().entry(name.to_owned()).or_default())
+}
+
+/// Adds one when it is let, after the session was read.
+async fn held(session: Session, Path(name): Path<String>) -> Result<String, SessionError> {
+    let hold = hold(&name);
+    hold.is_there.notify_one();
+    hold.go_on.notified().await;
+    add(session).await
+}
+
 async fn log_out(session: Session) -> Result<StatusCode, SessionError> {
     session.destroy().await.map(|()| StatusCode::OK)
 }
@@ -98,6 +131,11 @@ async fn clock() -> String {
 /// Serves the counter in this process; the address.
 pub async fn serve(store: Arc<dyn Store<Counter>>) -> String {
     serve_router(router(store)).await
+}
+
+/// The same, for a store that may take so long.
+pub async fn serve_within(store_timeout: Duration, store: Arc<dyn Store<Counter>>) -> String {
+    serve_router(router_for(store, store_timeout, DAY)).await
 }
 
 pub async fn serve_router(router: Router) -> String {
@@ -167,7 +205,7 @@ impl Drop for Process {
 async fn process() {
     let Ok(url) = std::env::var(STORE) else { return };
     let idle = std::env::var(IDLE).map_or(DAY, |millis| Duration::from_millis(millis.parse().unwrap()));
-    let router = router_for(connect(&url).await, STORE_TIMEOUT, idle);
+    let router = router_for(connect(&url).await, PATIENCE, idle);
     println!("serving at {}", serve_router(router).await);
     // Ends with the process that started it, whose end closes this input.
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await.unwrap();

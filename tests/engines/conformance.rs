@@ -4,7 +4,7 @@ use session_runtime::store::{MySqlStore, PostgresStore, RedisStore, SqlOptions, 
 use session_runtime::testing::{Conformance, conformance};
 use sqlx::Connection;
 
-use crate::servers;
+use crate::{cluster, fastapi, servers};
 
 type Checks = Conformance<'static, String>;
 
@@ -78,6 +78,11 @@ async fn mariadb_keeps_the_laws() {
 /// All engines wait at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_mark_of_a_rotation_goes_after_30_s_in_conformance() {
-    let only = |checks: Checks| checks.only("a_mark_goes_after_30_s").slow();
-    tokio::join!(only(redis()), only(sqlite()), only(postgres()), only(mariadb()));
+    fn only(checks: Conformance<'_, String>) -> Conformance<'_, String> {
+        checks.only("a_mark_goes_after_30_s").slow()
+    }
+    let shared_with_fastapi = servers::start_redis();
+    let shared_with_fastapi = only(fastapi::laws(&shared_with_fastapi));
+    let (redis, cluster, sqlite) = (only(redis()), only(cluster::laws()), only(sqlite()));
+    tokio::join!(redis, cluster, shared_with_fastapi, sqlite, only(postgres()), only(mariadb()));
 }

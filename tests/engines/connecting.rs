@@ -1,5 +1,7 @@
 //! What `store::connect` says of a URL that it cannot open.
 
+use std::time::{Duration, Instant};
+
 use session_runtime::store::{ConnectError, connect};
 
 use crate::app::Counter;
@@ -23,12 +25,13 @@ async fn a_missing_feature_is_named() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_at_once_and_without_the_password() {
-    let start = std::time::Instant::now();
     for scheme in ["redis", "redis+cluster", "postgres", "mysql"] {
+        let start = Instant::now();
         let said = refused(&format!("{scheme}://user:secret@127.0.0.1:1/db")).await.to_string();
         assert!(!said.contains("secret"), "{said}");
+        // Who tries again and again does so for 30 s, as the pools of sqlx do unless told otherwise.
+        assert!(start.elapsed() < Duration::from_secs(20), "{scheme}: {:?}", start.elapsed());
     }
-    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
+use std::time::Instant;
 
+use crate::app::PATIENCE;
 use crate::engine;
-use crate::wire::Client;
+use crate::wire::{Answer, Client};
 
 /// A running example, which is ended when the test is.
 struct Example {
@@ -20,7 +22,8 @@ impl Example {
         static BUILD: Once = Once::new();
         BUILD.call_once(|| {
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--examples", "--features", "all-stores,tls,session-runtime/tower-sessions"]);
+            build.args(["build", "--quiet", "--example", "counter", "--example", "quickstart"]);
+            build.args(["--features", "all-stores,tls,session-runtime/tower-sessions"]);
             build.args(if cfg!(debug_assertions) { None } else { Some("--release") });
             assert!(build.status().unwrap().success());
         });
@@ -41,6 +44,26 @@ impl Drop for Example {
     }
 }
 
+/// Sends it until it is done, and how often it may have been done before: the examples have the `store_timeout` that users have, and
+/// where a busy machine exceeds that, nobody knows.
+async fn send(client: &mut Client, method: &str, path: &str) -> (Answer, u32) {
+    let (start, mut unknown) = (Instant::now(), 0);
+    loop {
+        let answer = client.send(method, path).await.expect("the server answers");
+        match answer.status {
+            503 => unknown += 1,
+            // Nothing was written.
+            409 => {}
+            _ => return (answer, unknown),
+        }
+        assert!(start.elapsed() < PATIENCE, "{method} {path}: {}", answer.body);
+    }
+}
+
+async fn read(client: &mut Client) -> String {
+    send(client, "GET", "/").await.0.body
+}
+
 const CLIENTS: u32 = 8;
 const INCREMENTS: u32 = 50;
 
@@ -49,25 +72,32 @@ async fn two_counters_share_their_sessions_and_lose_no_increment_in_every_engine
     for engine in engine::all() {
         let counters = [Example::run("counter", &engine.url), Example::run("counter", &engine.url)];
         let mut first = Client::to(&counters[0].address).await;
-        assert_eq!(first.get("/").await.body, "0", "{engine:?}");
-        assert_eq!(first.post("/").await.body, "1", "{engine:?}");
+        assert_eq!(read(&mut first).await, "0", "{engine:?}");
+        assert_eq!(send(&mut first, "POST", "/").await.0.body, "1", "{engine:?}");
         let mut tasks = Vec::new();
         for number in 0..CLIENTS {
             let mut client = first.sibling(&counters[number as usize % 2].address).await;
             tasks.push(tokio::spawn(async move {
+                let mut unknown = 0;
                 for _ in 0..INCREMENTS {
-                    let answer = client.post("/").await;
+                    let (answer, more) = send(&mut client, "POST", "/").await;
                     assert_eq!(answer.status, 200, "{}", answer.body);
+                    unknown += more;
                 }
+                unknown
             }));
         }
+        let mut unknown = 0;
         for task in tasks {
-            task.await.unwrap_or_else(|error| panic!("{engine:?}: {error}"));
+            unknown += task.await.unwrap_or_else(|error| panic!("{engine:?}: {error}"));
         }
         let mut other = first.sibling(&counters[1].address).await;
-        assert_eq!(other.get("/").await.body, (1 + CLIENTS * INCREMENTS).to_string(), "{engine:?}");
-        assert_eq!(other.post("/logout").await.status, 200, "{engine:?}");
-        assert_eq!(first.get("/").await.body, "0", "{engine:?}");
+        let count: u32 = read(&mut other).await.parse().unwrap();
+        let acknowledged = 1 + CLIENTS * INCREMENTS;
+        assert!((acknowledged..=acknowledged + unknown).contains(&count), "{engine:?}: {acknowledged} + {unknown}, {count}");
+        let (answer, unknown) = send(&mut other, "POST", "/logout").await;
+        assert!(answer.status == 200 || answer.status == 401 && unknown > 0, "{engine:?}: {}", answer.body);
+        assert_eq!(read(&mut first).await, "0", "{engine:?}");
     }
 }
 
@@ -77,12 +107,12 @@ async fn a_quickstart_that_is_started_again_has_its_sessions_still() {
     let store = format!("sqlite://{}", file.display());
     let quickstart = Example::run("quickstart", &store);
     let mut client = Client::to(&quickstart.address).await;
-    assert_eq!(client.get("/").await.body, r#"{"username":"test_user","age":null}"#);
-    assert_eq!(client.post("/ada").await.body, r#""Updated""#);
+    assert_eq!(read(&mut client).await, r#"{"username":"test_user","age":null}"#);
+    assert_eq!(send(&mut client, "POST", "/ada").await.0.body, r#""Updated""#);
     drop(quickstart);
     let quickstart = Example::run("quickstart", &store);
     let mut client = client.sibling(&quickstart.address).await;
-    assert_eq!(client.get("/").await.body, r#"{"username":"ada","age":null}"#);
+    assert_eq!(read(&mut client).await, r#"{"username":"ada","age":null}"#);
     drop(quickstart);
     for end in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{end}", file.display()));

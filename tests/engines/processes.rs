@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::app::{Process, STORE_TIMEOUT};
+use crate::app::Process;
 use crate::engine::{self, Engine};
 use crate::wire::Client;
 
@@ -27,7 +27,7 @@ pub async fn none_is_lost(engine: Engine) {
                     let answer = client.post("/add").await;
                     match answer.status {
                         200 => break,
-                        // Nothing was written: the others were first for as long as a store call may take.
+                        // Nothing was written: the others were first for as long as the store may take.
                         409 => conflicts += 1,
                         status => panic!("{status}: {}", answer.body),
                     }
@@ -42,9 +42,7 @@ pub async fn none_is_lost(engine: Engine) {
     }
     let time = start.elapsed();
     assert_eq!(first.get("/").await.body, INCREMENTS.to_string(), "{engine:?}");
-    println!(
-        "{engine:?}: {INCREMENTS} increments by {CLIENTS} clients in {time:.1?}, {conflicts} answered 409 within {STORE_TIMEOUT:?}"
-    );
+    println!("{engine:?}: {INCREMENTS} increments by {CLIENTS} clients in {time:.1?}, {conflicts} answered 409");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,7 +70,7 @@ async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_mariadb()
     none_is_lost(engine::mariadb()).await;
 }
 
-const LOGOUTS: usize = 1_000;
+const LOGOUTS: usize = 200;
 const AT_ONCE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use session_runtime::store::{OnUndecodable, RedisStore};
 use session_runtime::{SessionData, SessionLayer, standard};
 
-use crate::app::{Counter, serve, serve_router};
+use crate::app::{Counter, PATIENCE, serve, serve_router};
 use crate::servers;
 use crate::wire::Client;
 
@@ -33,11 +33,14 @@ async fn address_of<T>(store: RedisStore, shows: fn(&T) -> String) -> String
 where
     T: Clone + Default + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
 {
-    let layer =
-        SessionLayer::<T>::builder().store(store).secure(false).middleware(standard::lazy_session_middleware).build().unwrap();
+    let layer = SessionLayer::<T>::builder()
+        .store(store)
+        .store_timeout(PATIENCE)
+        .secure(false)
+        .middleware(standard::lazy_session_middleware);
     let show = async move |session: SessionData<T>| shows(&session);
     let change = async |session: SessionData<T>| session.update(|_| ()).await;
-    serve_router(axum::Router::new().route("/", axum::routing::get(show).post(change)).layer(layer)).await
+    serve_router(axum::Router::new().route("/", axum::routing::get(show).post(change)).layer(layer.build().unwrap())).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,6 +90,7 @@ async fn what_could_not_be_read_again_is_refused_and_leaves_the_session_as_it_wa
     type Session = SessionData<Average>;
     let layer = SessionLayer::<Average>::builder()
         .store(store("average:").await)
+        .store_timeout(PATIENCE)
         .secure(false)
         .middleware(standard::lazy_session_middleware)
         .build()

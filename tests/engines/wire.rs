@@ -24,6 +24,11 @@ impl Client {
         Self { cookie: self.cookie.clone(), ..Self::to(address).await }
     }
 
+    /// The id in its cookie.
+    pub fn id(&self) -> &str {
+        self.cookie.as_deref().and_then(|cookie| cookie.split_once('=')).expect("it has a session").1
+    }
+
     pub async fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path).await.expect("the server answers")
     }

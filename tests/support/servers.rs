@@ -113,18 +113,28 @@ pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
     let signed = ["-CA", &ca, "-CAkey", &ca_key, "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
     new(&[&signed[..], &["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]].concat());
     let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
-    let options = ["--tls-auth-clients", "no", "--tls-port", TLS_PORT];
-    let cluster = ["--tls-cluster", "yes", "--cluster-enabled", "yes", "--cluster-port", BUS_PORT];
-    let cluster = if in_cluster { &cluster[..] } else { &[] };
-    let server = start_redis_with(&[&files[..], &options, cluster].concat());
+    let options = [&files[..], &["--tls-auth-clients", "no", "--tls-port", TLS_PORT]].concat();
+    let server = if in_cluster {
+        start_redis_cluster_of_one_with(&[&options[..], &["--tls-cluster", "yes"]].concat())
+    } else {
+        start_redis_with(&options)
+    };
     std::fs::rename(&ca, server.folder().join("ca.pem")).expect("the temporary folders are on one file system");
     std::fs::remove_dir_all(&folder).expect("the server has read its files");
-    if in_cluster {
-        server.is_told("CLUSTER ADDSLOTSRANGE 0 16383");
-        until(|| server.asks("CLUSTER INFO\r\n").contains("cluster_state:ok"), || server.log());
-    }
     let tls_port = server.ports[2].number;
     (server, tls_port)
+}
+
+/// A Redis Cluster of the caller's own that is one node.
+pub fn start_redis_cluster_of_one() -> Server {
+    start_redis_cluster_of_one_with(&[])
+}
+
+fn start_redis_cluster_of_one_with(options: &[&str]) -> Server {
+    let server = start_redis_with(&[&["--cluster-enabled", "yes", "--cluster-port", BUS_PORT], options].concat());
+    server.is_told("CLUSTER ADDSLOTSRANGE 0 16383");
+    until(|| server.asks("CLUSTER INFO\r\n").contains("cluster_state:ok"), || server.log());
+    server
 }
 
 /// The counter on the FastAPI system's sessions, in one process of the caller's own; its URL is that of its pages.

@@ -42,11 +42,30 @@ async def add(request: Request, data: Counter = Depends(session.get_data)):
     return str(data.count)
 
 
-@app.post("/slow/{millis}")
-async def slow(request: Request, millis: int, data: Counter = Depends(session.get_data)):
-    """Adds one a while after the session was read."""
-    await asyncio.sleep(millis / 1000)
+is_there, go_on = asyncio.Event(), asyncio.Event()
+
+
+@app.post("/held")
+async def held(request: Request, data: Counter = Depends(session.get_data)):
+    """Adds one when it is let, after the session was read."""
+    is_there.set()
+    await go_on.wait()
+    go_on.clear()
     return await add(request, data)
+
+
+@app.get("/held")
+async def wait_for_held():
+    """Answers when a request is held."""
+    await is_there.wait()
+    is_there.clear()
+    return ""
+
+
+@app.post("/go-on")
+async def let_go_on():
+    go_on.set()
+    return ""
 
 
 @app.post("/name/{name}")

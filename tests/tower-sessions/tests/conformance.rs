@@ -39,7 +39,7 @@ fn all_laws<'a, S: SessionStore>(open: impl AsyncFn(&str) -> TowerSessionsStore<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_memory_store() {
     let open = async |_: &str| TowerSessionsStore::new(MemoryStore::default());
-    all_laws(open).slow().failing(TowerSessionsStore::new(Down)).await;
+    all_laws(open).failing(TowerSessionsStore::new(Down)).await;
     conformance::<Vec<u8>, _>(open).rotates_in_two_steps().await;
 }
 
@@ -51,15 +51,29 @@ async fn its_memory_store_where_sessions_of_tower_sessions_are_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_moka_store() {
-    all_laws(async |_| TowerSessionsStore::new(MokaStore::new(None))).slow().await;
+    all_laws(async |_| TowerSessionsStore::new(MokaStore::new(None))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_sqlite_store() {
-    all_laws(async |_| TowerSessionsStore::new(stores::sqlite().await)).slow().await;
+    all_laws(async |_| TowerSessionsStore::new(stores::sqlite().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_sqlite_store_behind_its_moka_store() {
-    all_laws(async |_| TowerSessionsStore::new(stores::cached().await)).slow().await;
+    all_laws(async |_| TowerSessionsStore::new(stores::cached().await)).await;
+}
+
+/// All stores wait at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mark_of_a_rotation_goes_after_30_s() {
+    fn only(checks: Conformance<'_, String>) -> Conformance<'_, String> {
+        checks.only("a_mark_goes_after_30_s").slow()
+    }
+    tokio::join!(
+        only(all_laws(async |_| TowerSessionsStore::new(MemoryStore::default()))),
+        only(all_laws(async |_| TowerSessionsStore::new(MokaStore::new(None)))),
+        only(all_laws(async |_| TowerSessionsStore::new(stores::sqlite().await))),
+        only(all_laws(async |_| TowerSessionsStore::new(stores::cached().await))),
+    );
 }

@@ -1,5 +1,7 @@
 //! Sessions that tower-sessions made, and goes on making, in a store that is used here as well.
 
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
@@ -7,10 +9,16 @@ use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use session_runtime::store::{OnUndecodable, TowerSessionsStore};
 use session_runtime::{SessionData, SessionLayer, standard};
+use tokio::sync::watch;
 use tower::ServiceExt;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{ExpiredDeletion, Result};
 use tower_sessions::{Session, SessionManagerLayer, SessionStore};
+use tower_sessions_sqlx_store::SqliteStore;
 
 mod stores;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Visit {
@@ -110,8 +118,6 @@ async fn the_id_that_stands_in_the_store_lets_nobody_in() {
     use session_runtime::SessionId;
     use session_runtime::store::{Key, Limits, Loaded, NewSession, Store};
     use std::sync::{Arc, Mutex};
-    use tower_sessions::session::{Id, Record};
-    use tower_sessions::session_store::Result;
 
     /// Shows the ids that are written.
     #[derive(Debug, Clone, Default)]
@@ -140,7 +146,7 @@ async fn the_id_that_stands_in_the_store_lets_nobody_in() {
     let seen = Seen::default();
     let store = TowerSessionsStore::new(seen.clone()).keep_existing("visit");
     let id = SessionId::parse(&"x".repeat(100)).unwrap();
-    let session = NewSession::new(Arc::new(Visit { pages: 7 }), Limits::new(std::time::Duration::from_secs(60), None));
+    let session = NewSession::new(Arc::new(Visit { pages: 7 }), Limits::new(HOUR, None));
     store.create(Key::of(&id), session).await.unwrap();
     let stands_there = seen.1.lock().unwrap()[0];
     assert!(seen.load(&stands_there).await.unwrap().is_some());
@@ -171,52 +177,91 @@ async fn a_session_of_tower_sessions_is_none_unless_it_is_asked_for_and_fits() {
     with_each_store!(check);
 }
 
+/// Lets time pass for the session with this cookie, and nobody has to wait for it: what is kept of times is moved into the past.
+async fn let_pass<S: SessionStore>(store: &S, cookie: &str, time: Duration) {
+    let id = cookie.split_once('=').unwrap().1.parse().unwrap();
+    let mut record = store.load(&id).await.unwrap().unwrap();
+    record.expiry_date -= time;
+    for name in ["absolute_at", "expires_at"] {
+        let Some(at) = record.data.get_mut("session_runtime").map(|terms| &mut terms[name]) else { continue };
+        *at = (at.as_u64().unwrap() - u64::try_from(time.as_millis()).unwrap()).into();
+    }
+    store.save(&record).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_of_tower_sessions_ends_when_it_was_to_end() {
     async fn check<S: SessionStore + Clone>(name: &str, store: S) {
         use tower_sessions::Expiry;
-        use tower_sessions::cookie::time::Duration;
 
         let page = async |session: Session| session.insert("visit", Visit { pages: 1 }).await.unwrap();
-        let expiry = Expiry::OnInactivity(Duration::seconds(2));
+        let expiry = Expiry::OnInactivity(tower_sessions::cookie::time::Duration::hours(3));
         let layer = SessionManagerLayer::new(store.clone()).with_secure(false).with_expiry(expiry);
         let before = Router::new().route("/", post(page)).layer(layer);
         let mut cookie = String::new();
         send(&before, "POST", "/", &mut cookie).await;
         let first = cookie.clone();
-        let after = after(TowerSessionsStore::new(store).keep_existing("visit"));
+        let after = after(TowerSessionsStore::new(store.clone()).keep_existing("visit"));
         for pages in ["2", "3"] {
-            tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+            let_pass(&store, &cookie, HOUR).await;
             assert_eq!(send(&after, "POST", "/", &mut cookie).await, pages, "{name}");
         }
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let_pass(&store, &cookie, HOUR).await;
         assert_eq!(send(&after, "POST", "/", &mut cookie).await, "1", "{name}: it is over");
         assert_ne!(cookie, first, "{name}");
     }
     with_each_store!(check);
 }
 
+/// Counts the sweeps that fail.
+#[derive(Debug, Clone)]
+struct Failures(SqliteStore, watch::Sender<u32>);
+
+#[async_trait::async_trait]
+impl SessionStore for Failures {
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.0.save(record).await
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        self.0.load(id).await
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.0.delete(id).await
+    }
+}
+
+#[async_trait::async_trait]
+impl ExpiredDeletion for Failures {
+    async fn delete_expired(&self) -> Result<()> {
+        let result = self.0.delete_expired().await;
+        self.1.send_modify(|failures| *failures += u32::from(result.is_err()));
+        result
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sweeping_goes_on_after_an_error() {
-    use tower_sessions_sqlx_store::SqliteStore;
     use tower_sessions_sqlx_store::sqlx::{self, SqlitePool};
 
     let options = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool: SqlitePool = options.connect("sqlite::memory:").await.unwrap();
-    let store = SqliteStore::new(pool.clone());
-    let _store = TowerSessionsStore::new(store.clone()).sweep_every(std::time::Duration::from_millis(50));
+    let (store, failures) = (SqliteStore::new(pool.clone()), watch::Sender::new(0));
+    let _store = TowerSessionsStore::new(Failures(store.clone(), failures.clone())).sweep_every(Duration::from_millis(50));
     // The table is not there yet: each sweep fails.
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    failures.subscribe().wait_for(|failures| *failures >= 3).await.unwrap();
     store.migrate().await.unwrap();
     let dead = "INSERT INTO tower_sessions (id, data, expiry_date) VALUES ('dead', X'', '2020-01-01T00:00:00Z')";
     sqlx::query(dead).execute(&pool).await.unwrap();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     loop {
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM tower_sessions").fetch_one(&pool).await.unwrap();
         if rows == 0 {
             return;
         }
-        assert!(start.elapsed() < std::time::Duration::from_secs(5), "it is never removed");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        // Longer than any machine takes.
+        assert!(start.elapsed() < Duration::from_secs(120), "it is never removed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

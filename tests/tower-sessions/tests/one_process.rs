@@ -1,15 +1,17 @@
 //! What one process keeps beyond the conformance kit: calls that are given up, slow ones, and what expired long ago.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::SessionId;
 use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, Replaced, Store, StoreError, TowerSessionsStore};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tower_sessions::{CachingSessionStore, SessionStore};
 use tower_sessions_moka_store::MokaStore;
 
-use self::stores::Takes;
+use self::stores::Gate;
 
 mod stores;
 
@@ -47,17 +49,31 @@ impl<S: SessionStore> Numbers<S> {
     }
 }
 
+/// Runs what has to wait for a call that is held. It is given the time to come first, if it does not wait; then the call goes on.
+async fn overtaking<R>(gate: &Gate, call: usize, later: impl Future<Output = R>) -> R {
+    let mut later = pin!(later);
+    let early = timeout(Duration::from_millis(100), &mut later).await;
+    gate.let_go_on(call);
+    match early {
+        Ok(done) => done,
+        Err(_) => later.await,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_its_caller_gave_up_does_not_come_after_a_deletion() {
     async fn check<S: SessionStore + Clone>(name: &str, store: S) {
-        let numbers = Numbers::over(stores::SlowToWrite(store, Takes::always(Duration::from_millis(100))));
+        let gate = Gate::new();
+        let numbers = Numbers::over(stores::HeldWrites(store, gate.clone()));
         for number in 0..5 {
-            let id = id(number);
+            let (id, call) = (id(number), number as usize + 1);
             numbers.create(&id, 1, HOUR).await;
-            let change = tokio::time::timeout(Duration::from_millis(30), numbers.replace(&id, 2)).await;
-            assert!(change.is_err(), "{name}: it is under way");
-            assert!(numbers.delete(&id).await, "{name}");
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            tokio::select! {
+                changed = numbers.replace(&id, 2) => panic!("{name}: it is under way, and is {changed:?}"),
+                () = gate.have_come(call) => {}
+            }
+            assert!(overtaking(&gate, call, numbers.delete(&id)).await, "{name}");
+            gate.are_done(call).await;
             assert_eq!(numbers.load(&id).await, None, "{name}: it is back");
         }
     }
@@ -66,32 +82,34 @@ async fn a_change_that_its_caller_gave_up_does_not_come_after_a_deletion() {
 
 /// A session that lies in the store and not yet in the cache before it, as after a restart, and of which somebody has begun a read:
 /// the store has answered, and the answer is on its way to the cache.
-async fn filling_a_cache() -> (SessionId, Arc<Numbers<impl SessionStore>>, JoinHandle<Option<u32>>) {
-    let (id, store) = (id(0), stores::memory());
+async fn filling_a_cache() -> (SessionId, Arc<Numbers<impl SessionStore>>, JoinHandle<Option<u32>>, Gate) {
+    let (id, store, gate) = (id(0), stores::memory(), Gate::new());
     Numbers::over(store.clone()).create(&id, 1, HOUR).await;
-    let slow = stores::SlowToRead(store, Takes::at_first(Duration::from_millis(100)));
-    let numbers = Arc::new(Numbers::over(CachingSessionStore::new(MokaStore::new(None), slow)));
+    let held = stores::HeldReads(store, gate.clone());
+    let numbers = Arc::new(Numbers::over(CachingSessionStore::new(MokaStore::new(None), held)));
     let load = tokio::spawn({
         let (numbers, id) = (Arc::clone(&numbers), id.clone());
         async move { numbers.load(&id).await }
     });
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    assert!(!load.is_finished());
-    (id, numbers, load)
+    gate.have_come(1).await;
+    (id, numbers, load, gate)
 }
+
+/// Every call that comes from now on goes on.
+const ALL: usize = usize::MAX;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_that_is_filled_while_a_session_is_deleted_does_not_keep_it() {
-    let (id, numbers, load) = filling_a_cache().await;
-    assert!(numbers.delete(&id).await);
+    let (id, numbers, load, gate) = filling_a_cache().await;
+    assert!(overtaking(&gate, ALL, numbers.delete(&id)).await);
     load.await.unwrap();
     assert_eq!(numbers.load(&id).await, None, "it is back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_that_is_filled_while_a_session_changes_loses_no_change() {
-    let (id, numbers, load) = filling_a_cache().await;
-    assert!(matches!(numbers.replace(&id, 2).await, Replaced::Replaced(_)));
+    let (id, numbers, load, gate) = filling_a_cache().await;
+    assert!(matches!(overtaking(&gate, ALL, numbers.replace(&id, 2)).await, Replaced::Replaced(_)));
     load.await.unwrap();
     assert_eq!(numbers.load(&id).await, Some(2), "it is as it was before");
 }
@@ -99,51 +117,60 @@ async fn a_cache_that_is_filled_while_a_session_changes_loses_no_change() {
 /// The cache is a server, and what it was sent it does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_whose_filling_was_given_up_does_not_keep_what_was_deleted() {
-    let (id, store) = (id(0), stores::memory());
+    let (id, store, gate) = (id(0), stores::memory(), Gate::new());
     Numbers::over(store.clone()).create(&id, 1, HOUR).await;
-    let cache = stores::SlowToWrite(MokaStore::new(None), Takes::at_first(Duration::from_millis(100)));
+    let cache = stores::HeldWrites(MokaStore::new(None), gate.clone());
     let numbers = Numbers::over(CachingSessionStore::new(cache, store));
-    let load = tokio::time::timeout(Duration::from_millis(30), numbers.load(&id)).await;
-    assert!(load.is_err(), "it is under way");
-    assert!(numbers.delete(&id).await);
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    tokio::select! {
+        loaded = numbers.load(&id) => panic!("it is under way, and is {loaded:?}"),
+        () = gate.have_come(1) => {}
+    }
+    assert!(overtaking(&gate, ALL, numbers.delete(&id)).await);
+    gate.are_done(1).await;
     assert_eq!(numbers.load(&id).await, None, "it is back");
 }
 
+/// Longer than any machine takes: what is not there by then hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loads_of_one_session_wait_for_no_other() {
-    let numbers = Arc::new(Numbers::over(stores::SlowToRead(stores::memory(), Takes::always(Duration::from_millis(100)))));
-    numbers.create(&id(0), 1, HOUR).await;
-    let start = std::time::Instant::now();
-    let loads: Vec<_> = (0..50)
+    const LOADS: usize = 50;
+    let (store, gate) = (stores::memory(), Gate::new());
+    Numbers::over(store.clone()).create(&id(0), 1, HOUR).await;
+    let numbers = Arc::new(Numbers::over(stores::HeldReads(store, gate.clone())));
+    let loads: Vec<_> = (0..LOADS)
         .map(|_| {
             let numbers = Arc::clone(&numbers);
             tokio::spawn(async move { numbers.load(&id(0)).await })
         })
         .collect();
+    timeout(PATIENCE, gate.have_come(LOADS)).await.expect("all of them are in the store");
+    gate.let_go_on(LOADS);
     for load in loads {
         assert_eq!(load.await.unwrap(), Some(1));
     }
-    assert!(start.elapsed() < Duration::from_secs(2), "one after the other they take 5 s: {:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_slow_to_write_holds_up_no_other() {
-    let numbers = Arc::new(Numbers::over(stores::SlowToWrite(stores::memory(), Takes::always(Duration::from_millis(300)))));
-    for number in 0..200 {
+    const SESSIONS: u32 = 200;
+    let gate = Gate::new();
+    let numbers = Arc::new(Numbers::over(stores::HeldWrites(stores::memory(), gate.clone())));
+    for number in 0..SESSIONS {
         numbers.create(&id(number), 1, HOUR).await;
     }
-    let start = std::time::Instant::now();
-    let tasks: Vec<_> = (0..200)
+    let tasks: Vec<_> = (0..SESSIONS)
         .map(|number| {
             let numbers = Arc::clone(&numbers);
             tokio::spawn(async move { numbers.replace(&id(number), 2).await })
         })
         .collect();
+    timeout(PATIENCE, gate.have_come(SESSIONS as usize)).await.expect("all of them are in the store");
+    gate.let_go_on(SESSIONS as usize);
     for task in tasks {
         assert!(matches!(task.await.unwrap(), Replaced::Replaced(_)));
     }
-    assert!(start.elapsed() < Duration::from_secs(2), "one after the other they take 60 s: {:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,12 @@
-//! The stores of tower-sessions that the tests go through, and stores that are slow to write and to read.
+//! The stores of tower-sessions that the tests go through, and stores whose writes or reads are held.
 #![allow(dead_code)] // each test file uses what it needs
 
-use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::Result;
 use tower_sessions::{CachingSessionStore, MemoryStore, SessionStore};
@@ -45,44 +45,72 @@ pub async fn sqlite() -> SqliteStore {
     store
 }
 
-/// How long a store takes: each time, or only at first.
+/// Where calls of a store are held: they say that they are there, and go on when they are let.
 #[derive(Debug, Clone)]
-pub struct Takes(Arc<Mutex<Duration>>, bool);
+pub struct Gate(Arc<Held>);
 
-impl Takes {
-    pub fn always(time: Duration) -> Self {
-        Self(Arc::new(Mutex::new(time)), true)
-    }
+#[derive(Debug)]
+struct Held {
+    /// How many have come, how many of them may go on, and how many are done.
+    come: watch::Sender<usize>,
+    may_go_on: watch::Sender<usize>,
+    done: watch::Sender<usize>,
+}
 
-    pub fn at_first(time: Duration) -> Self {
-        Self(Arc::new(Mutex::new(time)), false)
+impl Gate {
+    /// All calls are held until they are let go on.
+    pub fn new() -> Self {
+        let count = || watch::Sender::new(0);
+        Self(Arc::new(Held { come: count(), may_go_on: count(), done: count() }))
     }
 
     async fn pass(&self) {
-        let time = {
-            let mut time = self.0.lock().unwrap();
-            if self.1 { *time } else { mem::take(&mut *time) }
-        };
-        tokio::time::sleep(time).await;
+        let mut number = 0;
+        self.0.come.send_modify(|come| {
+            *come += 1;
+            number = *come;
+        });
+        self.0.may_go_on.subscribe().wait_for(|may| *may >= number).await.unwrap();
+    }
+
+    fn end(&self) {
+        self.0.done.send_modify(|done| *done += 1);
+    }
+
+    /// Waits until so many calls have come.
+    pub async fn have_come(&self, calls: usize) {
+        self.0.come.subscribe().wait_for(|come| *come >= calls).await.unwrap();
+    }
+
+    /// Lets the first `calls` go on.
+    pub fn let_go_on(&self, calls: usize) {
+        self.0.may_go_on.send_modify(|may| *may = calls);
+    }
+
+    /// Waits until so many are done.
+    pub async fn are_done(&self, calls: usize) {
+        self.0.done.subscribe().wait_for(|done| *done >= calls).await.unwrap();
     }
 }
 
-/// A store whose writes take a while, as those of a server that is busy do.
+/// A store whose writes are held, as those are that a server which is busy has been sent.
 #[derive(Debug, Clone)]
-pub struct SlowToWrite<S>(pub S, pub Takes);
+pub struct HeldWrites<S>(pub S, pub Gate);
 
 #[async_trait]
-impl<S: SessionStore + Clone> SessionStore for SlowToWrite<S> {
+impl<S: SessionStore + Clone> SessionStore for HeldWrites<S> {
     async fn create(&self, record: &mut Record) -> Result<()> {
         self.0.create(record).await
     }
 
     /// Goes on when nobody waits for it any more, as a statement that a server has been sent does.
     async fn save(&self, record: &Record) -> Result<()> {
-        let (Self(store, takes), record) = (self.clone(), record.clone());
+        let (Self(store, gate), record) = (self.clone(), record.clone());
         let write = async move {
-            takes.pass().await;
-            store.save(&record).await
+            gate.pass().await;
+            let saved = store.save(&record).await;
+            gate.end();
+            saved
         };
         tokio::spawn(write).await.unwrap()
     }
@@ -96,12 +124,12 @@ impl<S: SessionStore + Clone> SessionStore for SlowToWrite<S> {
     }
 }
 
-/// A store whose answers to reads take a while on their way.
+/// A store whose answers to reads are held on their way.
 #[derive(Debug)]
-pub struct SlowToRead<S>(pub S, pub Takes);
+pub struct HeldReads<S>(pub S, pub Gate);
 
 #[async_trait]
-impl<S: SessionStore> SessionStore for SlowToRead<S> {
+impl<S: SessionStore> SessionStore for HeldReads<S> {
     async fn create(&self, record: &mut Record) -> Result<()> {
         self.0.create(record).await
     }
