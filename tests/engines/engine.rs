@@ -40,13 +40,13 @@ impl Engine {
                 let moved = ["absolute_at", "expires_at", "sweep_at"].map(|time| format!("{time} = {time} - {millis}"));
                 let sql = AssertSqlSafe(format!("UPDATE {} SET {}", self.table(), moved.join(", ")));
                 let url = self.url.split('?').next().unwrap();
-                match scheme {
-                    "sqlite" => {
-                        drop(sqlx::raw_sql(sql).execute(&mut SqliteConnection::connect(url).await.unwrap()).await.unwrap())
-                    }
-                    "postgres" => drop(sqlx::raw_sql(sql).execute(&mut PgConnection::connect(url).await.unwrap()).await.unwrap()),
-                    _ => drop(sqlx::raw_sql(sql).execute(&mut MySqlConnection::connect(url).await.unwrap()).await.unwrap()),
-                }
+                let sql = sqlx::raw_sql(sql);
+                let rows = match scheme {
+                    "sqlite" => sql.execute(&mut SqliteConnection::connect(url).await.unwrap()).await.unwrap().rows_affected(),
+                    "postgres" => sql.execute(&mut PgConnection::connect(url).await.unwrap()).await.unwrap().rows_affected(),
+                    _ => sql.execute(&mut MySqlConnection::connect(url).await.unwrap()).await.unwrap().rows_affected(),
+                };
+                assert!(rows > 0, "there is no session for which time could pass");
             }
         }
     }
