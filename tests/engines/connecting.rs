@@ -37,6 +37,6 @@ async fn a_server_that_is_not_there_is_told_at_once_and_without_the_password() {
 #[tokio::test]
 async fn a_table_name_that_could_be_more_than_a_name_is_refused() {
     for name in ["a;drop", "a\"b", "1a"] {
-        assert!(refused(&format!("sqlite::memory:?table={name}")).await.to_string().contains("no name for a table"));
+        assert!(refused(&format!("sqlite::memory:?table={name}")).await.to_string().contains("not a name for a table"));
     }
 }

@@ -200,7 +200,10 @@ impl Url {
         let options = super::SqlOptions::new();
         match &self.table {
             // Not by the store, which tells the name: where a `&` is missing there is more in it.
-            Some(table) if !super::sql::is_table(table) => Err(wrong("table", "is not a name that a table can have")),
+            Some(table) if !super::sql::is_table(table) => Err(wrong(
+                "table",
+                "is not a name for a table: 1 to 48 ASCII letters, digits and `_`, not beginning with a digit; a schema may be before it, as in `schema.name`",
+            )),
             Some(table) => Ok(options.table(table)),
             None => Ok(options),
         }
