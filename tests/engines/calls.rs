@@ -4,7 +4,7 @@ use crate::app::{connect, serve};
 use crate::engine::{self, Engine};
 use crate::proxy::Proxy;
 use crate::servers;
-use crate::wire::Client;
+use crate::wire::{self, Client};
 
 /// The engines that are reached over a network, and the ports of their servers.
 fn networked() -> [(Engine, u16); 4] {
@@ -49,8 +49,7 @@ async fn redis_needs_one_command_a_call_after_its_scripts_are_flushed_too() {
     let server = servers::start_redis();
     let mut client = Client::to(&serve(connect(server.url()).await).await).await;
     client.post("/add").await;
-    let redis = redis::Client::open(server.url()).unwrap();
-    let mut redis = redis.get_multiplexed_async_connection().await.unwrap();
+    let mut redis = wire::redis(&server).await;
     redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut redis).await.unwrap();
     assert_eq!(client.post("/add").await.body, "2");
     redis::cmd("CONFIG").arg("RESETSTAT").exec_async(&mut redis).await.unwrap();

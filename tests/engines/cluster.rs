@@ -10,8 +10,8 @@ use session_runtime::testing::{Conformance, conformance};
 
 use crate::app::{Counter, PATIENCE, STORE_TIMEOUT, connect, serve, serve_within, until};
 use crate::engine;
-use crate::servers::{self, Cluster, Server};
-use crate::wire::Client;
+use crate::servers::{self, Cluster};
+use crate::wire::{self, Client};
 
 /// That an answer is bounded by [`STORE_TIMEOUT`]: by how much exactly, depends on the machine.
 const BOUND: Duration = Duration::from_secs(30);
@@ -23,16 +23,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn calls(cluster: &Cluster, command: &str) -> u64 {
     let mut calls = 0;
     for master in cluster.masters() {
-        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut admin(master).await).await.unwrap();
+        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut wire::redis(master).await).await.unwrap();
         let name = format!("cmdstat_{command}:calls=");
         let line = stats.lines().find_map(|line| line.strip_prefix(&name));
         calls += line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap());
     }
     calls
-}
-
-async fn admin(server: &Server) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,7 +88,7 @@ async fn sessions_are_spread_over_the_nodes() {
         client.post("/add").await;
     }
     for master in servers::redis_cluster().masters() {
-        let keys: u64 = redis::cmd("DBSIZE").query_async(&mut admin(master).await).await.unwrap();
+        let keys: u64 = redis::cmd("DBSIZE").query_async(&mut wire::redis(master).await).await.unwrap();
         assert!(keys > 0, "the node at {} has none", master.port());
     }
 }
@@ -198,11 +194,11 @@ async fn a_master_fails_by(signal: &str) {
     }
     let mut keys = Vec::new();
     for master in cluster.masters() {
-        keys.push(redis::cmd("DBSIZE").query_async::<u64>(&mut admin(master).await).await.unwrap());
+        keys.push(redis::cmd("DBSIZE").query_async::<u64>(&mut wire::redis(master).await).await.unwrap());
     }
     let most = keys.iter().max().unwrap();
     let node = keys.iter().position(|keys| keys == most).unwrap();
-    let mut replica = admin(&cluster.nodes[cluster.masters().len() + node]).await;
+    let mut replica = wire::redis(&cluster.nodes[cluster.masters().len() + node]).await;
     course.failed.set(Instant::now()).unwrap();
     cluster.nodes[node].signal(signal);
     until("nothing is refused", async || course.hit.load(Ordering::SeqCst) > 0).await;
@@ -257,11 +253,11 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
     // The new key is written on one node; the other one, where the old key is, is gone.
     let mut nodes = Vec::new();
     for master in cluster.masters() {
-        nodes.push(redis::cmd("DBSIZE").query_async::<u64>(&mut admin(master).await).await.unwrap());
+        nodes.push(redis::cmd("DBSIZE").query_async::<u64>(&mut wire::redis(master).await).await.unwrap());
     }
     let node = nodes.iter().position(|keys| *keys == 1).expect("one node has it");
     // A node that dies before its replica has what it wrote takes that with it.
-    let mut replica = admin(&cluster.nodes[cluster.masters().len() + node]).await;
+    let mut replica = wire::redis(&cluster.nodes[cluster.masters().len() + node]).await;
     while redis::cmd("DBSIZE").query_async::<u64>(&mut replica).await.unwrap() == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::servers::{self, Server};
+use crate::wire;
 
 /// An engine with a place of the test's own in it.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ impl Engine {
 
 /// The times that a value itself keeps are fields of 16 digits, which begin at `fields`; 0 is none.
 async fn let_pass_in_redis(server: &Server, pattern: &str, fields: &[isize], millis: i64) {
-    let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut redis = wire::redis(server).await;
     let keys: Vec<String> = redis.keys(pattern).await.unwrap();
     for key in keys {
         for &begin in fields {

@@ -17,7 +17,7 @@ use crate::engine;
 use crate::processes::none_is_lost;
 use crate::proxy::Proxy;
 use crate::servers::{self, Server};
-use crate::wire::Client;
+use crate::wire::{self, Client};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -33,7 +33,7 @@ async fn python() -> Client {
 }
 
 async fn server() -> MultiplexedConnection {
-    redis::Client::open(servers::redis().url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    wire::redis(servers::redis()).await
 }
 
 /// The key of the session that the client has.

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 
+use crate::app::PATIENCE;
 use crate::servers;
 
 #[test]
@@ -21,7 +22,7 @@ fn a_server_that_is_started_again_waits_until_its_port_is_free() {
         });
         server.start_again();
     });
-    assert!(redis::Client::open(server.url()).unwrap().get_connection().is_ok());
+    assert!(redis::Client::open(server.url()).unwrap().get_connection_with_timeout(PATIENCE).is_ok());
 }
 
 #[test]

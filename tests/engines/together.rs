@@ -14,11 +14,8 @@ use tokio::runtime::Builder;
 
 use crate::app::Counter;
 use crate::proxy::Proxy;
-use crate::servers::{self, Server};
-
-async fn admin(server: &Server) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
-}
+use crate::servers;
+use crate::wire;
 
 async fn stored(store: &RedisStore, count: usize) -> Vec<(SessionId, Version)> {
     let ids = (0..count).map(|number| SessionId::parse(&format!("{number:040}")).unwrap());
@@ -62,7 +59,7 @@ async fn a_hundred_calls_at_once_are_few_round_trips() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
     let sessions = stored(&store, 100).await;
-    let mut redis = admin(&server).await;
+    let mut redis = wire::redis(&server).await;
     let before = reads(&mut redis).await;
     let counts = join_all(sessions.iter().map(|(id, _)| count(&store, id))).await;
     assert_eq!(counts, [0; 100]);
@@ -100,7 +97,7 @@ async fn a_call_that_fails_fails_alone() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
     let sessions = stored(&store, 1).await;
-    let mut redis = admin(&server).await;
+    let mut redis = wire::redis(&server).await;
     // Another program's list is where the first session was.
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
     redis::cmd("DEL").arg(&keys[0]).exec_async(&mut redis).await.unwrap();

@@ -1,7 +1,18 @@
-//! A client over a real socket, which keeps its connection and its cookie.
+//! A client over a real socket, which keeps its connection and its cookie; and one of a Redis server.
 
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+
+use crate::app::PATIENCE;
+use crate::servers::Server;
+
+/// A connection to a Redis server, for the test itself.
+pub async fn redis(server: &Server) -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+    redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
+}
 
 pub struct Client {
     stream: BufReader<TcpStream>,
