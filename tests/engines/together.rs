@@ -178,3 +178,64 @@ fn a_store_outlives_the_runtime_in_which_its_calls_waited() {
         assert!(load(&store, &sessions[0].0).now_or_never().is_none());
     });
 }
+
+/// What another program may have put where a session is: shorter and longer than a header, with and without numbers in it.
+fn foreign_values() -> Vec<Vec<u8>> {
+    let (digits, spaces) = ("0".repeat(64), " ".repeat(64));
+    let mut values: Vec<Vec<u8>> =
+        ["", "x", &"x".repeat(64), &"\0".repeat(300), &digits, &spaces, "{\"count\":1}"].map(|text| text.into()).to_vec();
+    values.push(vec![0xff; 100]);
+    // One field of a header at a time.
+    for (field, text) in (0..4).flat_map(|field| {
+        ["                ", "nan             ", "inf             ", "9999999999999999", "-1              "]
+            .map(|text| (field, text))
+    }) {
+        let mut value = digits.clone();
+        value.replace_range(16 * field..16 * field + 16, text);
+        values.push(value.into_bytes());
+    }
+    values
+}
+
+#[tokio::test]
+async fn a_value_of_another_program_is_an_error_of_its_own_call_alone() {
+    let server = servers::start_redis();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let mut redis = admin(&server).await;
+    for value in foreign_values() {
+        let () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
+        let id = SessionId::parse("foreign").unwrap();
+        let session = NewSession::new(Arc::new(Counter::default()), Limits::new(Duration::from_secs(600), None));
+        store.create(Key::of(&id), session).await.unwrap();
+        let [key]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+        let others = stored(&store, 2).await;
+        let () = redis::cmd("SET").arg(&key).arg(&value).query_async(&mut redis).await.unwrap();
+
+        let set = async |id: &SessionId| store.replace(Key::of(id), None, Arc::new(Counter { count: 1, name: None })).await;
+        let shown = String::from_utf8_lossy(&value);
+        let ids = [&others[0].0, &id, &others[1].0];
+        let [before, _, after] = join_all(ids.map(set)).await.try_into().expect("three answers");
+        for other in [before, after] {
+            assert!(matches!(other, Ok(Replaced::Replaced(_))), "beside {shown:?}: {other:?}");
+        }
+        // What leaves alone is answered, too, and no call after it is given another one's answer.
+        let _ = (load(&store, &id).await, replace(&store, &id, Version(0)).await);
+        let _ = (Store::<Counter>::touch(&store, Key::of(&id)).await, rotate(&store, &id, Version(0)).await);
+        let _ = Store::<Counter>::delete(&store, Key::of(&id)).await;
+        assert_eq!(count(&store, &others[1].0).await, 1, "after {shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_without_numbers_is_told_as_another_programs() {
+    let server = servers::start_redis();
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let mut redis = admin(&server).await;
+    let sessions = stored(&store, 1).await;
+    let [key]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+    let () = redis::cmd("SET").arg(&key).arg("x".repeat(100)).query_async(&mut redis).await.unwrap();
+    let id = &sessions[0].0;
+    assert!(matches!(load(&store, id).await, Err(StoreError::Data(_))));
+    let replaced = store.replace(Key::of(id), None, Arc::new(Counter::default())).await;
+    assert!(matches!(replaced, Err(StoreError::Data(_))), "{replaced:?}");
+}

@@ -14,6 +14,7 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResu
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
+use super::foreign;
 use super::queue::{Answer, Ask, Queue};
 use super::scripts::{By, Change};
 use crate::store::StoreError;
@@ -314,6 +315,8 @@ impl Drop for Asking<'_> {
 /// Of what a server says only the code is told, such as `OOM` or `NOPERM`: the rest may quote the command.
 pub(super) fn unavailable(error: RedisError) -> StoreError {
     match error.code() {
+        // By `change.lua`.
+        Some("FOREIGN") => foreign(),
         Some(code) => StoreError::unavailable(format!("the Redis server answered {code}")),
         None => StoreError::unavailable(error),
     }

@@ -420,13 +420,17 @@ fn text(version: Version) -> [u8; 16] {
     std::array::from_fn(|at| HEX[(version.0 >> (60 - 4 * at) & 15) as usize])
 }
 
+/// The version of this text, if it is the one that [`text`] writes. The scripts compare texts: of another spelling (`+f`, `F`) a change
+/// would never find the version that it expects.
 fn parse_version(text: &[u8]) -> Result<Version, StoreError> {
-    let digits = str::from_utf8(text).map_err(|_| foreign())?;
-    u64::from_str_radix(digits, 16).map(Version).map_err(|_| foreign())
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let digits = str::from_utf8(text).ok().filter(|_| text.len() == 16 && text.iter().all(is_digit));
+    digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).map(Version).ok_or_else(foreign)
 }
 
 fn parse_millis(text: &[u8]) -> Result<u64, StoreError> {
-    str::from_utf8(text).ok().and_then(|digits| digits.parse().ok()).ok_or_else(foreign)
+    let digits = str::from_utf8(text).ok().filter(|_| text.iter().all(u8::is_ascii_digit));
+    digits.and_then(|digits| digits.parse().ok()).ok_or_else(foreign)
 }
 
 /// A value that this store did not write.
@@ -441,4 +445,115 @@ fn unexpected(answer: &Value) -> StoreError {
         _ => "an answer of another type".to_owned(),
     };
     StoreError::unavailable(format!("the server gave {kind} where a session was asked for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use redis::parse_redis_value;
+
+    use super::*;
+    use crate::random::for_all;
+
+    /// What a server may answer, with many of these texts in it.
+    pub(super) fn answer(texts: impl Strategy<Value = Vec<u8>> + 'static) -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            3 => texts.prop_map(Value::BulkString),
+            1 => vec(any::<u8>(), 0..80).prop_map(Value::BulkString),
+            1 => Just(Value::Nil),
+            1 => prop_oneof![-2..1000_i64, Just(i64::MAX), any::<i64>()].prop_map(Value::Int),
+            1 => any::<String>().prop_map(Value::SimpleString),
+            1 => any::<f64>().prop_map(Value::Double),
+            1 => any::<bool>().prop_map(Value::Boolean),
+            1 => Just(Value::Okay),
+            1 => Just(parse_redis_value(b"-NOPERM no permission\r\n").unwrap()),
+        ];
+        leaf.prop_recursive(2, 12, 5, |inner| {
+            prop_oneof![vec(inner.clone(), 0..6).prop_map(Value::Array), vec((inner.clone(), inner), 0..3).prop_map(Value::Map),]
+        })
+    }
+
+    /// 16 characters of a header, or what another program may have in their place.
+    pub(super) fn field() -> impl Strategy<Value = Vec<u8>> + Clone {
+        prop_oneof![
+            20 => (0..10_000_000_000_000_000_u64).prop_map(|number| format!("{number:016}").into_bytes()),
+            1 => Just(vec![b'0'; 16]),
+            1 => "[+-]?[0-9A-Fa-f_. ]{15,16}".prop_map(String::into_bytes),
+            1 => vec(any::<u8>(), 16),
+        ]
+    }
+
+    /// The same of a version.
+    pub(super) fn version() -> impl Strategy<Value = Vec<u8>> + Clone {
+        prop_oneof![
+            6 => any::<u64>().prop_map(|number| format!("{number:016x}").into_bytes()),
+            1 => any::<u64>().prop_map(|number| format!("{number:016X}").into_bytes()),
+            1 => any::<u32>().prop_map(|number| format!("+{number:015x}").into_bytes()),
+            1 => field(),
+        ]
+    }
+
+    fn row() -> impl Strategy<Value = Vec<u8>> {
+        let whole = (version(), [field(), field(), field()], vec(any::<u8>(), 0..20))
+            .prop_map(|(version, fields, data)| [version, fields.concat(), data].concat());
+        prop_oneof![8 => whole.clone(), 1 => (whole, 0..90_usize).prop_map(|(row, length)| row.into_iter().take(length).collect())]
+    }
+
+    /// What is shown of a row is what stands in it, so that a change finds it as it was read.
+    fn assert_is_of(record: &Record<Vec<u8>>, row: &[u8]) {
+        assert_eq!(text(record.version), row[..16]);
+        assert_eq!(format!("{:016}", record.idle.as_millis()).as_bytes(), &row[16..32]);
+        assert_eq!(record.absolute_in.is_some(), row[32..48] != *b"0000000000000000");
+        assert_eq!(*record.data, row[64..]);
+    }
+
+    #[test]
+    fn whatever_the_server_answers_is_a_session_or_an_error() {
+        for_all((answer(row()), any::<u64>()), |(answer, now)| {
+            if let (Ok(Loaded::Found(record)), Value::BulkString(row)) = (kept(answer.clone(), now), &answer) {
+                assert_is_of(&record, row);
+            }
+            let script = Value::Array(vec![answer.clone(), Value::Int(now.cast_signed())]);
+            for answer in [answer, script] {
+                if let (Ok(Loaded::Found(record)), Value::Array(parts)) = (loaded(answer.clone()), &answer)
+                    && let [Value::BulkString(row), _] = &parts[..]
+                {
+                    assert_is_of(&record, row);
+                }
+                if let Ok(text) = text_of(answer)
+                    && let Ok(version) = parse_version(&text)
+                {
+                    assert_eq!(self::text(version), *text);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn what_the_scripts_write_is_read_as_it_was_written() {
+        let millis = || 0..=MAX_MILLIS;
+        let times = (millis(), prop_oneof![Just(None), millis().prop_map(Some)], 1..=MAX_MILLIS, millis());
+        for_all((any::<u64>(), times, vec(any::<u8>(), 0..99)), |(version, (idle, absolute, left, now), data)| {
+            let (expires, absolute) = (now + left, absolute.map(|left| now + left).filter(|absolute| *absolute > 0));
+            let header = format!("{version:016x}{idle:016}{:016}{expires:016}", absolute.unwrap_or(0));
+            let row = [header.as_bytes(), &data].concat();
+            let script = Value::Array(vec![Value::BulkString(row.clone()), Value::Int(left.cast_signed() - 1)]);
+            for loaded in [kept(Value::BulkString(row), now), loaded(script)] {
+                let Ok(Loaded::Found(record)) = loaded else { panic!("{loaded:?}") };
+                assert_eq!((*record.data == data, record.version), (true, Version(version)));
+                assert_eq!((record.idle, record.expires_in), (Duration::from_millis(idle), Duration::from_millis(left)));
+                assert_eq!(record.absolute_in, absolute.map(|absolute| Duration::from_millis(absolute - now)));
+            }
+        });
+    }
+
+    #[test]
+    fn a_version_that_is_spelled_as_no_script_spells_it_is_another_programs() {
+        let row = |version: &str| Value::BulkString(format!("{version}{:016}{:016}{:016}", 1, 0, 9).into_bytes());
+        for version in ["000000000000000F", "+00000000000000f"] {
+            assert!(matches!(kept(row(version), 1), Err(StoreError::Data(_))), "{version}");
+        }
+        assert!(matches!(kept(row("000000000000000f"), 1), Ok(Loaded::Found(_))));
+    }
 }

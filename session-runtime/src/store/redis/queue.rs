@@ -161,7 +161,7 @@ impl Batch {
     fn answer(self, answers: RedisResult<Vec<Value>>) {
         let with_time = self.reads();
         let mut answers = match answers {
-            Ok(answers) => answers.into_iter().map(Value::extract_error),
+            Ok(answers) => answers.into_iter().map(refused),
             Err(error) => {
                 let all = [self.alone.1, self.changes.1, self.reads.1, self.shared.1].into_iter().flatten();
                 return all.for_each(|asker| tell(asker, Err(error.clone()), 0));
@@ -169,7 +169,7 @@ impl Batch {
         };
         let mut next = || answers.next().unwrap_or_else(|| Err(unexpected()));
         for asker in self.alone.1 {
-            tell(asker, next(), 0);
+            tell(asker, next().and_then(Value::extract_error), 0);
         }
         if !self.changes.1.is_empty() {
             deal(self.changes.1, next(), Ok(0));
@@ -188,6 +188,15 @@ impl Batch {
             deal(self.reads.1, read, now.clone());
             deal(self.shared.1, shared, now);
         }
+    }
+}
+
+/// The answer to a command, unless the server has refused the whole of it. An error inside of an array is the answer to one call, of which
+/// the others must not hear: their changes were made.
+fn refused(answer: Value) -> RedisResult<Value> {
+    match answer {
+        Value::ServerError(error) => Err(error.into()),
+        answer => Ok(answer),
     }
 }
 
@@ -227,7 +236,7 @@ fn tell(asker: Asker, answer: RedisResult<Value>, now: u64) {
 /// The answer to `TIME`, in milliseconds.
 fn clock(answer: Value) -> RedisResult<u64> {
     let (seconds, micros): (u64, u64) = redis::from_redis_value(answer)?;
-    Ok(seconds * 1000 + micros / 1000)
+    Ok(seconds.saturating_mul(1000).saturating_add(micros / 1000))
 }
 
 fn unexpected() -> redis::RedisError {
@@ -236,9 +245,14 @@ fn unexpected() -> redis::RedisError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use redis::parse_redis_value;
 
+    use super::super::Next;
+    use super::super::tests::{answer, field};
     use super::*;
+    use crate::random::for_all;
 
     /// What the calls of one departure are told when the server answers its commands with `lines`, in RESP.
     fn told(asks: impl IntoIterator<Item = Ask>, lines: &[&str]) -> Vec<Result<(Value, u64), ErrorKind>> {
@@ -325,11 +339,62 @@ mod tests {
     }
 
     #[test]
+    fn an_error_of_one_change_is_the_answer_to_no_other() {
+        let change = || Ask::Change(Change { key: "a".to_owned(), next: Next::after(None), data: Arc::default() });
+        let [before, refused, after] =
+            told([change(), change(), change()], &["*3\r\n+1\r\n-WRONGTYPE a list\r\n+3\r\n"]).try_into().unwrap();
+        assert_eq!(before, Ok((Value::SimpleString("1".to_owned()), 0)));
+        assert!(matches!(refused, Err(ErrorKind::Server(_) | ErrorKind::Extension)), "{refused:?}");
+        assert_eq!(after, Ok((Value::SimpleString("3".to_owned()), 0)));
+    }
+
+    #[test]
     fn too_few_answers_are_an_error_and_not_anothers_answer() {
         let asks = [read("a"), read("b")];
         assert_eq!(
             told(asks, &["*1\r\n$1\r\na\r\n", TIME]),
             [Err(ErrorKind::UnexpectedReturnType), Err(ErrorKind::UnexpectedReturnType)]
         );
+    }
+    #[test]
+    fn whatever_the_server_answers_each_call_is_answered_once() {
+        let ask = || prop::sample::select(vec!['r', 's', 'c', 'a']);
+        let time = prop_oneof![
+            8 => (any::<u64>(), any::<u64>()).prop_map(|(seconds, micros)| Value::Array([seconds, micros].map(|part| bulk(&part.to_string())).to_vec())),
+            1 => answer(field()),
+        ];
+        for_all(
+            (vec(ask(), 0..6), vec(answer(field()), 0..9), prop::option::weighted(0.9, time)),
+            |(asks, mut answers, time)| {
+                let mut batch = Batch::default();
+                let mut listeners = Vec::new();
+                for ask in asks {
+                    let (asker, listener) = oneshot::channel();
+                    let ask = match ask {
+                        'r' => read("a"),
+                        's' => shared("a"),
+                        'c' => Ask::Change(Change { key: "a".to_owned(), next: Next::after(None), data: Arc::default() }),
+                        _ => Ask::Alone(cmd("PING")),
+                    };
+                    batch.add(ask, asker);
+                    listeners.push(listener);
+                }
+                let commands = batch.commands().len();
+                // Mostly as many answers as commands, with a time behind.
+                if let Some(time) = time {
+                    answers.resize(commands.saturating_sub(1), Value::Array(vec![Value::Nil; listeners.len()]));
+                    answers.push(time);
+                }
+                batch.answer(Ok(answers));
+                for mut listener in listeners {
+                    assert!(listener.try_recv().is_ok(), "each call is answered");
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn a_time_at_which_arithmetic_ends_is_no_panic() {
+        assert_eq!(clock(Value::Array(vec![bulk(&u64::MAX.to_string()), bulk("1")])).unwrap(), u64::MAX);
     }
 }

@@ -50,3 +50,58 @@ fn found(data: Vec<u8>, beside: &[u8], left: [i64; 2], now: u64) -> Result<Optio
     let expires_in = Duration::from_millis(left + 1);
     Ok(Some(Loaded::Found(Record::new(Arc::new(data), version, Duration::from_millis(idle), expires_in, absolute_in))))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::tests::{answer, field, version};
+    use super::super::text;
+    use super::*;
+    use crate::random::for_all;
+
+    fn digest(data: &[u8]) -> Vec<u8> {
+        Sha1::from(data).digest().to_string().into_bytes()
+    }
+
+    /// A value and what stands beside it, mostly of that value.
+    fn kept_together() -> impl Strategy<Value = [Value; 2]> {
+        let side = (vec(any::<u8>(), 0..40), version(), [field(), field()], prop::option::weighted(0.1, vec(any::<u8>(), 0..50)));
+        side.prop_map(|(data, version, fields, other)| {
+            let digest = other.unwrap_or_else(|| digest(&data));
+            [Value::BulkString(data), Value::BulkString([version, fields.concat(), digest].concat())]
+        })
+    }
+
+    #[test]
+    fn whatever_the_server_answers_is_a_session_or_an_error_or_left_to_the_script() {
+        let time = || prop_oneof![Just(-1), 0..i64::MAX, any::<i64>()].prop_map(Value::Int);
+        let near = (kept_together(), time(), time())
+            .prop_map(|([data, beside], left, beside_left)| Value::Array(vec![data, beside, left, beside_left]));
+        let far = vec(answer(field()), 0..6).prop_map(Value::Array);
+        for_all((prop_oneof![near, far, answer(field())], any::<u64>()), |(answer, now)| {
+            let Ok(Some(Loaded::Found(record))) = kept(answer.clone(), now) else { return };
+            let Ok((Value::BulkString(data), Value::BulkString(beside), ..)) = parse(answer) else { panic!("of nothing") };
+            assert_eq!((&*record.data, &text(record.version)[..]), (&data, &beside[..16]));
+            assert_eq!(format!("{:016}", record.idle.as_millis()).as_bytes(), &beside[16..32]);
+            assert_eq!(digest(&data), &beside[HEADER..]);
+        });
+    }
+
+    #[test]
+    fn what_the_scripts_write_is_read_as_it_was_written() {
+        let numbers = (any::<u64>(), 0..1_000_000_000_000_000_u64, 1..1_000_000_000_000_000_u64, 0..1_000_000_000_000_000_u64);
+        for_all((numbers, any::<bool>(), vec(any::<u8>(), 0..99)), |((version, idle, left, now), limited, data)| {
+            let absolute = if limited { now + left } else { 0 };
+            let beside = [format!("{version:016x}{idle:016}{absolute:016}").into_bytes(), digest(&data)].concat();
+            let ttl = Value::Int(left.cast_signed() - 1);
+            let answer = vec![Value::BulkString(data.clone()), Value::BulkString(beside), ttl.clone(), ttl];
+            let loaded = kept(Value::Array(answer), now);
+            let Ok(Some(Loaded::Found(record))) = loaded else { panic!("{loaded:?}") };
+            assert_eq!((&*record.data, record.version.0), (&data, version));
+            assert_eq!((record.idle, record.expires_in), (Duration::from_millis(idle), Duration::from_millis(left)));
+            assert_eq!(record.absolute_in, limited.then(|| Duration::from_millis(left)));
+        });
+    }
+}

@@ -13,12 +13,16 @@ local function change(key, expected, next, data)
         return 'missing'
     end
     local version = string.sub(head, 1, 16)
+    local idle, absolute = tonumber(string.sub(head, 17, 32)), tonumber(string.sub(head, 33, 48))
+    if not (idle and absolute and tonumber(string.sub(version, 1, 6), 16)) then
+        return { err = 'FOREIGN another program has stored a value under this key' }
+    end
     if expected == '' then
         next = string.format('%06x', (tonumber(string.sub(version, 1, 6), 16) + 1) % 0x1000000) .. next
     elseif expected ~= version then
         return version == next and next or 'conflict'
     end
-    local expires, absolute = now + string.sub(head, 17, 32), tonumber(string.sub(head, 33, 48))
+    local expires = now + idle
     if absolute > 0 and absolute < expires then
         expires = absolute
     end
