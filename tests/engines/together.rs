@@ -201,7 +201,7 @@ fn foreign_values() -> Vec<Vec<u8>> {
 async fn a_value_of_another_program_is_an_error_of_its_own_call_alone() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
-    let mut redis = admin(&server).await;
+    let mut redis = wire::redis(&server).await;
     for value in foreign_values() {
         let () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
         let id = SessionId::parse("foreign").unwrap();
@@ -230,7 +230,7 @@ async fn a_value_of_another_program_is_an_error_of_its_own_call_alone() {
 async fn a_header_without_numbers_is_told_as_another_programs() {
     let server = servers::start_redis();
     let store = RedisStore::connect(server.url()).await.unwrap();
-    let mut redis = admin(&server).await;
+    let mut redis = wire::redis(&server).await;
     let sessions = stored(&store, 1).await;
     let [key]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
     let () = redis::cmd("SET").arg(&key).arg("x".repeat(100)).query_async(&mut redis).await.unwrap();
