@@ -92,6 +92,26 @@ fn each_thread_that_asks_has_a_connection_but_no_more_than_four_and_no_more_than
     assert_eq!(proxy.connections() as usize, cores.min(4));
 }
 
+/// A read that is tried again may go on another thread, and a change is not tried again at all.
+#[test]
+fn a_connection_that_breaks_takes_those_of_the_other_threads_with_it() {
+    let server = servers::start_redis();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let id = SessionId::parse("0123456789abcdef0123456789abcdef").unwrap();
+    let (proxy, store) = runtime.block_on(async {
+        let proxy = Proxy::to(server.port()).await;
+        (proxy.clone(), RedisStore::connect(&proxy.url(server.url(), server.port())).await.unwrap())
+    });
+    let on_eight_threads = |call: &(dyn Fn() + Sync)| {
+        thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(call))));
+    };
+    on_eight_threads(&|| drop(runtime.block_on(load(&store, &id)).unwrap()));
+    proxy.cut();
+    // Whatever this one is told, it notices.
+    let _ = runtime.block_on(load(&store, &id));
+    on_eight_threads(&|| drop(runtime.block_on(replace(&store, &id, Version(1))).unwrap()));
+}
+
 #[tokio::test]
 async fn a_call_that_fails_fails_alone() {
     let server = servers::start_redis();

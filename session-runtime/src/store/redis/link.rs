@@ -1,6 +1,7 @@
 //! The connection to the server or the cluster.
 
 use std::num::NonZero;
+use std::ptr;
 use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -167,6 +168,16 @@ impl Single {
         &self.places[number_of_this_thread() % self.places.len()]
     }
 
+    /// Leaves a line that broke, and the others with it: what broke one has broken those that were there, and a call that is tried again
+    /// on another thread would take one of them.
+    fn leave_broken_lines(&self, place: &Place, broken: &Arc<Line>) {
+        if place.leave(broken) {
+            for other in self.places.iter().filter(|other| !ptr::eq(*other, place)) {
+                other.leave(&other.line());
+            }
+        }
+    }
+
     /// Leaves the lines on which calls were given up, if those calls are enough.
     fn leave_silent_lines(&self) {
         let mut silent: Vec<_> = self.places.iter().map(|place| (place, place.line())).collect();
@@ -194,12 +205,14 @@ impl Place {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the next call connect anew, unless another call has seen to it already.
-    fn leave(&self, left: &Arc<Line>) {
+    /// Makes the next call connect anew, unless another call has seen to it already; whether it was this one.
+    fn leave(&self, left: &Arc<Line>) -> bool {
         let mut line = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&line, left) {
+        let is_there = Arc::ptr_eq(&line, left);
+        if is_there {
             *line = Arc::default();
         }
+        is_there
     }
 }
 
@@ -242,7 +255,9 @@ impl Waiting<'_> {
     fn end(mut self, result: &RedisResult<Answer>) {
         self.answered = true;
         match result {
-            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => self.place.leave(self.line),
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => {
+                self.single.leave_broken_lines(self.place, self.line);
+            }
             _ => self.line.unanswered.store(0, Ordering::Relaxed),
         }
     }
