@@ -32,7 +32,9 @@ case "${1:-}" in
     step cargo fmt --all --check
     step cargo clippy --workspace --all-targets --quiet "${stores[@]}" -- -D warnings
     step tools/check-features.sh
-    step cargo test --workspace --exclude benchmarks --quiet "${stores[@]}"
+    step cargo test --workspace --exclude benchmarks --quiet
+    step cargo test --quiet -p session-runtime --all-features
+    step cargo test --quiet "${stores[@]}" --test engines
     step cargo test --quiet --manifest-path tests/tower-sessions/Cargo.toml --target-dir target
     step tools/check-docs.sh
     step cargo package --quiet --allow-dirty -p session-macros -p session-runtime
