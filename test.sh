@@ -36,7 +36,7 @@ case "${1:-}" in
     step cargo test --quiet -p session-runtime --all-features
     step cargo test --quiet "${stores[@]}" --test engines
     step cargo test --quiet --manifest-path tests/tower-sessions/Cargo.toml --target-dir target
-    step tools/check-docs.sh
+    RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet -p session-macros -p session-runtime --all-features
     step cargo package --quiet --allow-dirty -p session-macros -p session-runtime
     ;;
   *)
