@@ -10,7 +10,7 @@ use session_runtime::testing::{Conformance, conformance};
 
 use crate::app::{Counter, PATIENCE, STORE_TIMEOUT, connect, serve, serve_within, until};
 use crate::engine;
-use crate::servers::{self, Cluster};
+use crate::servers::{self, Cluster, Server};
 use crate::wire::{self, Client};
 
 /// That an answer is bounded by [`STORE_TIMEOUT`]: by how much exactly, depends on the machine.
@@ -179,7 +179,7 @@ async fn load(mut client: Client, mut expected: u64, course: Arc<Course>) -> See
 
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 
-async fn a_master_fails_by(signal: &str) {
+async fn a_master_fails(how: &str, fail: impl FnOnce(&Server)) {
     const CLIENTS: usize = 16;
     let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
     let store = connect(&cluster.url()).await;
@@ -200,7 +200,7 @@ async fn a_master_fails_by(signal: &str) {
     let node = keys.iter().position(|keys| keys == most).unwrap();
     let mut replica = wire::redis(&cluster.nodes[cluster.masters().len() + node]).await;
     course.failed.set(Instant::now()).unwrap();
-    cluster.nodes[node].signal(signal);
+    fail(&cluster.nodes[node]);
     until("nothing is refused", async || course.hit.load(Ordering::SeqCst) > 0).await;
     let is_master = async || {
         let said: String = redis::cmd("INFO").arg("replication").query_async(&mut replica).await.unwrap();
@@ -220,7 +220,7 @@ async fn a_master_fails_by(signal: &str) {
         all.outage = all.outage.max(seen.outage);
     }
     println!(
-        "Redis Cluster, a master gone by SIG{signal}, node timeout {NODE_TIMEOUT:?}: {} updates acknowledged, {} of them lost; {} answers \
+        "Redis Cluster, a master {how}, node timeout {NODE_TIMEOUT:?}: {} updates acknowledged, {} of them lost; {} answers \
          503 to {} of {CLIENTS} clients, the slowest answer after {:.1?}, the last 503 {:.1?} after it was gone",
         all.acknowledged,
         all.lost,
@@ -234,12 +234,12 @@ async fn a_master_fails_by(signal: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_is_killed_under_load_costs_503_within_the_bound_until_its_replica_takes_over() {
-    a_master_fails_by("KILL").await;
+    a_master_fails("killed", |master| master.signal("KILL")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_falls_silent_under_load_costs_503_within_the_bound_until_its_replica_takes_over() {
-    a_master_fails_by("STOP").await;
+    a_master_fails("silent", Server::falls_silent).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -109,7 +109,7 @@ fn a_connection_that_breaks_takes_those_of_the_other_threads_with_it() {
     proxy.cut();
     // Whatever this one is told, it notices.
     let _ = runtime.block_on(load(&store, &id));
-    on_eight_threads(&|| drop(runtime.block_on(replace(&store, &id, Version(1))).unwrap()));
+    on_eight_threads(&|| assert_eq!(runtime.block_on(replace(&store, &id, Version(1))).unwrap(), Replaced::Missing));
 }
 
 #[tokio::test]

@@ -195,7 +195,9 @@ const MASTERS: usize = 3;
 pub fn start_redis_cluster(node_timeout: Duration) -> Cluster {
     const SLOTS: usize = 16384;
     let timeout = node_timeout.as_millis().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout, "--cluster-port", BUS_PORT];
+    let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout, "--cluster-port", BUS_PORT];
+    // Unless told otherwise, a master waits five seconds for more replicas before it gives the first one what it has.
+    let options = [&cluster[..], &["--repl-diskless-sync-delay", "0", "--enable-debug-command", "local"]].concat();
     let nodes: Vec<_> = (0..2 * MASTERS).map(|_| start_redis_with(&options)).collect();
     // Said again until it is done: a node that does not answer within the timeout is forgotten.
     let is_known = |node: &Server| {
@@ -324,9 +326,18 @@ impl Server {
         std::fs::read_to_string(self.folder.join("pid")).ok()?.trim().parse().ok()
     }
 
-    /// Sends it a signal, such as `KILL`, `STOP` or `CONT`.
+    /// Sends it a signal, such as `KILL`.
     pub fn signal(&self, signal: &str) {
         run(Command::new("kill").arg(format!("-{signal}")).arg(self.pid().to_string()));
+    }
+
+    /// Lets a node of [`start_redis_cluster`] fall silent, with its connections open. A signal that stops the process would be undone
+    /// by the next one that lets all processes of the tests go on.
+    pub fn falls_silent(&self) {
+        use std::io::Write;
+
+        let mut stream = TcpStream::connect(self.address()).expect("it is up");
+        stream.write_all(b"DEBUG SLEEP 86400\r\n").expect("it is up");
     }
 
     /// Stops it as an operator would, and waits until it is gone. Its data stay.

@@ -53,6 +53,8 @@ fn after<S: SessionStore>(store: TowerSessionsStore<S>) -> Router {
     let layer = SessionLayer::<Visit>::builder()
         .store(store)
         .cookie_name("id")
+        // Longer than any machine takes.
+        .store_timeout(HOUR)
         .secure(false)
         .middleware(standard::lazy_session_middleware)
         .build()
