@@ -27,7 +27,8 @@ pub(super) const STEP: Duration = Duration::from_millis(20);
 /// The clocks of two machines differ by less than a thousandth of the time that passes.
 const DRIFT: u32 = 1000;
 
-/// The first limit that is waited for, unless the store is slow. A quarter of it is a whole number of milliseconds.
+/// The first limit that is waited for, unless the store is slow. A quarter of it is a whole number of steps, because a store may round a
+/// limit up to one.
 const UNIT: Duration = Duration::from_millis(240);
 
 /// So many calls one after the other a limit that is waited for leaves room for.
@@ -83,7 +84,7 @@ impl Pace {
 
     /// Whether a call took so long that the store may have given it up, as it may where it waits in vain.
     pub(super) fn is_long(self, took: Duration) -> bool {
-        took >= (self.call * 10).max(5 * STEP)
+        took >= (self.call * 2).max(5 * STEP)
     }
 
     /// The answer of a call, or how long it was waited for.
