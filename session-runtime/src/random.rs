@@ -3,7 +3,7 @@
 //! They are the same in every run. `PROPTEST_CASES` sets how many are tried, `PROPTEST_RNG_SEED` tries others:
 //!
 //! ```sh
-//! PROPTEST_CASES=100000 PROPTEST_RNG_SEED=1 cargo test -p session-runtime --lib --all-features for_all
+//! PROPTEST_CASES=100000 PROPTEST_RNG_SEED=1 cargo test -p session-runtime --lib --all-features
 //! ```
 
 use std::fmt::Debug;
@@ -17,7 +17,26 @@ where
     S: Strategy,
     S::Value: Debug,
 {
+    run(1, inputs, test);
+}
+
+/// The same with a quarter of the inputs, for a test that takes its time.
+#[cfg(feature = "sqlite")]
+pub(crate) fn for_fewer<S>(inputs: S, test: impl Fn(S::Value))
+where
+    S: Strategy,
+    S::Value: Debug,
+{
+    run(4, inputs, test);
+}
+
+fn run<S>(share: u32, inputs: S, test: impl Fn(S::Value))
+where
+    S: Strategy,
+    S::Value: Debug,
+{
     let mut config = Config { failure_persistence: None, ..Config::default() };
+    config.cases = config.cases.div_ceil(share);
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(0);
     }

@@ -150,7 +150,10 @@ impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
     }
 
     fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
-        MaybeReady::boxed(async move { self.inner.load(&key.sha256()).await.map_err(unavailable) })
+        MaybeReady::boxed(async move {
+            let row = self.inner.load(&key.sha256()).await.map_err(unavailable)?;
+            row.map_or(Ok(Loaded::Missing), loaded)
+        })
     }
 
     fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
@@ -202,14 +205,13 @@ impl<D: Dialect> Inner<D> {
         Ok(Created::Exists)
     }
 
-    async fn load(&self, id: &[u8]) -> sqlx::Result<Loaded<Vec<u8>>> {
+    async fn load(&self, id: &[u8]) -> sqlx::Result<Option<Row>> {
         let binds = [Bind::Bytes(id)];
-        let row = match self.database.read(&self.statements.load, &binds).await {
+        match self.database.read(&self.statements.load, &binds).await {
             // Reading again does no harm, and the connection may just have been a stale one.
-            Err(error) if is_connection_lost(&error) => self.database.read(&self.statements.load, &binds).await?,
-            row => row?,
-        };
-        Ok(row.map_or(Loaded::Missing, loaded))
+            Err(error) if is_connection_lost(&error) => self.database.read(&self.statements.load, &binds).await,
+            row => row,
+        }
     }
 
     async fn replace(&self, id: &[u8], expected: Option<Version>, data: &[u8]) -> sqlx::Result<Replaced> {
@@ -291,21 +293,27 @@ impl<D: Dialect> Inner<D> {
     }
 }
 
-fn loaded(row: Row) -> Loaded<Vec<u8>> {
+fn loaded(row: Row) -> Result<Loaded<Vec<u8>>, StoreError> {
     if row.expires_at <= row.now {
-        return Loaded::Missing;
+        return Ok(Loaded::Missing);
     }
     if row.version == MARK {
-        return Loaded::JustRotated;
+        return Ok(Loaded::JustRotated);
     }
-    let until = |time: i64| Duration::from_millis(time.saturating_sub(row.now).unsigned_abs());
-    Loaded::Found(Record::new(
+    let version = to_version(row.version);
+    // No change would find such a version, and no database could add such an idle limit to its time.
+    if from_version(version) != row.version || !(0..=MAX_MILLIS).contains(&row.idle) || !(0..=NEVER).contains(&row.absolute_at) {
+        return Err(StoreError::data("another program's row is stored under the session's key: choose another table"));
+    }
+    let millis = |number: i64| Duration::from_millis(u64::try_from(number).unwrap_or(0));
+    let until = |time: i64| millis(time.saturating_sub(row.now));
+    Ok(Loaded::Found(Record::new(
         Arc::new(row.data),
-        to_version(row.version),
-        Duration::from_millis(row.idle.unsigned_abs()),
+        version,
+        millis(row.idle),
         until(row.expires_at),
         (row.absolute_at < NEVER).then(|| until(row.absolute_at)),
-    ))
+    )))
 }
 
 /// What a URL says of how to connect.
@@ -374,5 +382,131 @@ fn unavailable(error: sqlx::Error) -> StoreError {
             StoreError::unavailable(format!("the database answered with SQLSTATE {code}"))
         }
         _ => StoreError::unavailable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::random::for_all;
+    #[cfg(feature = "sqlite")]
+    use crate::random::for_fewer;
+
+    fn row(version: i64, idle: i64, absolute_at: i64, expires_at: i64, now: i64) -> Row {
+        Row { version, idle, absolute_at, expires_at, now, data: vec![1, 2] }
+    }
+
+    /// Numbers of a row, as this store writes them, and at which arithmetic ends.
+    fn number() -> impl Strategy<Value = i64> {
+        prop_oneof![
+            8 => 0..=MAX_MILLIS,
+            2 => prop::sample::select(vec![i64::MIN, -2, -1, 0, 1, NEVER - 1, NEVER, NEVER + 1, i64::MAX - 1, i64::MAX]),
+            1 => any::<i64>(),
+        ]
+    }
+
+    #[test]
+    fn whatever_stands_in_a_row_is_a_session_that_can_be_changed_or_an_error() {
+        let numbers = (number(), number(), number(), number(), number());
+        for_all(numbers, |(version, idle, absolute_at, expires_at, now)| {
+            let Ok(Loaded::Found(record)) = loaded(row(version, idle, absolute_at, expires_at, now)) else { return };
+            assert!(version != MARK && now < expires_at);
+            assert_eq!(from_version(record.version), version, "the version that a change expects");
+            assert_eq!(record.idle.as_millis(), u128::try_from(idle).unwrap());
+            let until = |time: i64| Duration::from_millis(u64::try_from(i128::from(time) - i128::from(now)).unwrap_or(0));
+            let nearest = |left: Duration| left.min(Duration::from_millis(i64::MAX.unsigned_abs()));
+            assert_eq!(record.expires_in, nearest(until(expires_at)));
+            assert_eq!(record.absolute_in, (absolute_at != NEVER).then(|| nearest(until(absolute_at))));
+        });
+    }
+
+    #[test]
+    fn an_absolute_limit_that_is_over_leaves_no_time() {
+        let Ok(Loaded::Found(record)) = loaded(row(1, 1, 1, 1_000_001, 1_000_000)) else { panic!("it has not expired") };
+        assert_eq!(record.absolute_in, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_row_that_this_store_cannot_have_written_is_an_error() {
+        for (version, idle, absolute_at) in
+            [(-3, 1, NEVER), (i64::MAX, 1, NEVER), (1, -1, NEVER), (1, i64::MAX, NEVER), (1, 1, -1), (1, 1, i64::MAX)]
+        {
+            assert!(
+                matches!(loaded(row(version, idle, absolute_at, 9, 1)), Err(StoreError::Data(_))),
+                "{version} {idle} {absolute_at}"
+            );
+        }
+    }
+
+    /// What SQLite keeps in any column, whatever type that has.
+    #[cfg(feature = "sqlite")]
+    #[derive(Debug, Clone)]
+    enum Cell {
+        Integer(i64),
+        Real(f64),
+        Text(String),
+        Blob(Vec<u8>),
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn cell() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            12 => number().prop_map(Cell::Integer),
+            1 => any::<f64>().prop_map(Cell::Real),
+            1 => any::<String>().prop_map(Cell::Text),
+            1 => proptest::collection::vec(any::<u8>(), 0..9).prop_map(Cell::Blob),
+        ]
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn whatever_lies_in_a_table_every_operation_answers() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (pool, store) = runtime.block_on(async {
+            let pool =
+                sqlx::pool::PoolOptions::<sqlx::Sqlite>::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+            (pool.clone(), SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap())
+        });
+        let [id, other] = ["one", "other"].map(|id| crate::SessionId::parse(id).unwrap());
+        let [key, other] = [&id, &other].map(Key::of);
+        let fill = async |cells: &[Cell; 6]| {
+            let insert =
+                sqlx::query("INSERT OR REPLACE INTO session_runtime VALUES (?, ?, ?, ?, ?, ?, ?)").bind(key.sha256().to_vec());
+            let insert = cells.iter().fold(insert, |insert, cell| match cell.clone() {
+                Cell::Integer(number) => insert.bind(number),
+                // SQLite makes NULL of a NaN, which no column takes.
+                Cell::Real(number) => insert.bind(if number.is_nan() { 0.5 } else { number }),
+                Cell::Text(text) => insert.bind(text),
+                Cell::Blob(bytes) => insert.bind(bytes),
+            });
+            insert.execute(&pool).await.unwrap();
+        };
+        let data = prop_oneof![3 => Just(Cell::Blob(b"7".to_vec())), 1 => cell()];
+        for_fewer((cell(), cell(), cell(), cell(), cell(), data), |(a, b, c, d, e, data)| {
+            let cells = [a, b, c, d, e, data];
+            runtime.block_on(async {
+                sqlx::query("DELETE FROM session_runtime").execute(&pool).await.unwrap();
+                fill(&cells).await;
+                let loaded: Result<Loaded<u32>, _> = store.load(key).await;
+                if let Ok(Loaded::Found(record)) = loaded {
+                    let replaced = Store::<u32>::replace(&store, key, Some(record.version), Arc::new(8)).await;
+                    assert!(matches!(replaced, Ok(Replaced::Replaced(version)) if version > record.version), "{replaced:?}");
+                    fill(&cells).await;
+                    let rotated = store.rotate(key, other, record).await;
+                    assert!(matches!(rotated, Ok(Rotated::Rotated(_))), "{rotated:?}");
+                } else {
+                    // Errors or not: it is the answers that count, and that the store goes on.
+                    let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None);
+                    let _ = (store.rotate(key, other, record).await, fill(&cells).await);
+                }
+                let _ = (Store::<u32>::replace(&store, key, None, Arc::new(8)).await, fill(&cells).await);
+                let _ = (Store::<u32>::touch(&store, key).await, fill(&cells).await);
+                let _ = (Store::<u32>::delete(&store, key).await, Store::<u32>::sweep(&store).await);
+            });
+        });
+        let created = runtime.block_on(store.create(other, NewSession::new(Arc::new(7_u32), Limits::new(Duration::MAX, None))));
+        assert!(matches!(created, Ok(Created::Created(_) | Created::Exists)), "{created:?}");
     }
 }
