@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::SessionId;
-use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, Replaced, Store, StoreError, TowerSessionsStore};
+use session_runtime::store::{
+    Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, TowerSessionsStore, Version,
+};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower_sessions::{CachingSessionStore, SessionStore};
@@ -42,6 +44,11 @@ impl<S: SessionStore> Numbers<S> {
 
     async fn replace(&self, id: &SessionId, number: u32) -> Replaced {
         self.0.replace(Key::of(id), None, Arc::new(number)).await.unwrap()
+    }
+
+    async fn rotate(&self, old: &SessionId, new: &SessionId, version: Version, number: u32) -> Rotated {
+        let session = Record::new(Arc::new(number), version, HOUR, HOUR, None);
+        self.0.rotate(Key::of(old), Key::of(new), session).await.unwrap()
     }
 
     async fn delete(&self, id: &SessionId) -> bool {
@@ -82,9 +89,17 @@ async fn a_change_that_its_caller_gave_up_does_not_come_after_a_deletion() {
 
 /// A session that lies in the store and not yet in the cache before it, as after a restart, and of which somebody has begun a read:
 /// the store has answered, and the answer is on its way to the cache.
-async fn filling_a_cache() -> (SessionId, Arc<Numbers<impl SessionStore>>, JoinHandle<Option<u32>>, Gate) {
+struct Filling<S> {
+    id: SessionId,
+    version: Version,
+    numbers: Arc<Numbers<S>>,
+    load: JoinHandle<Option<u32>>,
+    gate: Gate,
+}
+
+async fn filling_a_cache() -> Filling<impl SessionStore> {
     let (id, store, gate) = (id(0), stores::memory(), Gate::new());
-    Numbers::over(store.clone()).create(&id, 1, HOUR).await;
+    let Created::Created(version) = Numbers::over(store.clone()).create(&id, 1, HOUR).await else { panic!("it is new") };
     let held = stores::HeldReads(store, gate.clone());
     let numbers = Arc::new(Numbers::over(CachingSessionStore::new(MokaStore::new(None), held)));
     let load = tokio::spawn({
@@ -92,7 +107,7 @@ async fn filling_a_cache() -> (SessionId, Arc<Numbers<impl SessionStore>>, JoinH
         async move { numbers.load(&id).await }
     });
     gate.have_come(1).await;
-    (id, numbers, load, gate)
+    Filling { id, version, numbers, load, gate }
 }
 
 /// Every call that comes from now on goes on.
@@ -100,7 +115,7 @@ const ALL: usize = usize::MAX;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_that_is_filled_while_a_session_is_deleted_does_not_keep_it() {
-    let (id, numbers, load, gate) = filling_a_cache().await;
+    let Filling { id, numbers, load, gate, .. } = filling_a_cache().await;
     assert!(overtaking(&gate, ALL, numbers.delete(&id)).await);
     load.await.unwrap();
     assert_eq!(numbers.load(&id).await, None, "it is back");
@@ -108,10 +123,20 @@ async fn a_cache_that_is_filled_while_a_session_is_deleted_does_not_keep_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_that_is_filled_while_a_session_changes_loses_no_change() {
-    let (id, numbers, load, gate) = filling_a_cache().await;
+    let Filling { id, numbers, load, gate, .. } = filling_a_cache().await;
     assert!(matches!(overtaking(&gate, ALL, numbers.replace(&id, 2)).await, Replaced::Replaced(_)));
     load.await.unwrap();
     assert_eq!(numbers.load(&id).await, Some(2), "it is as it was before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cache_that_is_filled_while_a_session_is_rotated_does_not_keep_its_old_id() {
+    let Filling { id: old, version, numbers, load, gate } = filling_a_cache().await;
+    let new = id(1);
+    assert!(matches!(overtaking(&gate, ALL, numbers.rotate(&old, &new, version, 2)).await, Rotated::Rotated(_)));
+    load.await.unwrap();
+    assert_eq!(numbers.load(&old).await, None, "it answers by its old id");
+    assert_eq!(numbers.load(&new).await, Some(2));
 }
 
 /// The cache is a server, and what it was sent it does.
