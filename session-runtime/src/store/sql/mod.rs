@@ -301,8 +301,8 @@ fn loaded(row: Row) -> Result<Loaded<Vec<u8>>, StoreError> {
         return Ok(Loaded::JustRotated);
     }
     let version = to_version(row.version);
-    // No change would find such a version, and no database could add such an idle limit to its time.
-    if from_version(version) != row.version || !(0..=MAX_MILLIS).contains(&row.idle) || !(0..=NEVER).contains(&row.absolute_at) {
+    // No change would find such a version, and no database could add such an idle limit to its time. No absolute limit is `now + NEVER`.
+    if from_version(version) != row.version || !(0..=MAX_MILLIS).contains(&row.idle) || row.absolute_at < 0 {
         return Err(StoreError::data("another program's row is stored under the session's key: choose another table"));
     }
     let millis = |number: i64| Duration::from_millis(u64::try_from(number).unwrap_or(0));
@@ -418,7 +418,7 @@ mod tests {
             let until = |time: i64| Duration::from_millis(u64::try_from(i128::from(time) - i128::from(now)).unwrap_or(0));
             let nearest = |left: Duration| left.min(Duration::from_millis(i64::MAX.unsigned_abs()));
             assert_eq!(record.expires_in, nearest(until(expires_at)));
-            assert_eq!(record.absolute_in, (absolute_at != NEVER).then(|| nearest(until(absolute_at))));
+            assert_eq!(record.absolute_in, (absolute_at < NEVER).then(|| nearest(until(absolute_at))));
         });
     }
 
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn a_row_that_this_store_cannot_have_written_is_an_error() {
         for (version, idle, absolute_at) in
-            [(-3, 1, NEVER), (i64::MAX, 1, NEVER), (1, -1, NEVER), (1, i64::MAX, NEVER), (1, 1, -1), (1, 1, i64::MAX)]
+            [(-3, 1, NEVER), (i64::MAX, 1, NEVER), (1, -1, NEVER), (1, i64::MAX, NEVER), (1, 1, -1)]
         {
             assert!(
                 matches!(loaded(row(version, idle, absolute_at, 9, 1)), Err(StoreError::Data(_))),
@@ -508,5 +508,7 @@ mod tests {
         });
         let created = runtime.block_on(store.create(other, NewSession::new(Arc::new(7_u32), Limits::new(Duration::MAX, None))));
         assert!(matches!(created, Ok(Created::Created(_) | Created::Exists)), "{created:?}");
+        let loaded: Result<Loaded<u32>, _> = runtime.block_on(store.load(other));
+        assert!(matches!(loaded, Ok(Loaded::Found(_) | Loaded::JustRotated)), "{loaded:?}");
     }
 }
