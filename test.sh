@@ -26,15 +26,17 @@ case "${1:-}" in
     RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet -p session-macros -p session-runtime
     ;;
   "")
+    packages=(--workspace --exclude benchmarks)
     stores=(--features "all-stores,tls,session-runtime/tower-sessions")
     step tools/install-valgrind.sh
     step tools/install-servers.sh
     step cargo fmt --all --check
-    step cargo clippy --workspace --all-targets --quiet "${stores[@]}" -- -D warnings
-    step tools/check-features.sh
-    step cargo test --workspace --exclude benchmarks --quiet
-    step cargo test --quiet -p session-runtime --all-features
-    step cargo test --quiet "${stores[@]}" --test engines
+    step cargo clippy "${packages[@]}" --all-targets --quiet "${stores[@]}" -- -D warnings
+    # Everything is built once, with all the stores.
+    step cargo test "${packages[@]}" --quiet "${stores[@]}" --lib --test '[!t]*'
+    step cargo test "${packages[@]}" --quiet "${stores[@]}" --doc
+    # The compiler's messages are those that a user of the default features sees.
+    step cargo test "${packages[@]}" --quiet --test tooling
     step cargo test --quiet --manifest-path tests/tower-sessions/Cargo.toml --target-dir target
     RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet -p session-macros -p session-runtime --all-features
     step cargo package --quiet --allow-dirty -p session-macros -p session-runtime

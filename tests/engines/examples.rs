@@ -22,7 +22,18 @@ impl Example {
         static BUILD: Once = Once::new();
         BUILD.call_once(|| {
             let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--example", "counter", "--example", "quickstart"]);
+            // Of the same packages as the tests, else the dependencies have other features, and are built once more.
+            build.args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--exclude",
+                "benchmarks",
+                "--example",
+                "counter",
+                "--example",
+                "quickstart",
+            ]);
             build.args(["--features", "all-stores,tls,session-runtime/tower-sessions"]);
             build.args(if cfg!(debug_assertions) { None } else { Some("--release") });
             assert!(build.status().unwrap().success());

@@ -169,7 +169,7 @@ async fn a_change_made_there_between_a_read_and_a_write_here_is_not_overwritten(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_thousand_increments_over_two_processes_none_is_lost_while_python_reads() {
+async fn of_four_thousand_increments_over_two_processes_none_is_lost_while_python_reads() {
     let (mut reader, done) = (python().await, Arc::new(AtomicBool::new(false)));
     let reading = tokio::spawn({
         let done = Arc::clone(&done);

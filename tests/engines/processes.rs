@@ -7,7 +7,7 @@ use crate::engine::{self, Engine};
 use crate::wire::Client;
 
 const CLIENTS: usize = 32;
-const INCREMENTS: usize = 10_000;
+const INCREMENTS: usize = 4_000;
 
 pub async fn none_is_lost(engine: Engine) {
     let processes = [Process::start(&engine.url), Process::start(&engine.url)];
@@ -46,27 +46,27 @@ pub async fn none_is_lost(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_redis() {
+async fn of_four_thousand_increments_over_two_processes_none_is_lost_in_redis() {
     none_is_lost(engine::redis()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_a_redis_cluster() {
+async fn of_four_thousand_increments_over_two_processes_none_is_lost_in_a_redis_cluster() {
     none_is_lost(engine::redis_cluster()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_sqlite() {
+async fn of_four_thousand_increments_over_two_processes_none_is_lost_in_sqlite() {
     none_is_lost(engine::sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_postgres() {
+async fn of_four_thousand_increments_over_two_processes_none_is_lost_in_postgres() {
     none_is_lost(engine::postgres()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_ten_thousand_increments_over_two_processes_none_is_lost_in_mariadb() {
+async fn of_four_thousand_increments_over_two_processes_none_is_lost_in_mariadb() {
     none_is_lost(engine::mariadb()).await;
 }
 

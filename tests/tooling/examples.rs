@@ -25,7 +25,10 @@ fn program(name: &str) -> Command {
     // Cargo builds the examples with all the tests, but not with this one alone.
     static BUILD: Once = Once::new();
     BUILD.call_once(|| {
-        let build = Command::new(env!("CARGO")).args(["build", "--examples", "--quiet"]).status();
+        // Of the same packages as the tests, else the dependencies have other features, and are built once more.
+        let build = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--workspace", "--exclude", "benchmarks", "--examples"])
+            .status();
         assert!(build.unwrap().success());
     });
     let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();

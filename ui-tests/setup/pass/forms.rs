@@ -28,6 +28,8 @@ const SECONDS: i64 = 90;
 const FAST: bool = false;
 
 fn main() {
+    let shop::Cart(goods) = shop::Cart(vec![1_u8]);
+    assert_eq!(goods, [1]);
     let _: [SessionLayer<Visit>; 8] = [
         session!(<Visit>),
         session!(<Visit>,),
