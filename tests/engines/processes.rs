@@ -8,6 +8,8 @@ use crate::wire::Client;
 
 const CLIENTS: usize = 32;
 const INCREMENTS: usize = 4_000;
+const SHARE: usize = INCREMENTS / CLIENTS;
+const _: () = assert!(SHARE * CLIENTS == INCREMENTS);
 
 pub async fn none_is_lost(engine: Engine) {
     let processes = [Process::start(&engine.url), Process::start(&engine.url)];
@@ -19,10 +21,9 @@ pub async fn none_is_lost(engine: Engine) {
     let mut tasks = Vec::new();
     for number in 0..CLIENTS {
         let mut client = first.sibling(&processes[number % 2].address).await;
-        let share = INCREMENTS / CLIENTS + usize::from(number < INCREMENTS % CLIENTS);
         tasks.push(tokio::spawn(async move {
             let mut conflicts = 0;
-            for _ in 0..share {
+            for _ in 0..SHARE {
                 loop {
                     let answer = client.post("/add").await;
                     match answer.status {
