@@ -193,9 +193,17 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// It ends by itself once its input is closed, and so does what was started around it, which takes away what it left lying about.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.child.stdin.take());
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if start.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How long a session lives, where the program and the database disagree about what time it is.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,12 +24,24 @@ async fn serve_here(store: Arc<dyn Store<Counter>>) -> String {
 
 /// The counter in a process whose clock is set apart by `offset`, such as `+1h`, and which is in another time zone.
 fn start_apart(engine: &Engine, offset: &str) -> Process {
+    forget_ended_fakes();
     let faketime = servers::installed("faketime", &["/usr/bin"]);
     let mut command = Command::new(faketime);
     // The clock that measures durations is left alone, as a wrong time of day leaves it alone.
     command.args(["-m", "--exclude-monotonic", "-f", offset]).arg(std::env::current_exe().unwrap());
     command.env("TZ", "Asia/Kolkata").env(IDLE, LIMIT.as_millis().to_string());
     Process::run(command, &engine.url)
+}
+
+/// A faketime that was killed leaves what its processes shared, under its process id, and the next one that is given this id does not start.
+fn forget_ended_fakes() {
+    for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let id = name.strip_prefix("sem.faketime_sem_").or_else(|| name.strip_prefix("faketime_shm_"));
+        if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A session that `maker` makes lives on in use, seen from everywhere, and ends when it is not used any more.
