@@ -33,11 +33,11 @@ case "${1:-}" in
     step cargo fmt --all --check
     # Not the forms that compile: they are written in every way there is.
     step cargo clippy "${packages[@]}" --exclude forms --all-targets --quiet "${stores[@]}" -- -D warnings
-    # Everything is built once, with all the stores.
+    # Everything is built once, with all the stores, but for the tests whose name begins with a `t`, which are run below: `tooling`.
     step cargo test "${packages[@]}" --quiet "${stores[@]}" --lib --test '[!t]*'
     step cargo test "${packages[@]}" --quiet "${stores[@]}" --doc
     # The compiler's messages are those that a user of the default features sees.
-    step cargo test "${packages[@]}" --quiet --test tooling
+    step cargo test "${packages[@]}" --quiet --test 't*'
     step cargo test --quiet --manifest-path tests/tower-sessions/Cargo.toml --target-dir target
     RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet -p session-macros -p session-runtime --all-features
     step cargo package --quiet --allow-dirty -p session-macros -p session-runtime

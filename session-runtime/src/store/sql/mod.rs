@@ -429,6 +429,13 @@ mod tests {
     }
 
     #[test]
+    fn a_session_without_an_absolute_limit_has_none() {
+        // As it is written: the limit is added to the time of the database.
+        let Ok(Loaded::Found(record)) = loaded(row(1, 1, 1_000 + NEVER, 1_001, 1_000)) else { panic!("it has not expired") };
+        assert_eq!(record.absolute_in, None);
+    }
+
+    #[test]
     fn a_row_that_this_store_cannot_have_written_is_an_error() {
         for (version, idle, absolute_at) in
             [(-3, 1, NEVER), (i64::MAX, 1, NEVER), (1, -1, NEVER), (1, i64::MAX, NEVER), (1, 1, -1)]
