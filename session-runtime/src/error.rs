@@ -1,12 +1,11 @@
 //! The one error type of the session system, and what each error answers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use http::header::WWW_AUTHENTICATE;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-
-use crate::store::StoreError;
 
 /// Why the session system could not do what was asked. As a response it has the status that is named at each variant, and its
 /// message as the text where that helps the client; what is the server's own affair is logged, not sent.
@@ -21,6 +20,12 @@ pub enum SessionError {
     /// Other requests were changing the session, until `store_timeout` was over: each time this one tried to, or while it waited
     /// for its turn. 409; nothing was written. Try again.
     Conflict,
+    /// The request carries an id that another request has just replaced by a new one, which the client's next try will carry. 409, with
+    /// `Retry-After: 1`; nothing was written. Try again.
+    JustRotated,
+    /// The request comes from another site, and carries no session cookie, which the browser may be holding back (`SameSite`). 403; nothing
+    /// was written. Change the session on a request that your own pages cause; a login ([`rotate_with`](crate::SessionData::rotate_with)) works.
+    CrossSite,
     /// The head of the response has left, so a cookie cannot be set any more: creating and rotating a session is over. Nothing
     /// was stored. 500. Do it before the response is returned.
     ResponseStarted,
@@ -69,10 +74,16 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// The store is down or slow.
+    pub(crate) const fn is_outage(&self) -> bool {
+        matches!(self, Self::StoreUnavailable(StoreError::Unavailable(_)) | Self::StoreTimeout)
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NotExists => StatusCode::UNAUTHORIZED,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::JustRotated => StatusCode::CONFLICT,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::StoreUnavailable(_) | Self::StoreTimeout | Self::StoreFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::ResponseStarted
             | Self::Data(_)
@@ -91,6 +102,10 @@ impl fmt::Display for SessionError {
         match self {
             Self::NotExists => f.write_str("there is no session: log in, or send the session's cookie"),
             Self::Conflict => f.write_str("the session was changed by other requests meanwhile: try again"),
+            Self::JustRotated => f.write_str("the session has just got a new id, and this request carries the old one: try again"),
+            Self::CrossSite => f.write_str(
+                "the request comes from another site without the session's cookie, which the browser may be holding back: change the session from a page of this site",
+            ),
             Self::ResponseStarted => f.write_str(
                 "the response has started, so no session cookie can be set: create or rotate the session before the response is returned",
             ),
@@ -101,6 +116,10 @@ impl fmt::Display for SessionError {
             Self::MissingLayer { data } => write!(
                 f,
                 "there is no session layer for `{data}` around this route: add `.layer(session!(<{data}>))` to the router"
+            ),
+            Self::DuplicateCookie { outer, inner } if outer == inner => write!(
+                f,
+                "two different session layers for `{outer}` are around this route: make one, and give clones of it to both routers"
             ),
             Self::DuplicateCookie { outer, inner } => write!(
                 f,
@@ -150,6 +169,9 @@ impl IntoResponse for SessionError {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"session\""));
         }
+        if matches!(self, Self::JustRotated) {
+            response.headers_mut().insert(RETRY_AFTER, const { HeaderValue::from_static("1") });
+        }
         response
     }
 }
@@ -186,3 +208,46 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// Why a store could not answer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store cannot be reached, or failed: the session system answers 503.
+    Unavailable(Arc<dyn std::error::Error + Send + Sync>),
+    /// The store holds as many sessions as it may: the session system answers 503.
+    Full,
+    /// The data cannot be encoded or decoded: the session system answers 500.
+    Data(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// The store cannot be reached, or failed.
+    pub fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(Arc::from(error.into()))
+    }
+
+    /// The data cannot be encoded or decoded.
+    pub fn data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Data(Arc::from(error.into()))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(_) => f.write_str("the session store cannot be reached or failed"),
+            Self::Full => f.write_str("the session store is full"),
+            Self::Data(_) => f.write_str("the session's data cannot be encoded or decoded"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable(error) | Self::Data(error) => Some(error.as_ref()),
+            Self::Full => None,
+        }
+    }
+}

@@ -77,26 +77,24 @@
 extern crate self as session_runtime;
 
 mod callback;
-mod check;
+mod config;
 mod cookie;
 mod error;
-mod few;
 mod id;
+mod inline_vec;
 mod layer;
 mod locks;
 mod maybe_ready;
 #[cfg(test)]
 mod random;
 mod request;
-mod response;
 mod session;
 mod setup;
-mod shared_id;
 pub mod standard;
-mod state;
 pub mod store;
 pub mod testing;
 mod transport;
+mod word;
 
 #[doc = include_str!("../docs/security.md")]
 pub mod security {}
@@ -115,13 +113,11 @@ pub mod __private {
 }
 
 pub use callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback};
+pub use config::{OnStoreError, OnUndecodable};
 pub use cookie::SameSite;
 pub use error::{ConfigError, SessionError};
 pub use id::{IntoSessionId, InvalidSessionId, SessionId};
-pub use layer::{
-    DefaultData, DefaultOf, Given, IntoDuration, OnStoreError, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
-};
-pub use maybe_ready::MaybeReady;
+pub use layer::{DefaultData, DefaultOf, Given, IntoDuration, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService};
 pub use request::SessionRequestExt;
 pub use session::{Session, SessionData};
 

@@ -1,23 +1,11 @@
-//! A future that is often ready at once, and then costs no allocation.
+//! A future that is often ready immediately, and then costs no allocation.
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
-/// The answer of a callback or a store: a value that is there already, or a boxed future of it.
-///
-/// A store that keeps its sessions in memory answers with [`ready`](Self::ready), which allocates nothing; one that
-/// talks to a server answers with [`boxed`](Self::boxed), one allocation a call.
-///
-/// ```
-/// use session_runtime::MaybeReady;
-///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// assert_eq!(MaybeReady::ready(1).await, 1);
-/// assert_eq!(MaybeReady::boxed(async { 2 }).await, 2);
-/// # }
-/// ```
+/// An answer that is there already, or a boxed future of it.
 #[must_use = "futures do nothing unless polled"]
 pub struct MaybeReady<'a, R>(State<'a, R>);
 
@@ -28,12 +16,12 @@ enum State<'a, R> {
 
 impl<'a, R> MaybeReady<'a, R> {
     /// An answer that is there already.
-    pub const fn ready(value: R) -> Self {
+    pub(crate) const fn ready(value: R) -> Self {
         Self(State::Ready(Some(value)))
     }
 
     /// An answer that has to be waited for.
-    pub fn boxed(future: impl Future<Output = R> + Send + 'a) -> Self {
+    pub(crate) fn boxed(future: impl Future<Output = R> + Send + 'a) -> Self {
         Self(State::Boxed(Box::pin(future)))
     }
 
@@ -42,11 +30,31 @@ impl<'a, R> MaybeReady<'a, R> {
     /// # Errors
     ///
     /// Gives the future back where the answer has to be waited for.
-    pub fn try_now(self) -> Result<R, Self> {
+    pub(crate) fn try_now(self) -> Result<R, Self> {
         match self.0 {
             State::Ready(Some(value)) => Ok(value),
             other => Err(Self(other)),
         }
+    }
+
+    /// Goes on with the answer: immediately where it is there already, else when it comes.
+    pub(crate) fn then<S>(self, next: impl FnOnce(R) -> MaybeReady<'a, S> + Send + 'a) -> MaybeReady<'a, S>
+    where
+        R: Send + 'a,
+        S: Send + 'a,
+    {
+        match self.try_now() {
+            Ok(answer) => next(answer),
+            Err(waiting) => MaybeReady::boxed(async move { next(waiting.await).await }),
+        }
+    }
+}
+
+/// The answer of a future that has it when it is polled once, and is not polled again.
+pub(crate) fn poll_immediate<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
     }
 }
 
@@ -74,5 +82,29 @@ impl<R> fmt::Debug for MaybeReady<'_, R> {
             State::Ready(_) => "MaybeReady::Ready",
             State::Boxed(_) => "MaybeReady::Boxed",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ready_goes_on_without_a_future() {
+        let next = |number| MaybeReady::ready(number + 1);
+        assert_eq!(MaybeReady::ready(1).then(next).try_now().ok(), Some(2));
+    }
+
+    #[tokio::test]
+    async fn what_is_waited_for_goes_on_when_it_comes() {
+        let next = |number| MaybeReady::boxed(async move { number + 1 });
+        assert_eq!(MaybeReady::ready(1).then(next).await, 2);
+        assert_eq!(MaybeReady::boxed(async { 1 }).then(next).await, 2);
+    }
+
+    #[test]
+    fn a_future_that_waits_has_no_immediate_answer() {
+        assert_eq!(poll_immediate(async { 1 }), Some(1));
+        assert_eq!(poll_immediate(std::future::pending::<u32>()), None);
     }
 }

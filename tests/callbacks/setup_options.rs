@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use axum::routing::{get, post};
-use session_runtime::store::MemoryStore;
-use session_runtime::{OnStoreError, SameSite, SessionData, SessionError, SessionLayer, session, standard};
+use session_runtime::store::{
+    Change, Created, Key, Loaded, MemoryStore, NewSession, Record, Replaced, Rotated, Store, StoreError, Version,
+};
+use session_runtime::{OnStoreError, OnUndecodable, SameSite, SessionData, SessionError, SessionLayer, session, standard};
+
+use tower::ServiceExt as _;
 
 use crate::support::Client;
 
@@ -15,6 +20,10 @@ struct Visit {
 }
 
 fn client(layer: SessionLayer<Visit>) -> Client {
+    Client::of(router(layer))
+}
+
+fn router(layer: SessionLayer<Visit>) -> Router {
     let page = get(|session: SessionData<Visit>| async move { session.pages.to_string() });
     let add = post(|session: SessionData<Visit>| async move {
         let pages = session.update(|visit| {
@@ -23,7 +32,7 @@ fn client(layer: SessionLayer<Visit>) -> Client {
         });
         Ok::<_, SessionError>(pages.await?.to_string())
     });
-    Client::of(Router::new().route("/", page).route("/add", add).layer(layer))
+    Router::new().route("/", page).route("/add", add).layer(layer)
 }
 
 /// The cookie but for its id, as a new session gets it.
@@ -97,6 +106,53 @@ async fn a_word_is_the_same_as_its_path_and_in_any_letter_case() {
         session!(<Visit>, same_site = SITE, on_store_error = anonymous),
     ] {
         assert!(cookie(layer).await.contains("SameSite=Strict"));
+    }
+}
+
+/// By a store with a session that another layer's type has made.
+#[tokio::test]
+async fn data_that_cannot_be_read_are_answered_as_on_undecodable_says() {
+    for (fails, discards) in [
+        (
+            session!(<Visit>, store = Unreadable, on_undecodable = Fail),
+            session!(<Visit>, store = Unreadable, on_undecodable = Discard),
+        ),
+        (session!(<Visit>, store = Unreadable), session!(<Visit>, store = Unreadable, on_undecodable = OnUndecodable::Discard)),
+    ] {
+        let cookie = "SESSION_ID=0123456789abcdef0123456789abcdef";
+        for (layer, status) in [(fails, 500), (discards, 200)] {
+            let request = Request::get("/").header("cookie", cookie).body(axum::body::Body::empty()).unwrap();
+            assert_eq!(router(layer).oneshot(request).await.unwrap().status(), status);
+        }
+    }
+}
+
+/// Holds nothing but what cannot be read.
+struct Unreadable;
+
+impl Store<Visit> for Unreadable {
+    async fn create(&self, _: Key<'_>, _: NewSession<Visit>) -> Result<Created, StoreError> {
+        Ok(Created::Created(Version(1)))
+    }
+
+    async fn load(&self, _: Key<'_>) -> Result<Loaded<Visit>, StoreError> {
+        Ok(Loaded::Undecodable(StoreError::data("it is of another type")))
+    }
+
+    async fn replace(&self, _: Key<'_>, _: Version, _: Change<Visit>) -> Result<Replaced, StoreError> {
+        Ok(Replaced::Conflict)
+    }
+
+    async fn touch(&self, _: Key<'_>) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<Visit>) -> Result<Rotated, StoreError> {
+        Ok(Rotated::Conflict)
+    }
+
+    async fn delete(&self, _: Key<'_>) -> Result<bool, StoreError> {
+        Ok(true)
     }
 }
 

@@ -11,8 +11,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use session_runtime::store::{self, Store};
-use session_runtime::{SessionData, SessionError, SessionLayer, standard};
+use session_runtime::store::{self, AnyStore, Key, Limits, Namespace, NewSession, Origin};
+use session_runtime::{SessionData, SessionError, SessionId, SessionLayer, standard};
 use tokio::sync::Notify;
 
 /// The environment variable that names the store of a process of its own.
@@ -48,16 +48,27 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-pub async fn connect(url: &str) -> Arc<dyn Store<Counter>> {
+/// The key by which the counter's layer, which has the default name of the cookie, keeps the session with this id.
+pub fn key(id: &SessionId) -> Key<'_> {
+    static NAMESPACE: LazyLock<Namespace> = LazyLock::new(|| Namespace::new("SESSION_ID"));
+    Key::new(&NAMESPACE, id)
+}
+
+/// A session that a change creates.
+pub fn new_session(data: impl Into<Arc<Counter>>, idle: Duration, absolute: Option<Duration>) -> NewSession<Counter> {
+    NewSession::new(data.into(), Limits::new(idle, absolute), Origin::Change)
+}
+
+pub async fn connect(url: &str) -> AnyStore<Counter> {
     store::connect(url).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub fn router(store: Arc<dyn Store<Counter>>) -> Router {
+pub fn router(store: AnyStore<Counter>) -> Router {
     router_for(store, PATIENCE, DAY)
 }
 
 /// The counter, whose sessions live for `idle` unused.
-pub fn router_for(store: Arc<dyn Store<Counter>>, store_timeout: Duration, idle: Duration) -> Router {
+pub fn router_for(store: AnyStore<Counter>, store_timeout: Duration, idle: Duration) -> Router {
     let layer = SessionLayer::<Counter>::builder()
         .store(store)
         .secure(false)
@@ -129,12 +140,12 @@ async fn clock() -> String {
 }
 
 /// Serves the counter in this process; the address.
-pub async fn serve(store: Arc<dyn Store<Counter>>) -> String {
+pub async fn serve(store: AnyStore<Counter>) -> String {
     serve_router(router(store)).await
 }
 
 /// The same, for a store that may take so long.
-pub async fn serve_within(store_timeout: Duration, store: Arc<dyn Store<Counter>>) -> String {
+pub async fn serve_within(store_timeout: Duration, store: AnyStore<Counter>) -> String {
     serve_router(router_for(store, store_timeout, DAY)).await
 }
 

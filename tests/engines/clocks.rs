@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use session_runtime::store::{MySqlStore, PostgresStore, SqlOptions, Store};
+use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, SqlOptions};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 
@@ -18,7 +17,7 @@ use crate::wire::Client;
 /// How long the sessions live unused: less than clocks are apart, and longer than any of these tests takes.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-async fn serve_here(store: Arc<dyn Store<Counter>>) -> String {
+async fn serve_here(store: AnyStore<Counter>) -> String {
     serve_router(router_for(store, PATIENCE, LIMIT)).await
 }
 
@@ -90,25 +89,25 @@ async fn a_session_lives_for_its_limit_though_the_programs_clock_is_an_hour_from
 }
 
 /// A store whose connections are in a time zone of their own.
-async fn postgres_in(zone: &str, table: &str) -> Arc<dyn Store<Counter>> {
+async fn postgres_in(zone: &str, table: &str) -> AnyStore<Counter> {
     let set = format!("SET TIME ZONE '{zone}'");
     let pool = PgPoolOptions::new().after_connect(move |connection, _| {
         let set = sqlx::AssertSqlSafe(set.clone());
         Box::pin(async move { sqlx::raw_sql(set).execute(connection).await.map(drop) })
     });
     let pool = pool.connect(servers::postgres().url()).await.unwrap();
-    Arc::new(PostgresStore::from_pool(pool, SqlOptions::new().table(table)).await.unwrap())
+    AnyStore::new(PostgresStore::from_pool(pool, SqlOptions::new().table(table)).await.unwrap())
 }
 
 /// A store whose connections are in a time zone of their own.
-async fn mariadb_in(zone: &str, table: &str) -> Arc<dyn Store<Counter>> {
+async fn mariadb_in(zone: &str, table: &str) -> AnyStore<Counter> {
     let set = format!("SET time_zone = '{zone}'");
     let pool = MySqlPoolOptions::new().after_connect(move |connection, _| {
         let set = sqlx::AssertSqlSafe(set.clone());
         Box::pin(async move { sqlx::raw_sql(set).execute(connection).await.map(drop) })
     });
     let pool = pool.connect(servers::mariadb().url()).await.unwrap();
-    Arc::new(MySqlStore::from_pool(pool, SqlOptions::new().table(table)).await.unwrap())
+    AnyStore::new(MySqlStore::from_pool(pool, SqlOptions::new().table(table)).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use session_runtime::SessionId;
-use session_runtime::store::{Created, Key, Limits, Loaded, NewSession, RedisStore, Rotated};
+use session_runtime::store::{Created, Loaded, RedisStore, Rotated, Store};
 use session_runtime::testing::{Conformance, conformance};
 
-use crate::app::{Counter, PATIENCE, STORE_TIMEOUT, connect, serve, serve_within, until};
+use crate::app::{Counter, PATIENCE, STORE_TIMEOUT, connect, key, new_session, serve, serve_within, until};
+use crate::conformance::put_a_number;
 use crate::engine;
 use crate::servers::{self, Cluster, Server};
 use crate::wire::{self, Client};
@@ -183,7 +184,7 @@ async fn a_master_fails(how: &str, fail: impl FnOnce(&Server)) {
     const CLIENTS: usize = 16;
     let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
     let store = connect(&cluster.url()).await;
-    let (address, bounded) = (serve(Arc::clone(&store)).await, serve_within(STORE_TIMEOUT, store).await);
+    let (address, bounded) = (serve(store.clone()).await, serve_within(STORE_TIMEOUT, store).await);
     let (course, mut tasks) = (Arc::new(Course::default()), Vec::new());
     for _ in 0..CLIENTS {
         let mut client = Client::to(&address).await;
@@ -247,9 +248,9 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
     let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
     let store = connect(&cluster.url()).await;
     let [old, new] = ["old", "new"].map(|name| SessionId::parse(&name.repeat(20)).unwrap());
-    let session = NewSession::new(Arc::new(Counter { count: 7, name: None }), Limits::new(HOUR, None));
-    assert!(matches!(store.create(Key::of(&old), session).await.unwrap(), Created::Created(_)));
-    let Loaded::Found(record) = store.load(Key::of(&old)).await.unwrap() else { panic!("it was just created") };
+    let session = new_session(Counter { count: 7, name: None }, HOUR, None);
+    assert!(matches!(store.create(key(&old), session).await.unwrap(), Created::Created(_)));
+    let Loaded::Found(record) = store.load(key(&old)).await.unwrap() else { panic!("it was just created") };
     // The new key is written on one node; the other one, where the old key is, is gone.
     let mut nodes = Vec::new();
     for master in cluster.masters() {
@@ -262,12 +263,12 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     cluster.nodes[node].signal("KILL");
-    let rotation = tokio::time::timeout(STORE_TIMEOUT, store.rotate(Key::of(&old), Key::of(&new), record)).await;
+    let rotation = tokio::time::timeout(STORE_TIMEOUT, store.rotate(key(&old), key(&new), record)).await;
     assert!(!matches!(rotation, Ok(Ok(_))), "{rotation:?}");
     let start = Instant::now();
     let record = loop {
         // Not within the store's timeout: on a slow machine finding the replica takes longer, and who gives it up begins it again.
-        match tokio::time::timeout(PATIENCE, store.load(Key::of(&old))).await.expect("an answer") {
+        match tokio::time::timeout(PATIENCE, store.load(key(&old))).await.expect("an answer") {
             Ok(Loaded::Found(record)) => break record,
             Ok(other) => panic!("{other:?}"),
             Err(error) => assert!(start.elapsed() < PATIENCE, "the replica is not found: {error}"),
@@ -275,10 +276,10 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
     };
     assert_eq!(record.data.count, 7);
     let newer = SessionId::parse(&"newer".repeat(20)).unwrap();
-    let rotation = store.rotate(Key::of(&old), Key::of(&newer), record).await.unwrap();
+    let rotation = store.rotate(key(&old), key(&newer), record).await.unwrap();
     assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
-    assert!(matches!(store.load(Key::of(&old)).await.unwrap(), Loaded::JustRotated));
-    assert!(matches!(store.load(Key::of(&newer)).await.unwrap(), Loaded::Found(_)));
+    assert!(matches!(store.load(key(&old)).await.unwrap(), Loaded::JustRotated));
+    assert!(matches!(store.load(key(&newer)).await.unwrap(), Loaded::Found(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -289,9 +290,11 @@ async fn a_cluster_keeps_the_laws() {
 /// The checks of the cluster that the tests share.
 pub fn laws() -> Conformance<'static, String> {
     let nodes = [0, 4].map(|node| servers::redis_cluster().nodes[node].url());
-    conformance(async move |place| RedisStore::connect_cluster(nodes).await.unwrap().key_prefix(place))
+    let open = async move |place: &str| RedisStore::connect_cluster(nodes).await.unwrap().key_prefix(place);
+    conformance(open)
         .shared()
         .rotates_in_two_steps()
+        .undecodable(async move |place, key| put_a_number(&open(place).await, key).await)
 }
 
 /// A store whose cluster is no more.
@@ -304,12 +307,11 @@ async fn gone() -> RedisStore {
 async fn a_session_that_is_rotated_at_its_absolute_limit_does_not_become_endless() {
     let store = connect(&engine::redis_cluster().url).await;
     let [old, new] = ["old", "new"].map(|name| SessionId::parse(&name.repeat(20)).unwrap());
-    let limits = Limits::new(HOUR, Some(HOUR));
-    store.create(Key::of(&old), NewSession::new(Arc::new(Counter::default()), limits)).await.unwrap();
-    let Loaded::Found(mut record) = store.load(Key::of(&old)).await.unwrap() else { panic!("it was just created") };
+    store.create(key(&old), new_session(Counter::default(), HOUR, Some(HOUR))).await.unwrap();
+    let Loaded::Found(mut record) = store.load(key(&old)).await.unwrap() else { panic!("it was just created") };
     record.absolute_in = Some(Duration::ZERO);
-    let rotation = store.rotate(Key::of(&old), Key::of(&new), record).await.unwrap();
+    let rotation = store.rotate(key(&old), key(&new), record).await.unwrap();
     assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert!(matches!(store.load(Key::of(&new)).await.unwrap(), Loaded::Missing));
+    assert!(matches!(store.load(key(&new)).await.unwrap(), Loaded::Missing));
 }

@@ -1,6 +1,11 @@
 //! Every engine's store keeps the laws, as two processes see it that share a server; and it says what is wrong when that is not there.
 
-use session_runtime::store::{MySqlStore, PostgresStore, RedisStore, SqlOptions, SqliteStore};
+use std::sync::Arc;
+use std::time::Duration;
+
+use session_runtime::store::{
+    Created, Key, Limits, MySqlStore, NewSession, Origin, PostgresStore, RedisStore, SqlOptions, SqliteStore, Store,
+};
 use session_runtime::testing::{Conformance, conformance};
 use sqlx::Connection;
 
@@ -8,19 +13,28 @@ use crate::{cluster, fastapi, servers};
 
 type Checks = Conformance<'static, String>;
 
+/// Puts a session there whose data is no text.
+pub async fn put_a_number(store: &impl Store<u32>, key: Key<'_>) {
+    let session = NewSession::new(Arc::new(7), Limits::new(Duration::from_secs(3600), None), Origin::Change);
+    assert!(matches!(store.create(key, session).await, Ok(Created::Created(_))));
+}
+
 fn table(place: &str) -> SqlOptions {
     SqlOptions::new().table(place).max_connections(4)
 }
 
 fn redis() -> Checks {
     let url = servers::redis().url();
-    conformance(async move |place| RedisStore::connect(url).await.unwrap().key_prefix(place)).shared()
+    let open = async move |place: &str| RedisStore::connect(url).await.unwrap().key_prefix(place);
+    conformance(open).shared().undecodable(async move |place, key| put_a_number(&open(place).await, key).await)
 }
 
 fn sqlite() -> Checks {
     // In the folder of a server, which is removed when the tests are over.
     let url = format!("sqlite://{}/conformance.db", servers::redis().folder().display());
-    conformance(async move |place| SqliteStore::connect_with(&url, table(place)).await.unwrap()).shared()
+    let open = async move |place: &str| SqliteStore::connect_with(&url, table(place)).await.unwrap();
+    let (open, other) = (open.clone(), open);
+    conformance(open).shared().undecodable(async move |place, key| put_a_number(&other(place).await, key).await)
 }
 
 fn sqlite_in_memory() -> Checks {
@@ -29,12 +43,14 @@ fn sqlite_in_memory() -> Checks {
 
 fn postgres() -> Checks {
     let url = servers::postgres().url();
-    conformance(async move |place| PostgresStore::connect_with(url, table(place)).await.unwrap()).shared()
+    let open = async move |place: &str| PostgresStore::connect_with(url, table(place)).await.unwrap();
+    conformance(open).shared().undecodable(async move |place, key| put_a_number(&open(place).await, key).await)
 }
 
 fn mariadb() -> Checks {
     let url = servers::mariadb().url();
-    conformance(async move |place| MySqlStore::connect_with(url, table(place)).await.unwrap()).shared()
+    let open = async move |place: &str| MySqlStore::connect_with(url, table(place)).await.unwrap();
+    conformance(open).shared().undecodable(async move |place, key| put_a_number(&open(place).await, key).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,10 +29,11 @@ impl Engine {
         let millis = i64::try_from(time.as_millis()).unwrap();
         match self.url.split(':').next().unwrap() {
             "redis" | "redis+cluster" => {
-                // The absolute limit, beside the value; the rest is Redis's own. In the other layout, the end of the idle limit as well.
+                // The absolute limit and the creation, beside the value; the rest is Redis's own. In the other layout, the end of the idle
+                // limit as well.
                 let (pattern, fields) = match self.url.split_once("?key_prefix=") {
-                    Some((_, prefix)) => (format!("{prefix}*"), &[32, 48][..]),
-                    None => (format!("*{id}*"), &[32][..]),
+                    Some((_, prefix)) => (format!("{prefix}*"), &[32, 48, 64][..]),
+                    None => (format!("*{id}*"), &[32, 48][..]),
                 };
                 let nodes =
                     if self.name == "Redis Cluster" { servers::redis_cluster().masters() } else { from_ref(servers::redis()) };
@@ -43,7 +44,8 @@ impl Engine {
                 assert!(keys > 0, "there is no session for which time could pass");
             }
             scheme => {
-                let moved = ["absolute_at", "expires_at", "sweep_at"].map(|time| format!("{time} = {time} - {millis}"));
+                let moved =
+                    ["absolute_at", "created_at", "expires_at", "sweep_at"].map(|time| format!("{time} = {time} - {millis}"));
                 let sql = AssertSqlSafe(format!("UPDATE {} SET {}", self.table(), moved.join(", ")));
                 let url = self.url.split('?').next().unwrap();
                 let sql = sqlx::raw_sql(sql);

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use session_runtime::SessionId;
-use session_runtime::store::{Key, Limits, Loaded, NewSession, Record, Rotated, Store};
+use session_runtime::store::{AnyStore, Key, Loaded, Record, Rotated, Store};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use crate::app::{Counter, Process, STORE_TIMEOUT, connect, hold, serve, serve_within, until};
+use crate::app::{Counter, Process, STORE_TIMEOUT, connect, hold, key, new_session, serve, serve_within, until};
 use crate::engine::{self, Engine};
 use crate::proxy::Proxy;
 use crate::servers::{self, Server};
@@ -51,7 +51,7 @@ fn scheme(url: &str) -> &str {
 async fn a_server_that_stops_costs_503_within_the_bound_and_is_found_again_when_it_is_back() {
     async fn check(name: String, mut server: Server) {
         let store = connect(server.url()).await;
-        let mut client = Client::to(&serve(Arc::clone(&store)).await).await;
+        let mut client = Client::to(&serve(store.clone()).await).await;
         assert_eq!(client.post("/add").await.body, "1", "{name}");
         let mut bounded = client.sibling(&serve_within(STORE_TIMEOUT, store).await).await;
         tokio::task::block_in_place(|| server.stop());
@@ -81,7 +81,7 @@ async fn a_server_that_accepts_and_never_answers_is_bounded_and_left_for_a_new_c
         let name = engine.name;
         let proxy = Proxy::to(port).await;
         let store = connect(&proxy.url(&engine.url, port)).await;
-        let mut client = Client::to(&serve(Arc::clone(&store)).await).await;
+        let mut client = Client::to(&serve(store.clone()).await).await;
         assert_eq!(client.post("/add").await.body, "1", "{name}");
         let mut bounded = client.sibling(&serve_within(STORE_TIMEOUT, store).await).await;
         proxy.go_silent();
@@ -125,7 +125,7 @@ async fn a_change_whose_answer_is_lost_is_done_once_and_the_caller_is_told_that_
     with_each(check).await;
 }
 
-async fn found(store: &dyn Store<Counter>, key: Key<'_>) -> Record<Counter> {
+async fn found(store: &AnyStore<Counter>, key: Key<'_>) -> Record<Counter> {
     match store.load(key).await.unwrap() {
         Loaded::Found(record) => record,
         other => panic!("it is there: {other:?}"),
@@ -142,23 +142,23 @@ async fn a_rotation_whose_answer_is_lost_is_looked_up() {
         for count in 0..5 {
             let ids: [SessionId; 4] =
                 std::array::from_fn(|_| SessionId::parse(&format!("{:032x}", rand::random::<u128>())).unwrap());
-            let [first, old, new, last] = ids.each_ref().map(Key::of);
-            let session = NewSession::new(Arc::new(Counter { count, name: None }), Limits::new(Duration::from_secs(3600), None));
+            let [first, old, new, last] = ids.each_ref().map(key);
+            let session = new_session(Counter { count, name: None }, Duration::from_secs(3600), None);
             store.create(first, session).await.unwrap();
             // Once, so that the statement is known to the connection.
-            store.rotate(first, old, found(&*store, first).await).await.unwrap();
-            let record = found(&*store, old).await;
+            store.rotate(first, old, found(&store, first).await).await.unwrap();
+            let record = found(&store, old).await;
             proxy.swallow_the_next_answer();
             let rotated = store.rotate(old, new, record).await;
             let Ok(Rotated::Rotated(version)) = rotated else { panic!("{name}: {rotated:?}") };
-            let moved = found(&*store, new).await;
+            let moved = found(&store, new).await;
             assert_eq!((moved.data.count, moved.version), (count, version), "{name}");
             assert!(matches!(store.load(old).await.unwrap(), Loaded::JustRotated), "{name}");
             proxy.cut();
             let rotated = store.rotate(new, last, moved).await;
             // Where the store saw that the connection was gone, it took another.
             let now_at = if rotated.is_ok() { last } else { new };
-            assert_eq!(found(&*store, now_at).await.data.count, count, "{name}: {rotated:?}");
+            assert_eq!(found(&store, now_at).await.data.count, count, "{name}: {rotated:?}");
         }
     }
     with_each(check).await;
@@ -284,13 +284,13 @@ async fn a_full_or_read_only_sqlite_file_answers_changes_503_and_still_reads() {
     let options = SqliteConnectOptions::new().filename(folder.join("sessions.db"));
     let pool = SqlitePoolOptions::new().connect_with(options.clone().create_if_missing(true)).await.unwrap();
     let store = SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap();
-    let mut client = Client::to(&serve(std::sync::Arc::new(store)).await).await;
+    let mut client = Client::to(&serve(AnyStore::new(store)).await).await;
     assert_eq!(client.post("/add").await.body, "1");
 
     for options in [options.clone().pragma("max_page_count", "1"), options.read_only(true)] {
         let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
         let store = SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap();
-        let mut client = client.sibling(&serve(std::sync::Arc::new(store)).await).await;
+        let mut client = client.sibling(&serve(AnyStore::new(store)).await).await;
         assert_eq!(client.get("/").await.body, "1");
         let long = format!("/name/{}", "x".repeat(30_000));
         assert_eq!(client.post(&long).await.status, 503);

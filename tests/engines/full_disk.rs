@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use session_runtime::store::{SqlOptions, SqliteStore};
+use session_runtime::store::{AnyStore, SqlOptions, SqliteStore};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
-use crate::app::{connect, serve};
+use crate::app::{Counter, connect, serve};
 use crate::servers;
 use crate::wire::Client;
 
@@ -83,7 +82,7 @@ async fn a_full_disk_answers_changes_503_and_reads_on_and_works_again_when_there
     let _ = std::fs::remove_dir_all(folder);
 }
 
-async fn store(options: SqliteConnectOptions) -> Arc<SqliteStore> {
+async fn store(options: SqliteConnectOptions) -> AnyStore<Counter> {
     let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
-    Arc::new(SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap())
+    AnyStore::new(SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap())
 }

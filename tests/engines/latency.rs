@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use session_runtime::SessionId;
-use session_runtime::store::{Key, Limits, Loaded, MemoryStore, NewSession, Replaced, Store};
+use session_runtime::store::{AnyStore, Change, Loaded, MemoryStore, Replaced, Store};
 use sqlx::{Executor, MySqlPool};
 
-use crate::app::{Counter, connect};
+use crate::app::{Counter, connect, key, new_session};
 use crate::servers;
 
 const TIMES: usize = 1000;
@@ -20,18 +20,17 @@ struct Figures {
 }
 
 /// The time that a tenth of the operations stay below, one after the other: the rest waited for the machine.
-async fn measure(name: &'static str, store: Arc<dyn Store<Counter>>) -> Figures {
+async fn measure(name: &'static str, store: AnyStore<Counter>) -> Figures {
     let id = SessionId::parse(&"latency".repeat(10)).unwrap();
     let data = Arc::new(Counter { count: 1, name: Some("x".repeat(200)) });
-    let session = NewSession::new(Arc::clone(&data), Limits::new(Duration::from_secs(3600), None));
-    store.create(Key::of(&id), session).await.unwrap();
+    store.create(key(&id), new_session(Arc::clone(&data), Duration::from_secs(3600), None)).await.unwrap();
     let (mut reads, mut changes) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
         let start = Instant::now();
-        let Loaded::Found(record) = store.load(Key::of(&id)).await.unwrap() else { panic!("{name}") };
+        let Loaded::Found(record) = store.load(key(&id)).await.unwrap() else { panic!("{name}") };
         reads.push(start.elapsed());
         let start = Instant::now();
-        let replaced = store.replace(Key::of(&id), Some(record.version), Arc::clone(&data)).await.unwrap();
+        let replaced = store.replace(key(&id), record.version, Change::new(Arc::clone(&data))).await.unwrap();
         changes.push(start.elapsed());
         assert!(matches!(replaced, Replaced::Replaced(_)), "{name}");
     }
@@ -59,7 +58,7 @@ async fn of_a_read_and_a_change_in_each_engine() {
     let figures = [
         measure("Redis", connect(redis.url()).await).await,
         measure("Redis, appendfsync always", connect(always.url()).await).await,
-        measure("memory", Arc::new(MemoryStore::new())).await,
+        measure("memory", AnyStore::new(MemoryStore::new())).await,
         measure("SQLite", connect(&format!("sqlite://{file}")).await).await,
         measure("PostgreSQL", connect(postgres.url()).await).await,
         measure("MariaDB", connect(mariadb.url()).await).await,

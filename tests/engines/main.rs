@@ -5,6 +5,7 @@
 mod app;
 mod calls;
 mod clocks;
+mod closing;
 mod cluster;
 mod conformance;
 mod connecting;
@@ -14,6 +15,7 @@ mod examples;
 mod fastapi;
 mod faults;
 mod full_disk;
+mod kinds;
 mod latency;
 mod processes;
 mod proxy;

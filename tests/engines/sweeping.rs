@@ -1,9 +1,8 @@
 //! Expired sessions leave the table, whatever goes wrong meanwhile; renewing one mostly touches no index.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use session_runtime::store::{PostgresStore, SqlOptions};
+use session_runtime::store::{AnyStore, PostgresStore, SqlOptions};
 use sqlx::PgPool;
 
 use crate::app::{serve, until};
@@ -20,7 +19,7 @@ async fn a_sweep_that_fails_does_not_end_the_sweeping() {
     let pool = PgPool::connect(servers::postgres().url()).await.unwrap();
     let options = SqlOptions::new().table("swept").sweep_every(Duration::from_millis(100));
     let store = PostgresStore::connect_with(servers::postgres().url(), options).await.unwrap();
-    let mut client = Client::to(&serve(Arc::new(store)).await).await;
+    let mut client = Client::to(&serve(AnyStore::new(store)).await).await;
     for _ in 0..5 {
         client.cookie = None;
         assert_eq!(client.post("/add").await.status, 200);
@@ -41,7 +40,7 @@ async fn nine_in_ten_changes_of_a_session_touch_no_index() {
     let pool = PgPool::connect(servers::postgres().url()).await.unwrap();
     let options = SqlOptions::new().table("hot");
     let store = PostgresStore::connect_with(servers::postgres().url(), options).await.unwrap();
-    let mut client = Client::to(&serve(Arc::new(store)).await).await;
+    let mut client = Client::to(&serve(AnyStore::new(store)).await).await;
     for _ in 0..201 {
         assert_eq!(client.post("/add").await.status, 200);
     }

@@ -7,12 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::{FutureExt, poll};
 use session_runtime::SessionId;
-use session_runtime::store::{
-    Created, Key, Limits, Loaded, NewSession, Record, RedisStore, Replaced, Rotated, Store, StoreError, Version,
-};
+use session_runtime::store::{Change, Created, Loaded, Record, RedisStore, Replaced, Rotated, Store, StoreError, Version};
 use tokio::runtime::Builder;
 
-use crate::app::Counter;
+use crate::app::{Counter, key, new_session};
 use crate::proxy::Proxy;
 use crate::servers;
 use crate::wire;
@@ -21,15 +19,15 @@ async fn stored(store: &RedisStore, count: usize) -> Vec<(SessionId, Version)> {
     let ids = (0..count).map(|number| SessionId::parse(&format!("{number:040}")).unwrap());
     let mut sessions = Vec::new();
     for id in ids {
-        let session = NewSession::new(Arc::new(Counter::default()), Limits::new(Duration::from_secs(600), None));
-        let Created::Created(version) = store.create(Key::of(&id), session).await.unwrap() else { panic!("the server is new") };
+        let session = new_session(Counter::default(), Duration::from_secs(600), None);
+        let Created::Created(version) = store.create(key(&id), session).await.unwrap() else { panic!("the server is new") };
         sessions.push((id, version));
     }
     sessions
 }
 
 async fn load(store: &RedisStore, id: &SessionId) -> Result<Loaded<Counter>, StoreError> {
-    store.load(Key::of(id)).await
+    store.load(key(id)).await
 }
 
 async fn count(store: &RedisStore, id: &SessionId) -> u64 {
@@ -40,13 +38,14 @@ async fn count(store: &RedisStore, id: &SessionId) -> u64 {
 }
 
 async fn replace(store: &RedisStore, id: &SessionId, version: Version) -> Result<Replaced, StoreError> {
-    store.replace(Key::of(id), Some(version), Arc::new(Counter { count: 1, name: None })).await
+    store.replace(key(id), version, Change::new(Arc::new(Counter { count: 1, name: None }))).await
 }
 
 async fn rotate(store: &RedisStore, id: &SessionId, version: Version) -> Result<Rotated, StoreError> {
     let new = SessionId::parse(&"new".repeat(20)).unwrap();
     let limit = Duration::from_secs(600);
-    store.rotate(Key::of(id), Key::of(&new), Record::new(Arc::new(Counter::default()), version, limit, limit, None)).await
+    let record = Record::new(Arc::new(Counter::default()), version, limit, limit, None, Duration::ZERO);
+    store.rotate(key(id), key(&new), record).await
 }
 
 async fn reads(redis: &mut redis::aio::MultiplexedConnection) -> u64 {
@@ -124,8 +123,8 @@ async fn a_call_that_fails_fails_alone() {
     redis::cmd("RPUSH").arg(&keys[0]).arg("x").exec_async(&mut redis).await.unwrap();
     let (broken, version) = &sessions[0];
     let id = SessionId::parse(&"other".repeat(20)).unwrap();
-    let session = NewSession::new(Arc::new(Counter::default()), Limits::new(Duration::from_secs(600), None));
-    let Created::Created(own) = store.create(Key::of(&id), session).await.unwrap() else { panic!("it is new") };
+    let session = new_session(Counter::default(), Duration::from_secs(600), None);
+    let Created::Created(own) = store.create(key(&id), session).await.unwrap() else { panic!("it is new") };
     // Some are answered NOSCRIPT, and are sent again.
     redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut redis).await.unwrap();
     let (before, no_rotation, no_change, changed, after) = tokio::join!(
@@ -201,12 +200,12 @@ fn a_store_outlives_the_runtime_in_which_its_calls_waited() {
 
 /// What another program may have put where a session is: shorter and longer than a header, with and without numbers in it.
 fn foreign_values() -> Vec<Vec<u8>> {
-    let (digits, spaces) = ("0".repeat(64), " ".repeat(64));
+    let (digits, spaces) = ("0".repeat(80), " ".repeat(80));
     let mut values: Vec<Vec<u8>> =
-        ["", "x", &"x".repeat(64), &"\0".repeat(300), &digits, &spaces, "{\"count\":1}"].map(|text| text.into()).to_vec();
+        ["", "x", &"x".repeat(80), &"\0".repeat(300), &digits, &spaces, "{\"count\":1}"].map(|text| text.into()).to_vec();
     values.push(vec![0xff; 100]);
     // One field of a header at a time.
-    for (field, text) in (0..4).flat_map(|field| {
+    for (field, text) in (0..5).flat_map(|field| {
         ["                ", "nan             ", "inf             ", "9999999999999999", "-1              "]
             .map(|text| (field, text))
     }) {
@@ -225,23 +224,23 @@ async fn a_value_of_another_program_is_an_error_of_its_own_call_alone() {
     for value in foreign_values() {
         let () = redis::cmd("FLUSHALL").query_async(&mut redis).await.unwrap();
         let id = SessionId::parse("foreign").unwrap();
-        let session = NewSession::new(Arc::new(Counter::default()), Limits::new(Duration::from_secs(600), None));
-        store.create(Key::of(&id), session).await.unwrap();
-        let [key]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+        let session = new_session(Counter::default(), Duration::from_secs(600), None);
+        let Created::Created(version) = store.create(key(&id), session).await.unwrap() else { panic!("the server is empty") };
+        let [name]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
         let others = stored(&store, 2).await;
-        let () = redis::cmd("SET").arg(&key).arg(&value).query_async(&mut redis).await.unwrap();
+        let () = redis::cmd("SET").arg(&name).arg(&value).query_async(&mut redis).await.unwrap();
 
-        let set = async |id: &SessionId| store.replace(Key::of(id), None, Arc::new(Counter { count: 1, name: None })).await;
         let shown = String::from_utf8_lossy(&value);
-        let ids = [&others[0].0, &id, &others[1].0];
-        let [before, _, after] = join_all(ids.map(set)).await.try_into().expect("three answers");
+        let at_once = [(&others[0].0, others[0].1), (&id, version), (&others[1].0, others[1].1)];
+        let replaced = join_all(at_once.map(|(id, version)| replace(&store, id, version))).await;
+        let [before, _, after] = replaced.try_into().expect("three answers");
         for other in [before, after] {
             assert!(matches!(other, Ok(Replaced::Replaced(_))), "beside {shown:?}: {other:?}");
         }
         // What leaves alone is answered, too, and no call after it is given another one's answer.
         let _ = (load(&store, &id).await, replace(&store, &id, Version(0)).await);
-        let _ = (Store::<Counter>::touch(&store, Key::of(&id)).await, rotate(&store, &id, Version(0)).await);
-        let _ = Store::<Counter>::delete(&store, Key::of(&id)).await;
+        let _ = (Store::<Counter>::touch(&store, key(&id)).await, rotate(&store, &id, Version(0)).await);
+        let _ = Store::<Counter>::delete(&store, key(&id)).await;
         assert_eq!(count(&store, &others[1].0).await, 1, "after {shown:?}");
     }
 }
@@ -252,10 +251,10 @@ async fn a_header_without_numbers_is_told_as_another_programs() {
     let store = RedisStore::connect(server.url()).await.unwrap();
     let mut redis = wire::redis(&server).await;
     let sessions = stored(&store, 1).await;
-    let [key]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
-    let () = redis::cmd("SET").arg(&key).arg("x".repeat(100)).query_async(&mut redis).await.unwrap();
-    let id = &sessions[0].0;
-    assert!(matches!(load(&store, id).await, Err(StoreError::Data(_))));
-    let replaced = store.replace(Key::of(id), None, Arc::new(Counter::default())).await;
+    let [name]: [String; 1] = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+    let () = redis::cmd("SET").arg(&name).arg("x".repeat(100)).query_async(&mut redis).await.unwrap();
+    let (id, version) = &sessions[0];
+    assert!(matches!(load(&store, id).await, Ok(Loaded::Undecodable(StoreError::Data(_)))));
+    let replaced = replace(&store, id, *version).await;
     assert!(matches!(replaced, Err(StoreError::Data(_))), "{replaced:?}");
 }

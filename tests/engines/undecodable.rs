@@ -3,8 +3,8 @@
 use axum::extract::Path;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use session_runtime::store::{OnUndecodable, RedisStore};
-use session_runtime::{SessionData, SessionLayer, standard};
+use session_runtime::store::{AnyStore, RedisStore};
+use session_runtime::{OnUndecodable, SessionData, SessionLayer, standard};
 
 use crate::app::{Counter, PATIENCE, serve, serve_router};
 use crate::servers;
@@ -33,8 +33,16 @@ async fn address_of<T>(store: RedisStore, shows: fn(&T) -> String) -> String
 where
     T: Clone + Default + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
 {
+    address_where(OnUndecodable::Fail, store, shows).await
+}
+
+async fn address_where<T>(on_undecodable: OnUndecodable, store: RedisStore, shows: fn(&T) -> String) -> String
+where
+    T: Clone + Default + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
+{
     let layer = SessionLayer::<T>::builder()
         .store(store)
+        .on_undecodable(on_undecodable)
         .store_timeout(PATIENCE)
         .secure(false)
         .middleware(standard::lazy_session_middleware);
@@ -45,7 +53,7 @@ where
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_may_come_and_go() {
-    let mut client = Client::to(&serve(std::sync::Arc::new(store("fields:").await)).await).await;
+    let mut client = Client::to(&serve(AnyStore::new(store("fields:").await)).await).await;
     client.post("/name/ada").await;
     client.post("/add").await;
     let shows = |later: &Later| format!("{} {} {:?}", later.count, later.visits, later.theme);
@@ -55,7 +63,7 @@ async fn fields_may_come_and_go() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_is_an_error_or_a_fresh_start_and_stays_as_it_is() {
-    let mut client = Client::to(&serve(std::sync::Arc::new(store("other:").await)).await).await;
+    let mut client = Client::to(&serve(AnyStore::new(store("other:").await)).await).await;
     client.post("/add").await;
     let shows = |other: &Other| format!("{:?}", other.count);
 
@@ -67,8 +75,8 @@ async fn what_cannot_be_read_is_an_error_or_a_fresh_start_and_stays_as_it_is() {
         assert!(!answer.body.contains('1'), "{}", answer.body);
     }
 
-    let afresh = store("other:").await.on_undecodable(OnUndecodable::StartAfresh);
-    let mut other = client.sibling(&address_of::<Other>(afresh, shows).await).await;
+    let discards = address_where::<Other>(OnUndecodable::Discard, store("other:").await, shows).await;
+    let mut other = client.sibling(&discards).await;
     let id = other.cookie.clone();
     assert_eq!(other.get("/").await.body, "[]");
     assert_eq!(other.post("/").await.status, 200);

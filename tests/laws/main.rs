@@ -1,18 +1,24 @@
 //! The laws of a request, over HTTP: one module a promise. `cargo test --test laws delete_wins` runs one of them.
 
 mod cancellation;
+mod cross_site;
 mod delete_wins;
 mod expiry;
 mod flood;
 mod interleavings;
+mod kinds;
+mod logging_in;
 mod no_lost_update;
 mod outage;
 mod over_the_wire;
 mod rotation;
+mod same_layer;
 mod secrets;
 mod set_cookie;
 mod several_sessions;
 mod store_calls;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod two_cookies;
 mod unknown_ids;

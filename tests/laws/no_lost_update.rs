@@ -192,28 +192,27 @@ async fn concurrent_first_changes_of_one_request_make_one_session() {
 /// Where others change the session each time, the change gives up after `store_timeout`, and has written nothing.
 #[tokio::test(start_paused = true)]
 async fn endless_conflicts_end_in_409_with_nothing_written() {
-    use session_runtime::MaybeReady;
     use session_runtime::store::*;
 
     struct AlwaysConflicting(MemoryStore<Visit>);
     impl Store<Visit> for AlwaysConflicting {
-        fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Visit>) -> StoreFuture<'a, Created> {
-            self.0.create(key, session)
+        async fn create(&self, key: Key<'_>, session: NewSession<Visit>) -> Result<Created, StoreError> {
+            self.0.create(key, session).await
         }
-        fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Visit>> {
-            self.0.load(key)
+        async fn load(&self, key: Key<'_>) -> Result<Loaded<Visit>, StoreError> {
+            self.0.load(key).await
         }
-        fn replace<'a>(&'a self, _: Key<'a>, _: Option<Version>, _: Arc<Visit>) -> StoreFuture<'a, Replaced> {
-            MaybeReady::ready(Ok(Replaced::Conflict))
+        async fn replace(&self, _: Key<'_>, _: Version, _: Change<Visit>) -> Result<Replaced, StoreError> {
+            Ok(Replaced::Conflict)
         }
-        fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-            self.0.touch(key)
+        async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+            self.0.touch(key).await
         }
-        fn rotate<'a>(&'a self, _: Key<'a>, _: Key<'a>, _: Record<Visit>) -> StoreFuture<'a, Rotated> {
-            MaybeReady::ready(Ok(Rotated::Conflict))
+        async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<Visit>) -> Result<Rotated, StoreError> {
+            Ok(Rotated::Conflict)
         }
-        fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-            self.0.delete(key)
+        async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+            self.0.delete(key).await
         }
     }
 
@@ -221,7 +220,7 @@ async fn endless_conflicts_end_in_409_with_nothing_written() {
     let builder = builder.store(AlwaysConflicting(MemoryStore::new())).store_timeout(Duration::from_millis(200));
     let mut client = visit::client(builder);
     client.post("/add").await;
-    for path in ["/add", "/rotate", "/login/ada"] {
+    for path in ["/add", "/set/ada", "/rotate", "/login/ada"] {
         let start = tokio::time::Instant::now();
         assert_eq!(client.post(path).await.status, StatusCode::CONFLICT, "{path}");
         assert!((200..=205).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());

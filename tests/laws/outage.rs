@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use session_runtime::OnStoreError;
+use session_runtime::store::MemoryStore;
 use tokio::time::Instant;
 
-use crate::support::visit::{client, lazy, standard};
+use crate::support::counting::Counting;
+use crate::support::visit::{Builder, Visit, client, lazy, standard};
+use crate::support::yielding::Yielding;
 
 #[tokio::test]
 async fn a_store_that_is_down_answers_503_and_the_session_is_there_afterwards() {
@@ -24,10 +27,16 @@ async fn a_store_that_is_down_answers_503_and_the_session_is_there_afterwards() 
     }
 }
 
+/// The same over a store that may wait, as one that falls silent does.
+fn over(builder: Builder) -> (Builder, Counting<Yielding<MemoryStore<Visit>>>) {
+    let store = Counting::new(Yielding::new(MemoryStore::new()));
+    (builder.store(store.clone()), store)
+}
+
 /// Tokio's clock counts in milliseconds.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_never_answers_costs_the_timeout_and_no_more() {
-    for (builder, store) in [lazy(), standard()] {
+    for (builder, store) in [over(lazy().0), over(standard().0)] {
         let mut client = client(builder.store_timeout(Duration::from_millis(100)));
         client.post("/add").await;
         store.set_silent(true);

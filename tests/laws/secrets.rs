@@ -129,7 +129,6 @@ async fn no_debug_output_shows_an_id() {
 /// The key that a store is given shows a hash of the id at most.
 #[tokio::test]
 async fn a_store_key_does_not_show_the_id() {
-    use session_runtime::MaybeReady;
     use session_runtime::store::*;
 
     struct Spy(Arc<Mutex<Vec<String>>>);
@@ -139,30 +138,30 @@ async fn a_store_key_does_not_show_the_id() {
         }
     }
     impl Store<Visit> for Spy {
-        fn create<'a>(&'a self, key: Key<'a>, _: NewSession<Visit>) -> StoreFuture<'a, Created> {
+        async fn create(&self, key: Key<'_>, _: NewSession<Visit>) -> Result<Created, StoreError> {
             self.see(key);
-            MaybeReady::ready(Ok(Created::Created(Version(1))))
+            Ok(Created::Created(Version(1)))
         }
-        fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Visit>> {
+        async fn load(&self, key: Key<'_>) -> Result<Loaded<Visit>, StoreError> {
             self.see(key);
-            MaybeReady::ready(Ok(Loaded::Missing))
+            Ok(Loaded::Missing)
         }
-        fn replace<'a>(&'a self, key: Key<'a>, _: Option<Version>, _: Arc<Visit>) -> StoreFuture<'a, Replaced> {
+        async fn replace(&self, key: Key<'_>, _: Version, _: Change<Visit>) -> Result<Replaced, StoreError> {
             self.see(key);
-            MaybeReady::ready(Ok(Replaced::Missing))
+            Ok(Replaced::Missing)
         }
-        fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
             self.see(key);
-            MaybeReady::ready(Ok(false))
+            Ok(false)
         }
-        fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, _: Record<Visit>) -> StoreFuture<'a, Rotated> {
+        async fn rotate(&self, old: Key<'_>, new: Key<'_>, _: Record<Visit>) -> Result<Rotated, StoreError> {
             self.see(old);
             self.see(new);
-            MaybeReady::ready(Ok(Rotated::Missing))
+            Ok(Rotated::Missing)
         }
-        fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+        async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
             self.see(key);
-            MaybeReady::ready(Ok(false))
+            Ok(false)
         }
     }
 

@@ -4,10 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use session_runtime::MaybeReady;
-use session_runtime::store::{
-    Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
-};
+use session_runtime::store::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 
 /// Wraps a store, shared among clones.
 pub struct Counting<S> {
@@ -43,20 +40,21 @@ impl<S> Counting<S> {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    /// No call is ever answered from now on, or they are again.
+    /// No call is ever answered from now on, or they are again. Not for a store that says that it never waits.
     pub fn set_silent(&self, silent: bool) {
         self.silent.store(silent, Ordering::SeqCst);
     }
 
-    fn count<'a, R: Send + 'a>(&self, name: &'static str, call: impl FnOnce() -> StoreFuture<'a, R>) -> StoreFuture<'a, R> {
+    /// What stands before a call.
+    async fn begin(&self, name: &'static str) -> Result<(), StoreError> {
         self.calls.lock().unwrap().push(name);
         if self.down.load(Ordering::SeqCst) {
-            return MaybeReady::ready(Err(StoreError::unavailable("the store is down")));
+            return Err(StoreError::unavailable("the store is down"));
         }
         if self.silent.load(Ordering::SeqCst) {
-            return MaybeReady::boxed(std::future::pending());
+            std::future::pending().await
         }
-        call()
+        Ok(())
     }
 }
 
@@ -67,35 +65,39 @@ impl<S> fmt::Debug for Counting<S> {
 }
 
 impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Counting<S> {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        self.count("create", || self.store.create(key, session))
+    const IMMEDIATE: bool = S::IMMEDIATE;
+
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        self.begin("create").await?;
+        self.store.create(key, session).await
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        self.count("load", || self.store.load(key))
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        self.begin("load").await?;
+        self.store.load(key).await
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        self.count("replace", || self.store.replace(key, expected, data))
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        self.begin("replace").await?;
+        self.store.replace(key, expected, change).await
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.count("touch", || self.store.touch(key))
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.begin("touch").await?;
+        self.store.touch(key).await
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        self.count("rotate", || self.store.rotate(old, new, session))
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        self.begin("rotate").await?;
+        self.store.rotate(old, new, session).await
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.count("delete", || self.store.delete(key))
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.begin("delete").await?;
+        self.store.delete(key).await
     }
 
-    fn answers_at_once(&self) -> bool {
-        self.store.answers_at_once()
-    }
-
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        self.store.sweep()
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep().await
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use session_runtime::SessionId;
 use session_runtime::store::{
-    Created, HashSecret, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError,
-    StoreFuture, Version,
+    Change, Created, HashSecret, Key, Limits, Loaded, Namespace, NewSession, Origin, ROTATION_MARK, Record, Replaced, Rotated,
+    Store, StoreError, Version,
 };
-use session_runtime::{MaybeReady, SessionId};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
@@ -20,12 +20,15 @@ pub enum Mistake {
     CreateRepeats,
     CreateInTwoSteps,
     CreateIgnoresTheAbsoluteLimit,
+    VisitsTakeEachOthersPlace,
+    AgeIsUnknown,
+    AgeCountsFromTheLastChange,
+    AgeCountsFromTheLastRotation,
     SaveIsAnUpsert,
     SaveReturnsFromTheDead,
     SaveIgnoresThatNothingWasThere,
     LastWriteWins,
     CompareThenWrite,
-    SetComparesToo,
     SavingSendsAgain,
     LimitRevertsOnSave,
     VersionIsAHashOfTheData,
@@ -68,7 +71,11 @@ pub enum Mistake {
     DataIsCut,
     KeyIgnoresCase,
     KeyIsCut,
+    KeyIgnoresTheNamespace,
     OnePlaceForAll,
+    UndecodableIsAnError,
+    UndecodableIsMissing,
+    UndecodableIsNotDeleted,
     OutageIsNoSession,
 }
 
@@ -86,6 +93,7 @@ struct Rows {
     /// The lock that a mistaken store takes, and what it sends again.
     locked: bool,
     again: Vec<(u128, Arc<String>)>,
+    last_visit: Option<u128>,
 }
 
 #[derive(Clone)]
@@ -94,9 +102,13 @@ struct Row {
     data: Option<Arc<String>>,
     version: u64,
     limits: Limits,
+    created_at: Instant,
     absolute_at: Option<Instant>,
     expires_at: Option<Instant>,
 }
+
+/// What cannot be read as a text: where a row has it, the store says so.
+const UNDECODABLE: &str = "\u{0}not a text";
 
 /// The places that were opened, so that a second store at one has the same rows.
 #[derive(Default)]
@@ -107,6 +119,13 @@ impl Places {
         let place = if mistake == M::OnePlaceForAll { "one" } else { place };
         let rows = Arc::clone(self.0.lock().unwrap().entry(place.to_owned()).or_default());
         Model { rows, cache: Mutex::default(), mistake }
+    }
+
+    /// Puts a session whose data cannot be read at a key.
+    pub fn put_undecodable(&self, place: &str, key: Key<'_>) {
+        let model = self.open(place, M::Nothing);
+        let name = model.name(key);
+        model.step(|step| step.insert(name, &Arc::new(UNDECODABLE.to_owned()), Limits::new(Duration::MAX, None), 1));
     }
 }
 
@@ -139,17 +158,16 @@ impl Model {
         match self.mistake {
             M::KeyIgnoresCase => LOWER.get(&name).copied().unwrap_or(name),
             M::KeyIsCut => CUT.get(&name).copied().unwrap_or(name),
+            M::KeyIgnoresTheNamespace => name.min(name ^ *BETWEEN_NAMESPACES),
             _ => name,
         }
     }
 
-    fn answer<'a, R: Send + 'a>(&'a self, run: impl Future<Output = R> + Send + 'a) -> StoreFuture<'a, R> {
-        MaybeReady::boxed(async move {
-            self.travel().await?;
-            let answer = run.await;
-            yield_now().await;
-            Ok(answer)
-        })
+    async fn answer<R>(&self, run: impl Future<Output = R>) -> Result<R, StoreError> {
+        self.travel().await?;
+        let answer = run.await;
+        yield_now().await;
+        Ok(answer)
     }
 }
 
@@ -160,8 +178,15 @@ fn hash(key: Key<'_>) -> u128 {
 }
 
 fn hash_of(text: &str) -> u128 {
-    hash(Key::of(&SessionId::parse(text).unwrap()))
+    hash_in("conformance", text)
 }
+
+fn hash_in(namespace: &str, text: &str) -> u128 {
+    hash(Key::new(&Namespace::new(namespace), &SessionId::parse(text).unwrap()))
+}
+
+/// What the hashes of one id in the kit's two namespaces differ by, whichever id it is.
+static BETWEEN_NAMESPACES: LazyLock<u128> = LazyLock::new(|| hash_in("conformance", "a") ^ hash_in("conformance too", "a"));
 
 static LOWER: LazyLock<HashMap<u128, u128>> = LazyLock::new(|| {
     ('A'..='Z').map(|letter| letter.to_string()).map(|text| (hash_of(&text), hash_of(&text.to_lowercase()))).collect()
@@ -224,7 +249,7 @@ impl Step<'_> {
     fn insert(&mut self, name: u128, data: &Arc<String>, limits: Limits, version: u64) {
         let absolute = limits.absolute.filter(|_| !self.makes(M::CreateIgnoresTheAbsoluteLimit));
         let absolute_at = absolute.and_then(|limit| end(self.now, limit, self.mistake));
-        let row = Row { data: Some(self.kept(data)), version, limits, absolute_at, expires_at: None };
+        let row = Row { data: Some(self.kept(data)), version, limits, created_at: self.now, absolute_at, expires_at: None };
         self.rows.map.insert(name, row);
         self.renew(name);
     }
@@ -242,6 +267,12 @@ impl Step<'_> {
             return Created::Exists;
         }
         let version = if repeats { version + 100 } else { version };
+        if self.makes(M::VisitsTakeEachOthersPlace)
+            && session.origin == Origin::Visit
+            && let Some(last) = self.rows.last_visit.replace(name)
+        {
+            self.rows.map.remove(&last);
+        }
         self.insert(name, &session.data, session.limits, version);
         Created::Created(Version(version))
     }
@@ -257,19 +288,19 @@ impl Step<'_> {
             self.insert(name, data, Limits::new(Duration::from_secs(3600), None), 1);
             return Replaced::Replaced(Version(1));
         }
-        let (hashes, last_wins, compares_all) =
-            (self.makes(M::VersionIsAHashOfTheData), self.makes(M::LastWriteWins), self.makes(M::SetComparesToo));
+        let (hashes, last_wins) = (self.makes(M::VersionIsAHashOfTheData), self.makes(M::LastWriteWins));
+        let created_now = self.makes(M::AgeCountsFromTheLastChange).then_some(self.now);
         let (kept, reverts) = (self.kept(data), self.makes(M::LimitRevertsOnSave));
         let claims = self.makes(M::SaveIgnoresThatNothingWasThere);
         let Some(row) = self.session(name) else {
             return if claims { Replaced::Replaced(Version(1)) } else { Replaced::Missing };
         };
-        let expected = if compares_all { Some(expected.unwrap_or(Version(1))) } else { expected };
         if !last_wins && expected.is_some_and(|expected| expected.0 != row.version) {
             return Replaced::Conflict;
         }
         row.version = if hashes { data.len() as u64 } else { row.version + 1 };
         row.data = Some(kept);
+        row.created_at = created_now.unwrap_or(row.created_at);
         if reverts {
             row.limits = Limits::new(Duration::from_secs(24 * 3600), row.limits.absolute);
         }
@@ -313,7 +344,8 @@ impl Step<'_> {
             M::VersionStartsAnewOnRotation => 1,
             _ => old.version + 1,
         };
-        self.rows.map.insert(new, Row { data: Some(self.kept(data)), version, ..old.clone() });
+        let created_at = if self.makes(M::AgeCountsFromTheLastRotation) { self.now } else { old.created_at };
+        self.rows.map.insert(new, Row { data: Some(self.kept(data)), version, created_at, ..old.clone() });
         self.renew(new);
         Version(version)
     }
@@ -364,11 +396,11 @@ impl Drop for SentAgain<'_> {
 }
 
 impl Store<String> for Model {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<String>) -> StoreFuture<'a, Created> {
+    async fn create(&self, key: Key<'_>, session: NewSession<String>) -> Result<Created, StoreError> {
         let name = self.name(key);
         self.answer(async move {
             if self.makes(M::CreateInTwoSteps) {
-                let empty = NewSession::new(Arc::default(), session.limits);
+                let empty = NewSession::new(Arc::default(), session.limits, session.origin);
                 let created = self.step(|step| step.create(name, &empty));
                 yield_now().await;
                 if created != Created::Exists {
@@ -378,11 +410,12 @@ impl Store<String> for Model {
             }
             self.step(|step| step.create(name, &session))
         })
+        .await
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<String>> {
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<String>, StoreError> {
         let name = self.name(key);
-        self.answer(async move {
+        let loaded = self.answer(async move {
             let caches = matches!(
                 self.mistake,
                 M::CacheIsFilledDuringADelete
@@ -414,16 +447,26 @@ impl Store<String> for Model {
             let Some(data) = row.data else { return Loaded::JustRotated };
             let absolute_in = row.limits.absolute.filter(|_| !self.makes(M::CreateIgnoresTheAbsoluteLimit));
             let absolute_in = absolute_in.map(|_| left(now, row.absolute_at));
-            Loaded::Found(Record::new(data, Version(row.version), row.limits.idle, left(now, row.expires_at), absolute_in))
-        })
+            if *data == UNDECODABLE {
+                return Loaded::Undecodable(StoreError::data("it is not a text"));
+            }
+            let age = if self.makes(M::AgeIsUnknown) { Duration::ZERO } else { now.saturating_duration_since(row.created_at) };
+            let (version, expires_in) = (Version(row.version), left(now, row.expires_at));
+            Loaded::Found(Record::new(data, version, row.limits.idle, expires_in, absolute_in, age))
+        });
+        match loaded.await? {
+            Loaded::Undecodable(error) if self.makes(M::UndecodableIsAnError) => Err(error),
+            Loaded::Undecodable(_) if self.makes(M::UndecodableIsMissing) => Ok(Loaded::Missing),
+            loaded => Ok(loaded),
+        }
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<String>) -> StoreFuture<'a, Replaced> {
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<String>) -> Result<Replaced, StoreError> {
         let name = self.name(key);
         self.answer(async move {
             self.cache.lock().unwrap().remove(&name);
-            let mut expected = expected;
-            if self.makes(M::CompareThenWrite) && expected.is_some() {
+            let (mut expected, data) = (Some(expected), change.data);
+            if self.makes(M::CompareThenWrite) {
                 let there = self.step(|step| step.session(name).map(|row| row.version));
                 if there.is_some_and(|version| Some(Version(version)) != expected) {
                     return Replaced::Conflict;
@@ -443,14 +486,15 @@ impl Store<String> for Model {
             }
             replaced
         })
+        .await
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
         let name = self.name(key);
-        self.answer(async move { self.step(|step| step.touch(name)) })
+        self.answer(async move { self.step(|step| step.touch(name)) }).await
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<String>) -> StoreFuture<'a, Rotated> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<String>) -> Result<Rotated, StoreError> {
         let (old, new) = (self.name(old), self.name(new));
         self.answer(async move {
             self.cache.lock().unwrap().remove(&old);
@@ -493,24 +537,31 @@ impl Store<String> for Model {
                 }),
             }
         })
+        .await
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         let name = self.name(key);
         self.answer(async move {
             self.cache.lock().unwrap().remove(&name);
             self.step(|step| {
-                let takes =
-                    if step.makes(M::DeleteTakesTheMark) { step.row(name).is_some() } else { step.session(name).is_some() };
+                let takes = match step.mistake {
+                    M::DeleteTakesTheMark => step.row(name).is_some(),
+                    M::UndecodableIsNotDeleted => {
+                        step.session(name).is_some_and(|row| row.data.as_deref().is_some_and(|data| data != UNDECODABLE))
+                    }
+                    _ => step.session(name).is_some(),
+                };
                 if takes {
                     step.rows.map.remove(&name);
                 }
                 takes || step.makes(M::DeleteAlwaysSaysTrue)
             })
         })
+        .await
     }
 
-    fn sweep(&self) -> StoreFuture<'_, u64> {
+    async fn sweep(&self) -> Result<u64, StoreError> {
         self.answer(async move {
             self.step(|step| {
                 let ahead = if step.makes(M::SweepIsHoursAhead) { Duration::from_secs(13 * 3600) } else { Duration::ZERO };
@@ -520,6 +571,7 @@ impl Store<String> for Model {
                 (before - step.rows.map.values().filter(|row| row.data.is_some()).count()) as u64
             })
         })
+        .await
     }
 }
 
@@ -527,36 +579,36 @@ impl Store<String> for Model {
 pub struct Gone(pub Mistake);
 
 impl Gone {
-    fn answer<'a, R: Send + 'a>(&self, nothing: R) -> StoreFuture<'a, R> {
-        MaybeReady::ready(match self.0 {
+    fn answer<R>(&self, nothing: R) -> Result<R, StoreError> {
+        match self.0 {
             M::OutageIsNoSession => Ok(nothing),
             _ => Err(StoreError::unavailable("connection refused")),
-        })
+        }
     }
 }
 
 impl Store<String> for Gone {
-    fn create<'a>(&'a self, _: Key<'a>, _: NewSession<String>) -> StoreFuture<'a, Created> {
+    async fn create(&self, _: Key<'_>, _: NewSession<String>) -> Result<Created, StoreError> {
         self.answer(Created::Exists)
     }
 
-    fn load<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, Loaded<String>> {
+    async fn load(&self, _: Key<'_>) -> Result<Loaded<String>, StoreError> {
         self.answer(Loaded::Missing)
     }
 
-    fn replace<'a>(&'a self, _: Key<'a>, _: Option<Version>, _: Arc<String>) -> StoreFuture<'a, Replaced> {
+    async fn replace(&self, _: Key<'_>, _: Version, _: Change<String>) -> Result<Replaced, StoreError> {
         self.answer(Replaced::Missing)
     }
 
-    fn touch<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, bool> {
+    async fn touch(&self, _: Key<'_>) -> Result<bool, StoreError> {
         self.answer(false)
     }
 
-    fn rotate<'a>(&'a self, _: Key<'a>, _: Key<'a>, _: Record<String>) -> StoreFuture<'a, Rotated> {
+    async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<String>) -> Result<Rotated, StoreError> {
         self.answer(Rotated::Missing)
     }
 
-    fn delete<'a>(&'a self, _: Key<'a>) -> StoreFuture<'a, bool> {
+    async fn delete(&self, _: Key<'_>) -> Result<bool, StoreError> {
         self.answer(false)
     }
 }
@@ -565,34 +617,33 @@ impl Store<String> for Gone {
 pub struct AsText(pub Model);
 
 impl Store<Vec<u8>> for AsText {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Vec<u8>>) -> StoreFuture<'a, Created> {
-        self.0.create(key, NewSession::new(text(&session.data), session.limits))
+    async fn create(&self, key: Key<'_>, session: NewSession<Vec<u8>>) -> Result<Created, StoreError> {
+        self.0.create(key, NewSession::new(text(&session.data), session.limits, session.origin)).await
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
-        MaybeReady::boxed(async move {
-            Ok(match self.0.load(key).await? {
-                Loaded::Found(record) => Loaded::Found(with_data(&record, Arc::new(record.data.as_bytes().to_vec()))),
-                Loaded::Missing => Loaded::Missing,
-                Loaded::JustRotated => Loaded::JustRotated,
-            })
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
+        Ok(match self.0.load(key).await? {
+            Loaded::Found(record) => Loaded::Found(with_data(&record, Arc::new(record.data.as_bytes().to_vec()))),
+            Loaded::Missing => Loaded::Missing,
+            Loaded::JustRotated => Loaded::JustRotated,
+            Loaded::Undecodable(error) => Loaded::Undecodable(error),
         })
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
-        self.0.replace(key, expected, text(&data))
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<Vec<u8>>) -> Result<Replaced, StoreError> {
+        self.0.replace(key, expected, Change::new(text(&change.data))).await
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.0.touch(key)
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.touch(key).await
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<Vec<u8>>) -> StoreFuture<'a, Rotated> {
-        self.0.rotate(old, new, with_data(&session, text(&session.data)))
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+        self.0.rotate(old, new, with_data(&session, text(&session.data))).await
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.0.delete(key)
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.delete(key).await
     }
 }
 
@@ -601,5 +652,5 @@ fn text(bytes: &[u8]) -> Arc<String> {
 }
 
 fn with_data<A, B>(record: &Record<A>, data: Arc<B>) -> Record<B> {
-    Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in)
+    Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in, record.age)
 }

@@ -73,6 +73,7 @@ pub fn router_with(builder: Builder, pause: Pause) -> Router {
         .route("/slow/add", post(slow_add))
         .route("/slow/set", post(slow_set))
         .route("/slow/rotate", post(slow_rotate))
+        .route("/slow/login", post(slow_login))
         .route("/slow/logout", post(slow_logout))
         .with_state(pause)
         .layer(builder.build().unwrap())
@@ -125,6 +126,11 @@ async fn slow_set(State(pause): State<Pause>, session: Session) -> Answer<()> {
 async fn slow_rotate(State(pause): State<Pause>, session: Session) -> Answer<()> {
     pause.here().await;
     session.rotate().await
+}
+
+async fn slow_login(State(pause): State<Pause>, session: Session) -> Answer<()> {
+    pause.here().await;
+    session.rotate_with(|visit| visit.name = "slow".into()).await
 }
 
 async fn slow_logout(State(pause): State<Pause>, session: Session) -> Answer<StatusCode> {

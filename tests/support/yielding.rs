@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use session_runtime::MaybeReady;
-use session_runtime::store::{
-    Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
-};
+use session_runtime::store::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 
 pub struct Yielding<S> {
     store: Arc<S>,
@@ -72,53 +69,52 @@ async fn way(time: Duration) {
 }
 
 impl<S> Yielding<S> {
-    fn slowly<'a, R: Send + 'a>(&'a self, call: impl FnOnce(&'a S) -> StoreFuture<'a, R> + Send + 'a) -> StoreFuture<'a, R>
+    async fn slowly<R>(&self, call: impl Future<Output = Result<R, StoreError>> + Send) -> Result<R, StoreError>
     where
         S: Send + Sync,
+        R: Send,
     {
-        let call = async move {
+        let call = async {
             let (there, back) = (self.ways)();
             way(there).await;
-            let result = call(&self.store).await;
+            let result = call.await;
             way(back).await;
             result
         };
         if self.bound == Duration::MAX {
-            return MaybeReady::boxed(call);
+            return call.await;
         }
-        MaybeReady::boxed(async move {
-            let answer = tokio::time::timeout(self.bound, call).await;
-            answer.unwrap_or_else(|_| Err(StoreError::unavailable("nothing came for too long")))
-        })
+        let answer = tokio::time::timeout(self.bound, call).await;
+        answer.unwrap_or_else(|_| Err(StoreError::unavailable("nothing came for too long")))
     }
 }
 
 impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Yielding<S> {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        self.slowly(move |store| store.create(key, session))
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        self.slowly(self.store.create(key, session)).await
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        self.slowly(move |store| store.load(key))
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        self.slowly(self.store.load(key)).await
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        self.slowly(move |store| store.replace(key, expected, data))
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        self.slowly(self.store.replace(key, expected, change)).await
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.slowly(move |store| store.touch(key))
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.slowly(self.store.touch(key)).await
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        self.slowly(move |store| store.rotate(old, new, session))
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        self.slowly(self.store.rotate(old, new, session)).await
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.slowly(move |store| store.delete(key))
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.slowly(self.store.delete(key)).await
     }
 
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        self.slowly(|store| store.sweep())
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.slowly(self.store.sweep()).await
     }
 }

@@ -71,13 +71,17 @@ fn the_options_are_offered_wherever_one_may_stand() {
         "<Visit>, secure = true, sess|",
         "<Visit>,\n    secure = true,\n    |\n    path = \"/\",\n",
     ];
-    assert_session_offers(&inputs, &["session_expire", "session_id_callback", "cookie_name", "on_store_error"]);
+    assert_session_offers(
+        &inputs,
+        &["session_expire", "session_id_callback", "cookie_name", "on_store_error", "on_undecodable", "namespace"],
+    );
 }
 
 #[test]
 fn the_words_that_an_option_takes_are_offered() {
     assert_session_offers(&["<Visit>, same_site = |", "<Visit>, same_site = L|, secure = true"], &["Strict", "Lax", "None"]);
     assert_session_offers(&["<Visit>, on_store_error = |", "<Visit>, on_store_error = An|"], &["Fail", "Anonymous"]);
+    assert_session_offers(&["<Visit>, on_undecodable = |", "<Visit>, on_undecodable = Di|"], &["Fail", "Discard"]);
 }
 
 #[test]

@@ -16,11 +16,14 @@ use crate::support::yielding::Yielding;
 const MISTAKES: &[(Mistake, &str, &str)] = &[
     (CreateIgnoresTheAbsoluteLimit, "a_new_session_is_found_as_it_was_given", "absolute_in as None"),
     (CreateOverwrites, "create_never_overwrites", "should have answered Exists"),
+    (VisitsTakeEachOthersPlace, "a_session_of_either_origin_is_kept", "after create by a Visit"),
+    (AgeIsUnknown, "the_age_counts_from_creation", "gave the age as 0ns"),
+    (AgeCountsFromTheLastChange, "the_age_counts_from_creation", "after Replace, load gave the age"),
+    (AgeCountsFromTheLastRotation, "the_age_counts_from_creation", "after Rotate, load gave the age"),
     (LastWriteWins, "compare_and_swap", "should have answered Conflict"),
     (CompareThenWrite, "parallel_changes_lose_none", "Found(\"60\")"),
     (SaveIsAnUpsert, "a_change_never_creates", "should have answered Missing"),
     (SaveIgnoresThatNothingWasThere, "a_change_never_creates", "should have answered Missing"),
-    (SetComparesToo, "a_set_replaces_at_any_version", "at any version, answered Conflict"),
     (VersionIsAHashOfTheData, "versions_grow_with_each_change", "which it had before"),
     (VersionStartsAnewOnRotation, "versions_grow_with_each_change", "which it had before"),
     (TouchChangesTheVersion, "a_touch_leaves_data_and_version", "the version"),
@@ -62,6 +65,10 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (KeyIgnoresCase, "ids_are_told_apart", "create under"),
     (KeyIsCut, "ids_are_told_apart", "create under"),
     (OnePlaceForAll, "places_are_apart", "in another place"),
+    (KeyIgnoresTheNamespace, "namespaces_are_apart", "in another namespace"),
+    (UndecodableIsAnError, "what_cannot_be_read_is_an_answer", "load failed"),
+    (UndecodableIsMissing, "what_cannot_be_read_is_an_answer", "answered Missing; it is Undecodable"),
+    (UndecodableIsNotDeleted, "what_cannot_be_read_is_an_answer", "should have answered true"),
     (SweepIsHoursAhead, "a_sweep_removes_only_what_expired", "sessions went"),
     (SweepTakesMarks, "a_sweep_removes_only_what_expired", "the mark of a rotation"),
     (CreateRepeats, "a_call_whose_answer_was_lost_is_done_once", "create, repeated"),
@@ -72,7 +79,11 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
 ];
 
 fn checks(places: &Places, mistake: Mistake) -> Conformance<'_, String> {
-    conformance(async move |place| places.open(place, mistake)).shared().slow().failing(Gone(mistake))
+    conformance(async move |place| places.open(place, mistake))
+        .shared()
+        .slow()
+        .failing(Gone(mistake))
+        .undecodable(async |place, key| places.put_undecodable(place, key))
 }
 
 async fn report(mistake: Mistake) -> Report {
@@ -85,7 +96,11 @@ fn checks_behind(
     mistake: Mistake,
     ways: impl Fn() -> Way + Copy + Send + Sync + 'static,
 ) -> Conformance<'_, String> {
-    conformance(async move |place| Yielding::with_ways(places.open(place, mistake), ways)).shared().slow().failing(Gone(mistake))
+    conformance(async move |place| Yielding::with_ways(places.open(place, mistake), ways))
+        .shared()
+        .slow()
+        .failing(Gone(mistake))
+        .undecodable(async |place, key| places.put_undecodable(place, key))
 }
 
 /// Before a step, and after it.

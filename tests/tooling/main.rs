@@ -8,6 +8,7 @@ mod examples;
 #[path = "../support/model.rs"]
 mod model;
 mod request_cost;
+mod structure;
 #[path = "../support/mod.rs"]
 mod support;
 mod ui;

@@ -7,7 +7,7 @@ use axum::Router;
 use cpu_time::ThreadTime;
 use http::HeaderValue;
 use session_runtime::SessionId;
-use session_runtime::store::{Key, Limits, MemoryStore, NewSession, Store};
+use session_runtime::store::{Key, Limits, MemoryStore, Namespace, NewSession, Origin, Store};
 use tower::Service;
 use workloads::client::{at_once, end, request};
 use workloads::{Account, Client, Data, Subject, Work};
@@ -61,10 +61,11 @@ fn ours(sessions: usize) -> (Duration, u64, Delays) {
     let store = Arc::new(MemoryStore::<Account>::bounded(2 * sessions));
     let data = || Arc::new(Account::sample());
     let _inside = runtime.enter();
+    let namespace = Namespace::new("SESSION_ID");
     for number in 0..sessions {
         let id = SessionId::parse(&format!("{number:064}")).expect("a valid id");
-        let session = NewSession::new(data(), Limits::new(Duration::from_nanos(1), None));
-        at_once(store.create(Key::of(&id), session)).expect("memory");
+        let session = NewSession::new(data(), Limits::new(Duration::from_nanos(1), None), Origin::Change);
+        at_once(store.create(Key::new(&namespace, &id), session)).expect("memory");
     }
     let client = Client::of(Subject::lazy_over(store.clone()), 1);
     let sweeping = store.clone();

@@ -4,9 +4,10 @@
 use quote::ToTokens as _;
 use syn::{FnArg, GenericArgument, PatType, PathArguments, Signature, Type};
 
-use super::model::{plain, wrong, wrong_at};
+use super::Role;
+use super::errors::{Errors, wrong, wrong_at};
+use super::parse::plain;
 use super::role::Argument;
-use super::{Errors, Role};
 
 /// What handlers and axum's middlewares take beside the request, and where a callback finds the same.
 const EXTRACTORS: &[(&str, &str)] = &[

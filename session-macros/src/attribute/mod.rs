@@ -7,6 +7,7 @@
 //! 3. All mistakes of a function are said at once.
 
 mod arguments;
+mod errors;
 mod generate;
 mod model;
 mod parse;
@@ -15,6 +16,7 @@ mod role;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use errors::Errors;
 pub(crate) use role::Role;
 
 /// The expansion of `role`'s attribute with these `arguments` on this `item`.
@@ -29,32 +31,6 @@ pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> T
     let (tokens, cfg) = (item.tokens, item.cfg);
     let errors = errors.into_tokens(&cfg);
     quote!(#tokens #generated #errors)
-}
-
-/// The mistakes that were found, in the order in which they stand in the source.
-#[derive(Default)]
-struct Errors(Vec<syn::Error>);
-
-impl Errors {
-    fn push(&mut self, error: syn::Error) {
-        self.0.push(error);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Where the function is left out by `cfg`, so are its errors.
-    fn into_tokens(self, cfg: &[syn::Attribute]) -> TokenStream {
-        self.0
-            .into_iter()
-            .flatten()
-            .map(|error| {
-                let error = error.into_compile_error();
-                quote!(#(#cfg)* #error)
-            })
-            .collect()
-    }
 }
 
 #[cfg(test)]

@@ -5,15 +5,16 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, BoundLifetimes, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam, Macro,
-    Meta, PatType, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeFnPtr, TypeImplTrait, TypeInfer,
-    TypeParamBound, TypeReference, TypeTraitObject, WherePredicate, parse_quote,
+    Attribute, BoundLifetimes, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam, Macro, Meta,
+    PatType, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeFnPtr, TypeImplTrait, TypeInfer, TypeParamBound,
+    TypeReference, TypeTraitObject, WherePredicate, parse_quote,
 };
 
+use super::Role;
 use super::arguments;
-use super::parse::{Arguments, Function};
+use super::errors::{Errors, wrong, wrong_at};
+use super::parse::{Arguments, Function, plain};
 use super::role::Bound;
-use super::{Errors, Role};
 
 /// A function, as a callback.
 pub(super) struct Callback {
@@ -77,15 +78,6 @@ fn inherited(attribute: &Attribute) -> Option<Attribute> {
 /// Code that is allowed to be dead counts as used, and so would the function that it names, which is expected not to be.
 fn is_of_dead_code(lint: &Meta) -> bool {
     ["dead_code", "unused", "warnings"].iter().any(|group| lint.path().is_ident(group))
-}
-
-/// "a session id callback .. ", and the documented signature.
-pub(super) fn wrong(role: Role, span: Span, is: &str) -> Error {
-    Error::new(span, format!("{} {is}\n= note: the signature is {}", role.noun(), role.signature()))
-}
-
-pub(super) fn wrong_at(role: Role, tokens: impl ToTokens, is: &str) -> Error {
-    Error::new_spanned(tokens, format!("{} {is}\n= note: the signature is {}", role.noun(), role.signature()))
 }
 
 fn check_qualifiers(role: Role, signature: &Signature, errors: &mut Errors) {
@@ -308,15 +300,6 @@ fn output<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<Ty
         GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
         _ => None,
     })
-}
-
-/// The type without parentheses, also without the invisible ones of a `$t:ty`.
-pub(super) fn plain(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => plain(&group.elem),
-        Type::Paren(paren) => plain(&paren.elem),
-        _ => ty,
-    }
 }
 
 /// What stands in a type that keeps it from being named in another function, or from being sent to another thread.

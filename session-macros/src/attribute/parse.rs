@@ -6,7 +6,8 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Ident, LitStr, Path, Result, Signature, Token, Type, Visibility};
 
-use super::{Errors, Role};
+use super::Role;
+use super::errors::Errors;
 use crate::written::written;
 
 /// `#[role(Visit, Admin, crate = path)]`.
@@ -244,5 +245,14 @@ fn second_role(role: Role, second: Option<Role>) -> String {
         format!("`#[{}]` stands twice on this function\n= help: name all data types in one attribute", role.attribute())
     } else {
         format!("this function is {} already: a function has one role", role.noun())
+    }
+}
+
+/// The type without parentheses, also without the invisible ones of a `$t:ty`.
+pub(super) fn plain(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => plain(&group.elem),
+        Type::Paren(paren) => plain(&paren.elem),
+        _ => ty,
     }
 }

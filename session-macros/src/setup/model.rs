@@ -212,6 +212,8 @@ const KNOWN_ELSEWHERE: &[(&[&str], &str)] = &[
         "the cookie holds a random id, which needs no key: leave it out",
     ),
     (&["on_error", "error_handler", "on_failure"], "did you mean `on_store_error`?"),
+    (&["on_decode_error", "on_invalid", "on_invalid_data", "on_corrupt"], "did you mean `on_undecodable`?"),
+    (&["prefix", "key_prefix", "session_prefix"], "did you mean `namespace`?"),
 ];
 
 fn unknown(name: &Ident) -> String {

@@ -51,6 +51,7 @@ const DURATION: Kind = Kind::Constant { is: Constant::Duration, check: Some(Chec
 const FLAG: Kind = Kind::Constant { is: Constant::Flag, check: None };
 const SAME_SITE: Constant = Constant::Word { of: "SameSite", words: &["Strict", "Lax", "None"] };
 const ON_STORE_ERROR: Constant = Constant::Word { of: "OnStoreError", words: &["Fail", "Anonymous"] };
+const ON_UNDECODABLE: Constant = Constant::Word { of: "OnUndecodable", words: &["Fail", "Discard"] };
 
 const fn word(is: Constant) -> Kind {
     Kind::Constant { is, check: None }
@@ -77,6 +78,11 @@ pub(super) const OPTIONS: &[Choice] = &[
     choice("absolute_expire", DURATION, "How long a session lives since it was created; as long as it is used, unless given."),
     choice("store", Kind::Value, "Where sessions are kept; in memory unless given."),
     choice("cookie_name", text("assert_cookie_name", &[]), "The cookie's name; `SESSION_ID` unless given."),
+    choice(
+        "namespace",
+        text("assert_namespace", &[]),
+        "What keeps its sessions apart from those of other layers in one store; defaults to the cookie's name.",
+    ),
     choice("same_site", word(SAME_SITE), "The cookie's `SameSite`: `Strict`, `Lax` or `None`; `Lax` unless given."),
     choice(
         "secure",
@@ -89,6 +95,11 @@ pub(super) const OPTIONS: &[Choice] = &[
     choice("partitioned", FLAG, "Whether the cookie is kept apart for each top-level site; `false` unless given."),
     choice("store_timeout", DURATION, "How long a store call may take; `2s` unless given."),
     choice("on_store_error", word(ON_STORE_ERROR), "What a request gets when the store fails; `Fail` unless given."),
+    choice(
+        "on_undecodable",
+        word(ON_UNDECODABLE),
+        "What a request gets when its session's data cannot be read; defaults to `Fail`.",
+    ),
 ];
 
 /// The option of this name.

@@ -7,13 +7,9 @@ use std::marker::PhantomData;
 use crate::callback::signature::GeneratedId;
 use crate::callback::{guard, is_function};
 use crate::error::SessionError;
-use crate::id::MIN_ENTROPY_BITS;
+use crate::id::{Ask, GenerateCallback, Generated, MIN_ENTROPY_BITS, RunGenerate, SharedId};
 use crate::maybe_ready::MaybeReady;
-use crate::shared_id::SharedId;
 use crate::standard;
-
-/// A new id, kept once: ids are large, and futures that hold them would be.
-type Generated<'a> = MaybeReady<'a, Result<SharedId, SessionError>>;
 
 /// What can be a `generate_session_id_callback`: a function or closure `() -> R`, where `R` is `String` or [`SessionId`](crate::SessionId), sync or
 /// async (also `-> impl Future`, `-> BoxFuture`). The `Kind` is inferred.
@@ -35,55 +31,6 @@ pub trait IntoGenerateCallback<Kind> {
     fn into_generate_callback(self) -> GenerateCallback
     where
         for<'a> Self::Future<'a>: Send;
-}
-
-/// How a new session id is made, as the layer runs it.
-pub struct GenerateCallback {
-    name: &'static str,
-    run: Run,
-    /// It is a sync function, or the standard one.
-    at_once: bool,
-}
-
-enum Run {
-    Standard,
-    /// A registered function: nothing is allocated for it.
-    Function(fn(Ask<'_>) -> Generated<'static>),
-    Passed(Box<dyn RunGenerate>),
-}
-
-impl GenerateCallback {
-    /// `standard::generate_session_id`.
-    pub(crate) fn standard() -> Self {
-        Self { name: "session_runtime::standard::generate_session_id", run: Run::Standard, at_once: true }
-    }
-
-    /// What an attribute registers; `run` calls [`run_generate`] with the function.
-    #[must_use]
-    pub fn registered<F>(_function: &F, run: fn(Ask<'_>) -> Generated<'static>) -> Self {
-        let mut at_once = false;
-        drop(run(Ask::AnswersAtOnce(&mut at_once)));
-        Self { name: type_name::<F>(), run: Run::Function(run), at_once }
-    }
-
-    /// Whether [`call`](Self::call) always gives what is ready: it is a sync function, or the standard one.
-    pub(crate) fn answers_at_once(&self) -> bool {
-        self.at_once
-    }
-
-    /// The callback's path, for errors.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// A new id, valid and of 64 bits or more. A panic is `CallbackPanicked`, else `InvalidId` or `WeakId`.
-    pub(crate) fn call(&self) -> Generated<'_> {
-        match &self.run {
-            Run::Standard => MaybeReady::ready(Ok(SharedId::of_valid(&standard::new_session_id()))),
-            Run::Function(run) => run(Ask::Make),
-            Run::Passed(callback) => callback.run(),
-        }
-    }
 }
 
 impl IntoGenerateCallback<GenerateCallback> for GenerateCallback {
@@ -113,8 +60,7 @@ where
         if is_function::<F, _>(standard::generate_session_id) {
             return GenerateCallback::standard();
         }
-        let run = Run::Passed(Box::new(Passed(self, PhantomData::<Kind>)));
-        GenerateCallback { name: type_name::<F>(), run, at_once: F::AT_ONCE }
+        GenerateCallback::passed::<F>(Passed(self, PhantomData::<Kind>), F::IMMEDIATE)
     }
 }
 
@@ -126,24 +72,12 @@ where
 {
     match ask {
         Ask::Make => callback.answer(),
-        Ask::AnswersAtOnce(at_once) => {
-            *at_once = F::AT_ONCE;
+        Ask::IsImmediate(immediate) => {
+            *immediate = F::IMMEDIATE;
             // No id was asked for.
             MaybeReady::ready(Err(SessionError::NotExists))
         }
     }
-}
-
-/// What a function that an attribute registered is asked: its kind is known only where it is named.
-pub enum Ask<'a> {
-    /// To make an id.
-    Make,
-    /// Whether it is a sync function.
-    AnswersAtOnce(&'a mut bool),
-}
-
-trait RunGenerate: Send + Sync {
-    fn run(&self) -> Generated<'_>;
 }
 
 struct Passed<F, Kind>(F, PhantomData<Kind>);
@@ -171,7 +105,7 @@ pub trait GenerateFn<Kind>: Send + Sync + 'static {
     type Future;
 
     /// It returns no future, so that its answer is always ready.
-    const AT_ONCE: bool = false;
+    const IMMEDIATE: bool = false;
 
     /// Calls the function.
     fn answer(&self) -> Generated<'_>
@@ -189,7 +123,7 @@ where
 {
     type Future = Ready<()>;
 
-    const AT_ONCE: bool = true;
+    const IMMEDIATE: bool = true;
 
     fn answer(&self) -> Generated<'_> {
         MaybeReady::ready(guard::call::<F, _>(self).and_then(|id| checked::<F>(id)))
@@ -220,7 +154,7 @@ where
 /// The id, if it is a valid one that is not too easy to guess. The log names the callback, never the id.
 fn checked<F>(id: impl GeneratedId) -> Result<SharedId, SessionError> {
     let name = type_name::<F>();
-    let Some(id) = id.into_session_id() else {
+    let Some(id) = id.into_shared_id() else {
         tracing::error!(callback = name, "the callback returned a text that is no valid session id");
         return Err(SessionError::InvalidId { callback: name });
     };
@@ -228,7 +162,7 @@ fn checked<F>(id: impl GeneratedId) -> Result<SharedId, SessionError> {
         tracing::error!(callback = name, "the callback returned a session id that can carry fewer than 64 bits of entropy");
         return Err(SessionError::WeakId { callback: name });
     }
-    Ok(SharedId::new(&id))
+    Ok(id)
 }
 
 #[cfg(test)]
@@ -247,14 +181,15 @@ mod tests {
 
     #[test]
     fn the_standard_generator_is_recognised_by_name_and_no_other_is() {
-        assert!(matches!(standard::generate_session_id.into_generate_callback().run, Run::Standard));
-        assert!(matches!(registered.into_generate_callback().run, Run::Passed(_)));
+        assert!(standard::generate_session_id.into_generate_callback().is_standard());
+        let other = registered.into_generate_callback();
+        assert!(!other.is_standard() && !other.is_function());
     }
 
     #[test]
     fn a_registered_generator_is_kept_as_a_function_and_has_its_name() {
         let callback = Data::register::<()>();
-        assert!(matches!(callback.run, Run::Function(_)));
+        assert!(callback.is_function());
         assert!(callback.name().ends_with("::registered"), "{}", callback.name());
         assert!(callback.call().try_now().is_ok_and(|id| id.is_ok()));
     }

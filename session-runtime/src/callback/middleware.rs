@@ -81,6 +81,16 @@ impl<T> Middleware<T> {
         Self(MiddlewareKind::Standard)
     }
 
+    /// A middleware of the user's own.
+    pub(crate) const fn is_custom(&self) -> bool {
+        matches!(self.0, MiddlewareKind::Custom(_))
+    }
+
+    /// `standard::lazy_session_middleware`.
+    pub(crate) const fn is_lazy(&self) -> bool {
+        matches!(self.0, MiddlewareKind::Lazy)
+    }
+
     /// What an attribute registers; `run` calls [`run_middleware`] with the function.
     #[must_use]
     pub fn registered(run: fn(Session<T>, Request, Next) -> Responded) -> Self {

@@ -16,9 +16,7 @@ mod signature;
 
 use std::any::TypeId;
 
-pub(crate) use generate::GenerateCallback;
 pub(crate) use middleware::{CustomMiddleware, Middleware, MiddlewareKind};
-pub(crate) use session_id::SessionIdCallback;
 
 pub use generate::IntoGenerateCallback;
 pub use middleware::IntoMiddleware;
@@ -26,11 +24,13 @@ pub use session_id::IntoSessionIdCallback;
 
 /// What the attributes expand to.
 pub(crate) mod expansion {
-    pub use super::generate::{GenerateCallback, GenerateFn, run_generate};
+    pub use super::generate::{GenerateFn, run_generate};
     pub use super::middleware::{Middleware, MiddlewareFn, run_middleware};
     pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
-    pub use super::session_id::{SessionIdCallback, SessionIdFn, run_session_id};
+    pub use super::session_id::{SessionIdFn, run_session_id};
     pub use super::signature::*;
+    pub use crate::id::GenerateCallback;
+    pub use crate::request::SessionIdCallback;
 }
 
 /// Whether `F` is the type of the function `known`.

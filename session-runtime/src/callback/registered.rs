@@ -4,7 +4,9 @@
 //! to the crate that registers, as for every foreign trait. The type parameter is what the questions about the signature are asked of
 //! (`signature`).
 
-use crate::callback::{GenerateCallback, Middleware, SessionIdCallback};
+use crate::callback::Middleware;
+use crate::id::GenerateCallback;
+use crate::request::SessionIdCallback;
 
 /// Implemented by `#[session_id_callback(T)]` for `T`.
 pub trait RegisteredSessionId {

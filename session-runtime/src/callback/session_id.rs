@@ -7,20 +7,17 @@ use http::request::Parts;
 
 use crate::callback::signature::FoundId;
 use crate::callback::{guard, is_function};
-use crate::error::SessionError;
 use crate::id::IntoSessionId;
 use crate::maybe_ready::MaybeReady;
-use crate::request::SessionRequestExt;
+use crate::request::{Ask, Carried, CarriedId, Done, RunSessionId, SessionIdCallback};
 use crate::standard;
-
-type Done<'a> = MaybeReady<'a, Result<(), SessionError>>;
 
 /// What can be a `session_id_callback`: a function or closure of one of these forms, sync or async (also `-> impl Future`,
 /// `-> BoxFuture`). The `Kind` is inferred.
 ///
 /// | form | what it does |
 /// | --- | --- |
-/// | `(request: &mut Parts)` | sets the id itself, by [`SessionRequestExt::set_session_id`] |
+/// | `(request: &mut Parts)` | sets the id itself, by [`SessionRequestExt::set_session_id`](crate::SessionRequestExt::set_session_id) |
 /// | `(request: &Parts) -> Option<R>` | only finds it; `R` is `String`, `&str` or [`SessionId`](crate::SessionId) |
 ///
 /// A closure names its argument's type: `|request: &mut Parts| ..`, `async |request: &mut Parts| ..`.
@@ -38,54 +35,6 @@ pub trait IntoSessionIdCallback<Kind> {
     fn into_session_id_callback(self) -> SessionIdCallback
     where
         for<'a> Self::Future<'a>: Send;
-}
-
-/// How the session id is found in a request, as the layer runs it.
-pub struct SessionIdCallback {
-    run: Run,
-    /// It is a sync function.
-    at_once: bool,
-}
-
-enum Run {
-    Standard,
-    /// A registered function: nothing is allocated for it.
-    Function(fn(Ask<'_>) -> Done<'_>),
-    Passed(Box<dyn RunSessionId>),
-}
-
-impl SessionIdCallback {
-    /// `standard::fetch_session_id`.
-    pub(crate) fn standard() -> Self {
-        Self { run: Run::Standard, at_once: false }
-    }
-
-    /// What an attribute registers; `run` calls [`run_session_id`] with the function.
-    #[must_use]
-    pub fn registered(run: fn(Ask<'_>) -> Done<'_>) -> Self {
-        let mut at_once = false;
-        drop(run(Ask::AnswersAtOnce(&mut at_once)));
-        Self { run: Run::Function(run), at_once }
-    }
-
-    /// Whether it is `standard::fetch_session_id` (also when it was passed by name), which the session system runs inline.
-    pub(crate) fn is_standard(&self) -> bool {
-        matches!(self.run, Run::Standard)
-    }
-
-    /// Whether [`call`](Self::call) always gives what is ready: it is a sync function.
-    pub(crate) fn answers_at_once(&self) -> bool {
-        self.at_once
-    }
-
-    /// Runs it. A panic, at the call or at a poll, is caught and answered with `CallbackPanicked`.
-    pub(crate) fn call<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
-        match &self.run {
-            Run::Standard => standard::fetch_session_id.answer(request),
-            Run::Function(run) => run(Ask::Find(request)),
-            Run::Passed(callback) => callback.run(request),
-        }
-    }
 }
 
 impl IntoSessionIdCallback<SessionIdCallback> for SessionIdCallback {
@@ -115,16 +64,8 @@ where
         if is_function::<F, _>(standard::fetch_session_id) {
             return SessionIdCallback::standard();
         }
-        SessionIdCallback { run: Run::Passed(Box::new(Passed(self, PhantomData::<Kind>))), at_once: F::AT_ONCE }
+        SessionIdCallback::passed(Passed(self, PhantomData::<Kind>), F::IMMEDIATE)
     }
-}
-
-/// What a function that an attribute registered is asked: its kind is known only where it is named.
-pub enum Ask<'a> {
-    /// To find the id.
-    Find(&'a mut Parts),
-    /// Whether it is a sync function.
-    AnswersAtOnce(&'a mut bool),
 }
 
 /// Runs a function that an attribute registered.
@@ -135,15 +76,11 @@ where
 {
     match ask {
         Ask::Find(request) => callback.answer(request),
-        Ask::AnswersAtOnce(at_once) => {
-            *at_once = F::AT_ONCE;
+        Ask::IsImmediate(immediate) => {
+            *immediate = F::IMMEDIATE;
             MaybeReady::ready(Ok(()))
         }
     }
-}
-
-trait RunSessionId: Send + Sync {
-    fn run<'a>(&'a self, request: &'a mut Parts) -> Done<'a>;
 }
 
 struct Passed<F, Kind>(F, PhantomData<Kind>);
@@ -172,7 +109,7 @@ pub trait SessionIdFn<Kind>: Send + Sync + 'static {
     type Future<'a>;
 
     /// It returns no future, so that its answer is always ready.
-    const AT_ONCE: bool = false;
+    const IMMEDIATE: bool = false;
 
     /// Calls the function.
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a>
@@ -186,7 +123,7 @@ pub struct Sets(());
 impl<F: Fn(&mut Parts) + Send + Sync + 'static> SessionIdFn<Sets> for F {
     type Future<'a> = Ready<()>;
 
-    const AT_ONCE: bool = true;
+    const IMMEDIATE: bool = true;
 
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
         MaybeReady::ready(guard::call::<F, _>(|| self(request)))
@@ -248,11 +185,11 @@ where
 {
     type Future<'a> = Ready<()>;
 
-    const AT_ONCE: bool = true;
+    const IMMEDIATE: bool = true;
 
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
-        let found = guard::call::<F, _>(|| self(request).and_then(IntoSessionId::into_session_id));
-        MaybeReady::ready(found.map(|id| request.set_session_id(id)))
+        let found = guard::call::<F, _>(|| self(request).and_then(IntoSessionId::into_shared_id));
+        MaybeReady::ready(found.map(|id| Carried::of(&mut request.extensions).put(CarriedId::set(id))))
     }
 }
 
@@ -287,8 +224,8 @@ where
     {
         MaybeReady::boxed(async move {
             let future = guard::call::<F, _>(|| self(request))?;
-            let found = guard::wait::<F, _>(future).await?.and_then(IntoSessionId::into_session_id);
-            request.set_session_id(found);
+            let found = guard::wait::<F, _>(future).await?.and_then(IntoSessionId::into_shared_id);
+            Carried::of(&mut request.extensions).put(CarriedId::set(found));
             Ok(())
         })
     }
@@ -298,6 +235,8 @@ where
 mod tests {
     use super::*;
     use crate::callback::registered::RegisteredSessionId;
+    use crate::error::SessionError;
+    use crate::request::SessionRequestExt;
     use crate::session_id_callback;
 
     struct Data;
@@ -324,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_registered_callback_is_kept_as_a_function() {
-        assert!(matches!(Data::register::<()>().run, Run::Function(_)));
+        assert!(Data::register::<()>().is_function());
         let mut request = request();
         assert!(Data::register::<()>().call(&mut request).try_now().is_ok_and(|done| done.is_ok()));
         assert_eq!(request.session_id().unwrap().as_str(), "registered");
@@ -340,11 +279,11 @@ mod tests {
         let finds = |_: &Parts| None::<String>;
         let mut request = request();
         for callback in [sets.into_session_id_callback(), finds.into_session_id_callback(), Data::register::<()>()] {
-            assert!(callback.answers_at_once());
+            assert!(callback.is_immediate());
             assert!(callback.call(&mut request).try_now().is_ok());
         }
         for callback in [later.into_session_id_callback(), finds_later.into_session_id_callback()] {
-            assert!(!callback.answers_at_once());
+            assert!(!callback.is_immediate());
             assert!(callback.call(&mut request).try_now().is_err());
         }
     }

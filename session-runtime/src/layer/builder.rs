@@ -5,18 +5,16 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::callback::{
-    GenerateCallback, IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback, Middleware, SessionIdCallback,
-};
-use crate::check;
+use crate::callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback, Middleware};
+use crate::config::{self, OnStoreError, OnUndecodable};
 use crate::cookie::{CookieOptions, SameSite};
 use crate::error::ConfigError;
-use crate::layer::{AtOnce, Config, OnStoreError, SessionLayer};
-use crate::store::{IntoStore, Limits, MemoryStore, Store};
-
-/// The document's 24 hours.
-const DEFAULT_EXPIRE: Duration = Duration::from_secs(24 * 60 * 60);
-const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::id::{GenerateCallback, Namespace};
+use crate::layer::session_layer::{Config, SessionLayer};
+use crate::request::SessionIdCallback;
+use crate::session::core::Policy;
+use crate::session::driver::Setup;
+use crate::store::{AnyStore, Limits, MemoryStore, Store};
 
 /// No default data was given: `T::default()` will be it.
 #[derive(Debug)]
@@ -102,10 +100,19 @@ pub struct SessionLayerBuilder<T, D = DefaultOf<T>> {
     middleware: Middleware<T>,
     session_expire: Duration,
     absolute_expire: Option<Duration>,
-    store: Option<Arc<dyn Store<T>>>,
+    store: Option<AnyStore<T>>,
+    namespace: Option<Cow<'static, str>>,
     cookie: CookieOptions,
     store_timeout: Duration,
     on_store_error: OnStoreError,
+    on_undecodable: OnUndecodable,
+}
+
+impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {
+    /// Sets the layer up from values that are known only when the program runs.
+    pub fn builder() -> SessionLayerBuilder<T> {
+        SessionLayerBuilder::new()
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> SessionLayerBuilder<T> {
@@ -115,12 +122,14 @@ impl<T: Clone + Send + Sync + 'static> SessionLayerBuilder<T> {
             session_id: SessionIdCallback::standard(),
             generate: GenerateCallback::standard(),
             middleware: Middleware::standard(),
-            session_expire: DEFAULT_EXPIRE,
+            session_expire: config::SESSION_EXPIRE,
             absolute_expire: None,
             store: None,
+            namespace: None,
             cookie: CookieOptions::default(),
-            store_timeout: DEFAULT_STORE_TIMEOUT,
+            store_timeout: config::STORE_TIMEOUT,
             on_store_error: OnStoreError::Fail,
+            on_undecodable: OnUndecodable::Fail,
         }
     }
 }
@@ -136,9 +145,11 @@ impl<T, D> SessionLayerBuilder<T, D> {
             session_expire: self.session_expire,
             absolute_expire: self.absolute_expire,
             store: self.store,
+            namespace: self.namespace,
             cookie: self.cookie,
             store_timeout: self.store_timeout,
             on_store_error: self.on_store_error,
+            on_undecodable: self.on_undecodable,
         }
     }
 
@@ -218,8 +229,21 @@ impl<T, D> SessionLayerBuilder<T, D> {
     }
 
     /// Where sessions are kept; a [`MemoryStore`] of this layer's own unless given.
-    pub fn store(mut self, store: impl IntoStore<T>) -> Self {
-        self.store = Some(store.into_store());
+    pub fn store(mut self, store: impl Store<T>) -> Self
+    where
+        T: 'static,
+    {
+        self.store = Some(AnyStore::new(store));
+        self
+    }
+
+    /// What keeps the sessions of this layer apart from those of other layers that use the same store; defaults to the cookie's name.
+    /// An id of one namespace is unknown in another. Two layers with one store and one namespace share their sessions, so give layers
+    /// of different data types different namespaces.
+    ///
+    /// It is not used by a store that shares its sessions with the FastAPI system, whose keys are the ids alone.
+    pub fn namespace(mut self, namespace: impl Into<Cow<'static, str>>) -> Self {
+        self.namespace = Some(namespace.into());
         self
     }
 
@@ -281,21 +305,30 @@ impl<T, D> SessionLayerBuilder<T, D> {
         self
     }
 
+    /// What a request gets whose session is there, but with data that cannot be read; defaults to [`OnUndecodable::Fail`].
+    pub fn on_undecodable(mut self, answer: OnUndecodable) -> Self {
+        self.on_undecodable = answer;
+        self
+    }
+
     /// The layer.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the option that is wrong: an expiry or timeout of zero, a cookie name, path or domain that RFC 6265
+    /// [`ConfigError`] names the option that is wrong: an expiry or timeout of zero, an empty namespace, a cookie name, path or domain that RFC 6265
     /// forbids, `__Host-` with a domain or a path other than `/`, or `secure(false)` beside an option that implies `true`.
     pub fn build(self) -> Result<SessionLayer<T>, ConfigError>
     where
         T: Clone + Send + Sync + 'static,
         D: DefaultData<T>,
     {
-        check::not_zero("session_expire", self.session_expire)?;
-        check::not_zero("store_timeout", self.store_timeout)?;
+        config::not_zero("session_expire", self.session_expire)?;
+        config::not_zero("store_timeout", self.store_timeout)?;
         if let Some(limit) = self.absolute_expire {
-            check::not_zero("absolute_expire", limit)?;
+            config::not_zero("absolute_expire", limit)?;
+        }
+        if let Some(namespace) = &self.namespace {
+            config::not_empty(namespace)?;
         }
         self.cookie.check()?;
         Ok(self.build_checked())
@@ -307,20 +340,31 @@ impl<T, D> SessionLayerBuilder<T, D> {
         T: Clone + Send + Sync + 'static,
         D: DefaultData<T>,
     {
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-        SessionLayer::new(Config {
-            at_once: AtOnce::of(&self.session_id, &self.generate, &self.middleware, &*store),
+        let store = self.store.unwrap_or_else(|| AnyStore::new(MemoryStore::new())).into_erased();
+        let namespace = self.namespace.unwrap_or_else(|| self.cookie.name.clone());
+        let looks_when_needed = self.session_id.is_standard() && !self.middleware.is_custom();
+        let setup = Setup {
             default_data: self.default_data.into_data(),
+            looks_when_needed,
+            starts_immediately: looks_when_needed && self.middleware.is_lazy(),
+            begins_immediately: store.is_immediate() && self.generate.is_immediate(),
+            lazy: self.middleware.is_lazy(),
             session_id: self.session_id,
             generate: self.generate,
-            middleware: self.middleware,
-            limits: Limits::new(self.session_expire, self.absolute_expire),
+            policy: Policy {
+                limits: Limits::new(self.session_expire, self.absolute_expire),
+                persistent: self.cookie.persistent,
+                on_store_error: self.on_store_error,
+                on_undecodable: self.on_undecodable,
+            },
             store,
+            namespace: Namespace::new(namespace),
+            same_site: self.cookie.same_site,
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,
-            on_store_error: self.on_store_error,
             lines: Arc::default(),
-        })
+        };
+        SessionLayer::new(Config { setup: Arc::new(setup), middleware: self.middleware })
     }
 }
 

@@ -3,22 +3,23 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum::extract::Request;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use pin_project_lite::pin_project;
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt as _};
 
+use super::future::{ResponseFuture, infallible};
+use super::session_layer::{Config, SessionLayer};
 use crate::callback::{CustomMiddleware, MiddlewareKind};
-use crate::layer::Config;
+use crate::error::SessionError;
+use crate::maybe_ready::poll_immediate;
 use crate::session::Session;
+use crate::session::driver::Driver;
 use crate::standard;
-use crate::state::State;
 
 /// A service with sessions: what [`SessionLayer`](crate::SessionLayer) makes of the service that it is around.
 pub struct SessionService<S, T> {
@@ -31,7 +32,14 @@ enum Inner<S> {
     /// Under a standard middleware.
     Direct(S),
     /// With a middleware of the user's around it, which takes axum's `Next`.
-    Custom(BoxCloneSyncService<Request, Response, Infallible>),
+    Custom(Box<Custom<S>>),
+}
+
+#[derive(Clone)]
+struct Custom<S> {
+    with_middleware: BoxCloneSyncService<Request, Response, Infallible>,
+    /// Without it.
+    bare: S,
 }
 
 impl<S, T> SessionService<S, T>
@@ -44,9 +52,26 @@ where
     pub(crate) fn new(config: Arc<Config<T>>, inner: S) -> Self {
         let inner = match &config.middleware.0 {
             MiddlewareKind::Standard | MiddlewareKind::Lazy => Inner::Direct(inner),
-            MiddlewareKind::Custom(middleware) => Inner::Custom(with_middleware(middleware.clone(), inner)),
+            MiddlewareKind::Custom(middleware) => {
+                let with_middleware = with_middleware(middleware.clone(), inner.clone());
+                Inner::Custom(Box::new(Custom { with_middleware, bare: inner }))
+            }
         };
         Self { config, inner }
+    }
+}
+
+impl<T, S> Layer<S> for SessionLayer<T>
+where
+    T: Clone + Send + Sync + 'static,
+    S: Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    type Service = SessionService<S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(Arc::clone(self.config()), inner)
     }
 }
 
@@ -83,19 +108,21 @@ where
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         match &mut self.inner {
             Inner::Direct(inner) => inner.poll_ready(context),
-            Inner::Custom(inner) => inner.poll_ready(context),
+            Inner::Custom(custom) => custom.with_middleware.poll_ready(context),
         }
     }
 
     #[inline]
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let state = match State::enter(&self.config, &mut request) {
-            Ok(state) => state,
+        let setup = &self.config.setup;
+        let driver = match Driver::enter(setup, &mut request) {
+            Ok(Some(driver)) => driver,
+            Ok(None) => return self.inner.pass(request),
             Err(error) => return ResponseFuture::boxed(async move { error.into_response() }),
         };
         match &mut self.inner {
-            Inner::Direct(inner) if state.starts_at_once() => ResponseFuture::direct(inner.call(request), state),
-            inner => inner.call_later(state, request),
+            Inner::Direct(inner) if setup.starts_immediately => ResponseFuture::direct(inner.call(request), driver),
+            inner => inner.call_with(driver, request),
         }
     }
 }
@@ -106,125 +133,76 @@ where
     S::Response: IntoResponse,
     S::Future: Send + 'static,
 {
-    /// With a future around it that is boxed: the usual way does not pay for what it needs.
-    #[inline(never)]
-    fn call_later<T>(&mut self, state: Arc<State<T>>, request: Request) -> ResponseFuture<S::Future, T>
-    where
-        T: Clone + Send + Sync + 'static,
-    {
+    /// The request has entered the same layer before, and goes on as if this one were not there.
+    #[cold]
+    fn pass<T>(&mut self, request: Request) -> ResponseFuture<S::Future, T> {
         match self {
-            Self::Custom(inner) => {
-                let inner = inner.call(request);
-                ResponseFuture::boxed(async move { leave(&state, infallible(inner.await)).await })
-            }
-            Self::Direct(inner) => {
-                let (mut request, found) = state.find_at_once(request);
-                let is_found = found.is_some();
-                let driven = match found {
-                    Some(Ok(())) if !matches!(state.config.middleware.0, MiddlewareKind::Lazy) => {
-                        state.drive_at_once(&mut request)
-                    }
-                    found => found,
-                };
-                match driven {
-                    Some(Ok(())) => return ResponseFuture::direct(inner.call(request), state),
-                    Some(Err(error)) => return ResponseFuture::boxed(async move { leave(&state, error.into_response()).await }),
-                    None => {}
-                }
-                // The service that was polled ready is the one that is called.
-                let clone = inner.clone();
-                let inner = std::mem::replace(inner, clone);
-                ResponseFuture::boxed(run_standard(state, request, inner, is_found))
+            Self::Direct(inner) => ResponseFuture::boxed(respond(inner.call(request))),
+            Self::Custom(custom) => {
+                // It was not polled ready: the one with the middleware around it was.
+                let bare = custom.bare.clone();
+                ResponseFuture::boxed(async move { respond(bare.oneshot(request)).await })
             }
         }
     }
+
+    /// With a future around it that is boxed, unless the middleware's part before the handler never waits.
+    #[inline(never)]
+    fn call_with<T>(&mut self, driver: Arc<Driver<T>>, request: Request) -> ResponseFuture<S::Future, T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let inner = match self {
+            Self::Custom(custom) => {
+                let inner = custom.with_middleware.call(request);
+                return ResponseFuture::boxed(async move { depart(&driver, infallible(inner.await)).await });
+            }
+            Self::Direct(inner) => inner,
+        };
+        let session = Session(driver);
+        let (mut request, found) = session.0.find_immediately(request);
+        let is_found = found.is_some();
+        let begun = match found {
+            Some(Ok(())) if session.0.setup.lazy => Some(Ok(())),
+            Some(Ok(())) if session.0.setup.begins_immediately => poll_immediate(begin(&session, &mut request)),
+            Some(Ok(())) | None => None,
+            Some(Err(error)) => Some(Err(error)),
+        };
+        match begun {
+            Some(Ok(())) => return ResponseFuture::direct(inner.call(request), session.0),
+            Some(Err(error)) => return ResponseFuture::boxed(async move { depart(&session.0, error.into_response()).await }),
+            None => {}
+        }
+        // The service that was polled ready is the one that is called.
+        let clone = inner.clone();
+        let mut inner = std::mem::replace(inner, clone);
+        ResponseFuture::boxed(async move {
+            if !is_found {
+                session.fetch_session_id(&mut request).await;
+            }
+            let response = match begin(&session, &mut request).await {
+                Ok(()) => respond(inner.call(request)).await,
+                Err(error) => error.into_response(),
+            };
+            depart(&session.0, response).await
+        })
+    }
 }
 
-async fn run_standard<S, T>(state: Arc<State<T>>, mut request: Request, mut inner: S, is_found: bool) -> Response
-where
-    T: Clone + Send + Sync + 'static,
-    S: Service<Request, Error = Infallible>,
-    S::Response: IntoResponse,
-{
-    let session = Session(Arc::clone(&state));
-    if !is_found {
-        session.fetch_session_id(&mut request).await;
-    }
-    let next = |request| respond(inner.call(request));
-    let response = match state.config.middleware.0 {
-        MiddlewareKind::Lazy => standard::drive_lazily(session, request, next).await,
-        _ => standard::drive(session, request, next).await,
-    };
-    leave(&state, response).await
+/// What a standard middleware does before the handler, once the id is found.
+async fn begin<T: Clone + Send + Sync + 'static>(session: &Session<T>, request: &mut Request) -> Result<(), SessionError> {
+    if session.0.setup.lazy { session.failure() } else { standard::begin(&session.0, request).await.map(drop) }
 }
 
 async fn respond<R: IntoResponse>(future: impl Future<Output = Result<R, Infallible>>) -> Response {
     infallible(future.await).into_response()
 }
 
-fn infallible<R>(result: Result<R, Infallible>) -> R {
-    match result {
-        Ok(value) => value,
-        Err(never) => match never {},
+async fn depart<T: Clone + Send + Sync + 'static>(driver: &Driver<T>, mut response: Response) -> Response {
+    if let Err(first) = driver.try_depart(&mut response) {
+        driver.depart(first, &mut response).await;
     }
-}
-
-async fn leave<T: Clone + Send + Sync + 'static>(state: &State<T>, mut response: Response) -> Response {
-    state.leave(&mut response).await;
     response
-}
-
-pin_project! {
-    /// The response of a [`SessionService`].
-    pub struct ResponseFuture<F, T> {
-        #[pin]
-        stage: Stage<F, T>,
-    }
-}
-
-pin_project! {
-    #[project = StageProjection]
-    enum Stage<F, T> {
-        Direct { #[pin] inner: F, state: Arc<State<T>> },
-        Boxed { response: Pin<Box<dyn Future<Output = Response> + Send>> },
-    }
-}
-
-impl<F, T> ResponseFuture<F, T> {
-    fn direct(inner: F, state: Arc<State<T>>) -> Self {
-        Self { stage: Stage::Direct { inner, state } }
-    }
-
-    fn boxed(response: impl Future<Output = Response> + Send + 'static) -> Self {
-        Self { stage: Stage::Boxed { response: Box::pin(response) } }
-    }
-}
-
-impl<F, R, T> Future for ResponseFuture<F, T>
-where
-    F: Future<Output = Result<R, Infallible>>,
-    R: IntoResponse,
-    T: Clone + Send + Sync + 'static,
-{
-    type Output = Result<Response, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut stage = self.project().stage;
-        if let StageProjection::Direct { inner, state } = stage.as_mut().project() {
-            let mut response = infallible(ready!(inner.poll(context))).into_response();
-            if state.try_leave(&mut response, false) {
-                return Poll::Ready(Ok(response));
-            }
-            let left = Arc::clone(state);
-            let response = Box::pin(async move { leave(&left, response).await });
-            stage.set(Stage::Boxed { response });
-        }
-        match stage.project() {
-            StageProjection::Boxed { response } => response.as_mut().poll(context).map(Ok),
-            // Left above.
-            StageProjection::Direct { .. } => Poll::Pending,
-        }
-    }
 }
 
 impl<S: Clone, T> Clone for SessionService<S, T> {
@@ -236,11 +214,5 @@ impl<S: Clone, T> Clone for SessionService<S, T> {
 impl<S, T> fmt::Debug for SessionService<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionService").finish_non_exhaustive()
-    }
-}
-
-impl<F, T> fmt::Debug for ResponseFuture<F, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

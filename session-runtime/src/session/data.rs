@@ -3,13 +3,17 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
+use tokio::time::Instant;
 
+use super::core::{ChangeKind, View};
+use super::driver::Driver;
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::state::{Read, Rotate, Stage, State};
+use crate::request::Carried;
 
 /// The session's data in a handler: the document's `Depends(session.get_data)`.
 ///
@@ -17,9 +21,13 @@ use crate::state::{Read, Rotate, Stage, State};
 /// happens to the response later undoes it.
 ///
 /// Extracting it costs one store call, none where the middleware has read the session already; one more where the session was
-/// not used for a tenth of its idle limit, which is renewed then. Where there is no session it rejects with
-/// [`SessionError::NotExists`] (401); under the lazy middleware it gives the default data instead. `Option<SessionData<T>>` is
-/// `None` where no session exists; `Result<SessionData<T>, SessionError>` extracts, too.
+/// not used for a tenth of its idle limit, which is renewed then. `Option<SessionData<T>>` is `None` if no session exists;
+/// `Result<SessionData<T>, SessionError>` extracts, too.
+///
+/// If there is no session, it rejects with [`SessionError::NotExists`] (401); under the lazy middleware it gives the default data instead. It also gives
+/// the default data, creates nothing and sends no cookie, if the client may well have a session that this request does not show: if the
+/// id that came was replaced by a new one less than 30 seconds ago, if the request comes from another site without the cookie, and if
+/// the cookie names several sessions.
 ///
 /// ```
 /// use axum::{Router, extract::Path, routing::{get, post}};
@@ -44,7 +52,7 @@ use crate::state::{Read, Rotate, Stage, State};
 ///     .layer(session!(<Visit>, middleware = standard::lazy_session_middleware));
 /// ```
 pub struct SessionData<T> {
-    state: Arc<State<T>>,
+    driver: Arc<Driver<T>>,
     data: Arc<T>,
 }
 
@@ -59,11 +67,12 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotExists`] where the session was destroyed or expired meanwhile, [`SessionError::Conflict`] where others
-    /// changed it each time, [`SessionError::ResponseStarted`] where it would have to be created, the store's. Nothing is
-    /// written then.
+    /// [`SessionError::NotExists`] if there is no session, or it was destroyed or has expired since it was read;
+    /// [`SessionError::JustRotated`] if another request has just given it a new id; [`SessionError::CrossSite`] if the browser may be holding
+    /// the cookie back; [`SessionError::Conflict`] if others changed it each time; [`SessionError::ResponseStarted`] if it would have to be
+    /// created; the store's. Nothing is written then.
     pub async fn update<R>(&self, mut change: impl FnMut(&mut T) -> R) -> Result<R, SessionError> {
-        self.state.change(Rotate::No, |data| edited(data, |data| Ok(change(data)))).await
+        self.driver.change(ChangeKind::Edit, |data| edited(data, |data| Ok(change(data)))).await
     }
 
     /// Changes the data if the closure says `Ok`; with an `Err`, which is returned, nothing is written. Otherwise as
@@ -90,26 +99,24 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// The closure's, and those of [`update`](Self::update), which the closure's error type takes in.
     pub async fn try_update<R, E: From<SessionError>>(&self, mut change: impl FnMut(&mut T) -> Result<R, E>) -> Result<R, E> {
-        self.state.change(Rotate::No, |data| edited(data, &mut change)).await
+        self.driver.change(ChangeKind::Edit, |data| edited(data, &mut change)).await
     }
 
-    /// Replaces the data, whichever it is. One store call. Of concurrent replacements the last wins. Under the lazy middleware it
-    /// creates the session where there is none.
+    /// Replaces the data, whichever it is. One store call, and two more for each conflict. Of concurrent replacements the last wins. Under
+    /// the lazy middleware it creates the session where there is none.
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update), but for `Conflict`.
+    /// As [`update`](Self::update).
     pub async fn set(&self, data: T) -> Result<(), SessionError> {
-        self.state.set(Arc::new(data)).await
+        let data = Arc::new(data);
+        self.driver.change(ChangeKind::Edit, |_| Ok(((), Arc::clone(&data)))).await
     }
 
     /// The session's id by now; `None` where there is no session.
     #[must_use]
     pub fn session_id(&self) -> Option<SessionId> {
-        match &self.state.lock().stage {
-            Stage::Present(present) => Some(*present.id),
-            _ => None,
-        }
+        self.driver.core().id().map(|id| **id)
     }
 
     /// Gives the session a new id, and ends the old one at once. One store call (two on Redis Cluster), two more for each
@@ -126,11 +133,18 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// Where a connection broke before the answer, Redis and the SQL databases are asked whether the new id is there by now (one
     /// store call more), which leaves servers that do not come back in time, and Redis Cluster.
     pub async fn rotate(&self) -> Result<(), SessionError> {
-        self.state.change(Rotate::Only, |data| Ok(((), Arc::clone(data)))).await
+        self.driver.change(ChangeKind::Rotate, |data| Ok(((), Arc::clone(data)))).await
     }
 
-    /// Changes the data and gives the session a new id, in one commit: a login. It costs as [`rotate`](Self::rotate); under the lazy
-    /// middleware it creates the session where there is none.
+    /// Changes the data and gives the session a new id, in one commit: a login. It costs as [`rotate`](Self::rotate); if there is no session, it
+    /// creates one.
+    ///
+    /// Whoever logs in has proved who he is, so it also works where other changes are refused. It then makes a new session from the default data:
+    ///
+    /// - if another request has given the session a new id, or has ended it: a double click on "log in", or a login that is repeated because
+    ///   its answer was lost, ends logged in;
+    /// - if the request comes from another site, and the browser may be holding the cookie back: the return from an identity provider;
+    /// - if the cookie names several sessions, which it ends: one store call more for each.
     ///
     /// ```
     /// # use session_runtime::{SessionData, SessionError};
@@ -145,18 +159,56 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// As [`rotate`](Self::rotate).
     pub async fn rotate_with<R>(&self, mut change: impl FnMut(&mut T) -> R) -> Result<R, SessionError> {
-        self.state.change(Rotate::Too, |data| edited(data, |data| Ok(change(data)))).await
+        self.driver.change(ChangeKind::LogIn, |data| edited(data, |data| Ok(change(data)))).await
     }
 
-    /// Ends the session: a logout. One store call. The store's data goes, and the client is told to forget the cookie. Without
-    /// a session it does nothing. Later changes in this request answer [`SessionError::NotExists`].
+    /// What is there now, which renews the session as any read does. One store call: for streams and websockets, where the data that this derefs to is old.
     ///
     /// # Errors
     ///
-    /// The store's; [`SessionError::Conflict`] where another request has just given the session a new id, which the client's
-    /// next try will carry. The session is still there then.
+    /// [`SessionError::NotExists`] if the session has ended, or has got a new id from another request since the response has started; the store's.
+    pub async fn latest(&self) -> Result<Arc<T>, SessionError> {
+        self.driver.data(self.driver.latest(true).await?)
+    }
+
+    /// What is there now, without renewing the session: for polls that the user does not cause. Otherwise as [`latest`](Self::latest).
+    ///
+    /// # Errors
+    ///
+    /// As [`latest`](Self::latest).
+    pub async fn peek(&self) -> Result<Arc<T>, SessionError> {
+        self.driver.data(self.driver.latest(false).await?)
+    }
+
+    /// Whether the session was created in this request. No store call.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.driver.core().is_new()
+    }
+
+    /// When the session was created, by the store's clock; `None` if there is no session. No store call.
+    #[must_use]
+    pub fn created_at(&self) -> Option<SystemTime> {
+        let (age, _) = self.driver.core().times(Instant::now())?;
+        SystemTime::now().checked_sub(age)
+    }
+
+    /// The time until the session expires unless it is used again; `None` if there is no session. No store call.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.driver.core().times(Instant::now()).map(|(_, left)| left)
+    }
+
+    /// Ends the session: a logout. One store call. The store's data goes, and the client is told to forget the cookie. If the cookie names
+    /// several sessions, it ends all of them, with one store call each. Without a session it does nothing. Later changes in this request
+    /// answer [`SessionError::NotExists`].
+    ///
+    /// # Errors
+    ///
+    /// The store's; [`SessionError::JustRotated`] if another request has just given the session a new id, which the client's next try
+    /// will carry; [`SessionError::CrossSite`] if the browser may be holding the cookie back. The session is still there then.
     pub async fn destroy(&self) -> Result<(), SessionError> {
-        self.state.destroy().await
+        self.driver.destroy(None).await
     }
 }
 
@@ -176,7 +228,7 @@ impl<T> Deref for SessionData<T> {
 
 impl<T> Clone for SessionData<T> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), data: Arc::clone(&self.data) }
+        Self { driver: Arc::clone(&self.driver), data: Arc::clone(&self.data) }
     }
 }
 
@@ -186,18 +238,28 @@ impl<T: fmt::Debug> fmt::Debug for SessionData<T> {
     }
 }
 
+impl<T: Clone + Send + Sync + 'static> SessionData<T> {
+    /// The session that the request carries, as it is read.
+    async fn read(parts: &mut Parts) -> Result<(Arc<Driver<T>>, View<T>), SessionError> {
+        let carried = parts.extensions.get::<Carried>();
+        let driver = Driver::<T>::of(carried)?;
+        let carried = driver.look_at(carried, parts);
+        let view = match driver.read(&carried).try_now() {
+            Ok(view) => view?,
+            Err(reading) => reading.await?,
+        };
+        driver.settle_id(&carried, parts);
+        Ok((driver, view))
+    }
+}
+
 impl<T: Clone + Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for SessionData<T> {
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionError> {
-        let (state, looked) = State::of(parts)?;
-        let read = match state.read(&looked).try_now() {
-            Ok(read) => read?,
-            Err(reading) => reading.await?,
-        };
-        let data = state.data(read)?;
-        state.settle_id(&looked, parts);
-        Ok(Self { state, data })
+        let (driver, view) = Self::read(parts).await?;
+        let data = driver.data(view)?;
+        Ok(Self { driver, data })
     }
 }
 
@@ -205,15 +267,10 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> OptionalFromRequestParts<
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, SessionError> {
-        let (state, looked) = State::of(parts)?;
-        let read = match state.read(&looked).try_now() {
-            Ok(read) => read?,
-            Err(reading) => reading.await?,
-        };
-        state.settle_id(&looked, parts);
-        Ok(match read {
-            Read::Session(data) => Some(Self { state, data }),
-            Read::Nothing(_) | Read::Destroyed => None,
+        let (driver, view) = Self::read(parts).await?;
+        Ok(match view {
+            View::Live(data) => Some(Self { driver, data }),
+            View::Default | View::None => None,
         })
     }
 }

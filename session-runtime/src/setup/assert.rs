@@ -3,20 +3,26 @@
 
 use std::time::Duration;
 
-use crate::check;
-use crate::cookie::SameSite;
+use crate::config;
+use crate::cookie::{SameSite, check};
 use crate::error::ConfigError;
 
 /// A duration is not zero.
 #[track_caller]
 pub const fn assert_not_zero(option: &'static str, duration: Duration) {
-    assert_ok(check::not_zero(option, duration));
+    assert_ok(config::not_zero(option, duration));
 }
 
 /// A cookie's name is a token.
 #[track_caller]
 pub const fn assert_cookie_name(name: &str) {
     assert_ok(check::cookie_name(name));
+}
+
+/// A namespace is not empty.
+#[track_caller]
+pub const fn assert_namespace(namespace: &str) {
+    assert_ok(config::not_empty(namespace));
 }
 
 /// A cookie's path is one that browsers take, also beside the cookie's name.

@@ -18,7 +18,7 @@ pub(crate) mod expansion {
 
     pub use session_macros::__session;
 
-    pub use super::assert::{assert_cookie_name, assert_domain, assert_not_zero, assert_path, assert_secure};
+    pub use super::assert::{assert_cookie_name, assert_domain, assert_namespace, assert_not_zero, assert_path, assert_secure};
     pub use super::data::Data;
     pub use super::duration::{NoDuration, Value};
     pub use super::{Options, bounds, registered, unless_given};

@@ -3,8 +3,10 @@
 //! `(&&data).__session_id_callback()` takes the implementation for `&Data<T>` where its bound holds, else the one for `Data<T>`.
 //! (The method takes `&self`, hence one `&` more.)
 
+use crate::callback::Middleware;
 use crate::callback::expansion::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
-use crate::callback::{GenerateCallback, Middleware, SessionIdCallback};
+use crate::id::GenerateCallback;
+use crate::request::SessionIdCallback;
 use crate::setup::data::Data;
 
 /// A registered `session_id_callback`.

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
-use super::{MemoryStore, Store, StoreError};
+use super::{AnyStore, MemoryStore, StoreError};
 
 /// Opens the store that `url` names:
 ///
@@ -30,8 +29,8 @@ use super::{MemoryStore, Store, StoreError};
 /// | `fastapi_compatible=true` | Redis | shares sessions with the FastAPI system: `RedisStore::fastapi_compatible` |
 /// | `fastapi_session_expire=3600` | Redis | and it is told that system's `session_expire`, in seconds |
 ///
-/// Sessions with different types of data that share a server or a database need different prefixes or tables, else an id of the
-/// one could be shown to the other.
+/// Sessions of different layers may share a server, a prefix or a table: each layer has its own
+/// [`namespace`](crate::SessionLayerBuilder::namespace). That is not so where sessions are shared with the FastAPI system.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -51,13 +50,13 @@ use super::{MemoryStore, Store, StoreError};
 ///
 /// [`ConnectError`] where the scheme is none of these, where the feature for it is not enabled, where a parameter is for another
 /// engine or has a wrong value, or where the store cannot be opened. It does not show the URL, which may hold a password.
-pub async fn connect<T>(url: impl AsRef<str>) -> Result<Arc<dyn Store<T>>, ConnectError>
+pub async fn connect<T>(url: impl AsRef<str>) -> Result<AnyStore<T>, ConnectError>
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let url = Url::parse(url.as_ref())?;
     match url.scheme.as_str() {
-        "memory" => Ok(Arc::new(MemoryStore::new())),
+        "memory" => Ok(AnyStore::new(MemoryStore::new())),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" | "redis+cluster"
         | "rediss+cluster" => redis(url).await,
         "sqlite" => sqlite(url).await,
@@ -239,7 +238,7 @@ const fn wrong(name: &'static str, problem: &'static str) -> ConnectError {
 macro_rules! engine {
     ($open:ident, $feature:literal, |$url:ident| $body:expr) => {
         #[cfg(feature = $feature)]
-        async fn $open<T>($url: Url) -> Result<Arc<dyn Store<T>>, ConnectError>
+        async fn $open<T>($url: Url) -> Result<AnyStore<T>, ConnectError>
         where
             T: Serialize + DeserializeOwned + Send + Sync + 'static,
         {
@@ -247,7 +246,7 @@ macro_rules! engine {
         }
 
         #[cfg(not(feature = $feature))]
-        async fn $open<T>(url: Url) -> Result<Arc<dyn Store<T>>, ConnectError> {
+        async fn $open<T>(url: Url) -> Result<AnyStore<T>, ConnectError> {
             Err(ConnectError::MissingFeature { scheme: url.scheme, feature: $feature })
         }
     };
@@ -265,26 +264,27 @@ engine!(redis, "redis", |url| {
         Some(prefix) => store.key_prefix(prefix),
         None => store,
     };
-    Ok(Arc::new(match url.fastapi {
+    let store = match url.fastapi {
         None => store,
         Some(FastApi { session_expire: None }) => store.fastapi_compatible(),
         Some(FastApi { session_expire: Some(limit) }) => store.fastapi_session_expire(limit),
-    }))
+    };
+    Ok(AnyStore::new(store))
 });
 
 engine!(sqlite, "sqlite", |url| {
     let options = url.options()?;
-    Ok(Arc::new(super::SqliteStore::connect_with(url.text, options).await?))
+    Ok(AnyStore::new(super::SqliteStore::connect_with(url.text, options).await?))
 });
 
 engine!(postgres, "postgres", |url| {
     let options = url.options()?;
-    Ok(Arc::new(super::PostgresStore::connect_with(url.text, options).await?))
+    Ok(AnyStore::new(super::PostgresStore::connect_with(url.text, options).await?))
 });
 
 engine!(mysql, "mysql", |url| {
     let options = url.options()?;
-    Ok(Arc::new(super::MySqlStore::connect_with(url.text, options).await?))
+    Ok(AnyStore::new(super::MySqlStore::connect_with(url.text, options).await?))
 });
 
 /// The URLs of the nodes that `redis+cluster://user:password@host:port,host:port` names.

@@ -9,8 +9,7 @@ use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use super::finite::is_finite;
-use super::{Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
-use crate::maybe_ready::MaybeReady;
+use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 
 /// A store of bytes as a store of any data that serde knows, kept as JSON.
 ///
@@ -26,8 +25,9 @@ use crate::maybe_ready::MaybeReady;
 /// ```
 ///
 /// When the type of the data changes, sessions that are stored already are read as the new type. A new field reads if it is an
-/// `Option` or carries `#[serde(default)]`; a field that is gone is skipped. What cannot be read is an error, or is taken for no
-/// session, as [`on_undecodable`](Self::on_undecodable) says; either way it is left as it is until it expires.
+/// `Option` or carries `#[serde(default)]`; a field that is gone is skipped. What cannot be read is
+/// [`Undecodable`](Loaded::Undecodable): the layer's option `on_undecodable` says whether that is an error or no session. Either way it
+/// is left as it is until it expires.
 ///
 /// What would not be read back is an error when it is written: [`StoreError::Data`], and the session stays as it was. Such are a NaN and an
 /// infinity, which JSON does not have, and data that is nested more than 127 deep. To know that, every write also decodes what it is
@@ -35,31 +35,24 @@ use crate::maybe_ready::MaybeReady;
 #[derive(Debug, Clone)]
 pub struct Encoded<S> {
     pub(super) bytes: S,
-    on_undecodable: OnUndecodable,
-}
-
-/// What a session reads as whose stored data does not fit its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUndecodable {
-    /// [`StoreError::Data`]: the request is answered 500, and the client keeps its session for when the program reads it again.
-    #[default]
-    Fail,
-    /// As no session: the client starts afresh under a new id. The old data is not touched; it goes when it expires.
-    StartAfresh,
 }
 
 impl<S> Encoded<S> {
     /// A store that keeps its data in `bytes`.
     #[must_use]
     pub const fn new(bytes: S) -> Self {
-        Self { bytes, on_undecodable: OnUndecodable::Fail }
+        Self { bytes }
     }
+}
 
-    /// What a session reads as whose stored data does not fit its type; [`OnUndecodable::Fail`] unless given.
-    #[must_use]
-    pub fn on_undecodable(mut self, answer: OnUndecodable) -> Self {
-        self.on_undecodable = answer;
-        self
+impl<S: Store<Vec<u8>>> Encoded<S> {
+    /// Writes out and closes what the store has open, as [`Store::close`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where that fails.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.bytes.close().await
     }
 }
 
@@ -68,42 +61,41 @@ where
     S: Store<Vec<u8>>,
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        match encode(&*session.data) {
-            Ok(data) => self.bytes.create(key, NewSession::new(data, session.limits)),
-            Err(error) => MaybeReady::ready(Err(error)),
-        }
+    const IMMEDIATE: bool = S::IMMEDIATE;
+
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        let data = encode(&*session.data)?;
+        self.bytes.create(key, NewSession::new(data, session.limits, session.origin)).await
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        let loaded = self.bytes.load(key);
-        MaybeReady::boxed(async move { decode(loaded.await?, self.on_undecodable) })
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        Ok(decode(self.bytes.load(key).await?))
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        match encode(&*data) {
-            Ok(data) => self.bytes.replace(key, expected, data),
-            Err(error) => MaybeReady::ready(Err(error)),
-        }
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        let data = encode(&*change.data)?;
+        self.bytes.replace(key, expected, Change::new(data)).await
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.bytes.touch(key)
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.bytes.touch(key).await
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        match encode(&*session.data) {
-            Ok(data) => self.bytes.rotate(old, new, with_data(&session, data)),
-            Err(error) => MaybeReady::ready(Err(error)),
-        }
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        let data = encode(&*session.data)?;
+        self.bytes.rotate(old, new, with_data(&session, data)).await
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        self.bytes.delete(key)
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.bytes.delete(key).await
     }
 
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        self.bytes.sweep()
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.bytes.sweep().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.bytes.close().await
     }
 }
 
@@ -130,20 +122,26 @@ fn unreadable(error: &serde_json::Error) -> StoreError {
     StoreError::data(format!("the data would not be read back: {kind}, at line {} column {}", error.line(), error.column()))
 }
 
-fn decode<T: DeserializeOwned>(loaded: Loaded<Vec<u8>>, answer: OnUndecodable) -> Result<Loaded<T>, StoreError> {
+fn decode<T: DeserializeOwned>(loaded: Loaded<Vec<u8>>) -> Loaded<T> {
     let record = match loaded {
         Loaded::Found(record) => record,
-        Loaded::Missing => return Ok(Loaded::Missing),
-        Loaded::JustRotated => return Ok(Loaded::JustRotated),
+        Loaded::Missing => return Loaded::Missing,
+        Loaded::JustRotated => return Loaded::JustRotated,
+        Loaded::Undecodable(error) => return Loaded::Undecodable(error),
     };
     match serde_json::from_slice(&record.data) {
-        Ok(data) => Ok(Loaded::Found(with_data(&record, Arc::new(data)))),
-        Err(error) if answer == OnUndecodable::StartAfresh => {
-            tracing::warn!(place = %place(&error), "a stored session does not fit its type and is taken for none");
-            Ok(Loaded::Missing)
-        }
+        Ok(data) => Loaded::Found(with_data(&record, Arc::new(data))),
         // What serde says may quote the data, which is nobody's business in a log; where it stumbled is enough to find it.
-        Err(error) => Err(StoreError::data(place(&error))),
+        Err(error) => Loaded::Undecodable(StoreError::data(place(&error))),
+    }
+}
+
+/// What was read, where data that are not as the store writes them are an answer.
+#[cfg(any(feature = "redis", feature = "_sql", feature = "tower-sessions"))]
+pub(super) fn or_undecodable<T>(loaded: Result<Loaded<T>, StoreError>) -> Result<Loaded<T>, StoreError> {
+    match loaded {
+        Err(error @ StoreError::Data(_)) => Ok(Loaded::Undecodable(error)),
+        loaded => loaded,
     }
 }
 
@@ -157,12 +155,14 @@ fn place(error: &serde_json::Error) -> String {
 }
 
 fn with_data<A, B>(record: &Record<A>, data: Arc<B>) -> Record<B> {
-    Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in)
+    let Record { version, idle, expires_in, absolute_in, age, at, .. } = *record;
+    Record { data, version, idle, expires_in, absolute_in, age, at }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
@@ -171,7 +171,6 @@ pub(super) mod tests {
 
     use super::*;
     use crate::random::for_all;
-    use crate::store::Limits;
 
     /// Data with all that serde knows.
     #[derive(Debug, Clone, PartialEq, serde::Serialize, Deserialize)]
@@ -221,18 +220,17 @@ pub(super) mod tests {
     }
 
     /// What is read of stored bytes.
-    fn read<T: DeserializeOwned>(bytes: &[u8], answer: OnUndecodable) -> Result<Loaded<T>, StoreError> {
-        let limits = Limits::new(std::time::Duration::MAX, None);
-        let record = Record::new(Arc::new(bytes.to_vec()), Version(1), limits.idle, limits.idle, None);
-        decode(Loaded::Found(record), answer)
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Loaded<T> {
+        let record = Record::new(Arc::new(bytes.to_vec()), Version(1), Duration::MAX, Duration::MAX, None, Duration::ZERO);
+        decode(Loaded::Found(record))
     }
 
     #[test]
     fn what_is_written_is_read_back_as_it_was_and_what_would_not_be_is_refused() {
         let nested = (data(), 0..400_usize).prop_map(|(data, depth)| (0..depth).fold(data, |data, _| Data::List(vec![data])));
         for_all(prop_oneof![4 => data(), 1 => nested], |data| match encode(&data) {
-            Ok(bytes) => match read::<Data>(&bytes, OnUndecodable::Fail) {
-                Ok(Loaded::Found(record)) => assert!(data.is_finite() && *record.data == data, "{:?}", record.data),
+            Ok(bytes) => match read::<Data>(&bytes) {
+                Loaded::Found(record) => assert!(data.is_finite() && *record.data == data, "{:?}", record.data),
                 other => panic!("{other:?}"),
             },
             Err(StoreError::Data(error)) => {
@@ -281,12 +279,11 @@ pub(super) mod tests {
         ]);
         let secret = secret.prop_map(|text| text.as_bytes().to_vec());
         for_all(prop_oneof![written, damaged, vec(any::<u8>(), 0..64), deep, secret], |bytes| {
-            if let Err(error) = read::<Data>(&bytes, OnUndecodable::Fail) {
+            if let Loaded::Undecodable(error) = read::<Data>(&bytes) {
                 let StoreError::Data(said) = &error else { panic!("{error:?}") };
                 assert!(!format!("{said} {error:?}").contains("hunter2"));
-                assert!(matches!(read::<Data>(&bytes, OnUndecodable::StartAfresh), Ok(Loaded::Missing)));
             }
-            let _ = (read::<Value>(&bytes, OnUndecodable::Fail), read::<Vec<u8>>(&bytes, OnUndecodable::Fail));
+            let _ = (read::<Value>(&bytes), read::<Vec<u8>>(&bytes));
         });
     }
 

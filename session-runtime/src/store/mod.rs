@@ -3,20 +3,21 @@
 //! A store has seven operations, each one atomic step. The session system calls them so that the laws hold:
 //!
 //! 1. creating inserts where the key is absent, and never overwrites;
-//! 2. a change replaces the data only at the version that was read (compare-and-swap), or, for `set`, whatever is there, but
-//!    never brings back what is gone;
+//! 2. a change replaces the data only at the version that was read (compare-and-swap), and never brings back what is gone;
 //! 3. a rotation moves the session to its new key in one commit and leaves a mark at the old key for
 //!    [`ROTATION_MARK`];
-//! 4. the store's clock decides what is expired, and at the instant of expiry a session is expired.
+//! 4. the store's clock decides what is expired, and at the instant of expiry a session is expired;
+//! 5. a key binds the layer's [`Namespace`] to the id: an id of one layer is unknown to another, also in one store.
 //!
 //! [`writing`] says how to write one.
 
 mod connect;
 #[cfg(feature = "_encoding")]
 mod encoding;
+mod erased;
 #[cfg(feature = "_encoding")]
 mod finite;
-mod key;
+
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -24,24 +25,26 @@ mod redis;
 mod sql;
 #[cfg(feature = "tower-sessions")]
 mod tower_sessions;
-mod word;
 
 #[doc = include_str!("../../docs/writing_a_store.md")]
 pub mod writing {}
 
-use std::fmt;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::maybe_ready::MaybeReady;
+use tokio::time::Instant;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{Redis, RedisStore};
+pub use crate::error::StoreError;
 pub use connect::{ConnectError, connect};
 #[cfg(feature = "_encoding")]
-pub use encoding::{Encoded, OnUndecodable};
-pub(crate) use key::KeptHash;
-pub use key::{HashSecret, Key};
+pub use encoding::Encoded;
+pub use erased::AnyStore;
+pub(crate) use erased::{Answer, ErasedStore};
+
+pub use crate::id::{HashSecret, Key, Namespace};
 pub use memory::MemoryStore;
 #[cfg(feature = "mysql")]
 pub use sql::{MySql, MySqlStore};
@@ -57,61 +60,63 @@ pub use tower_sessions::TowerSessionsStore;
 /// How long a request that carries a just-rotated id is told apart from one with an unknown id.
 pub const ROTATION_MARK: Duration = Duration::from_secs(30);
 
-/// The answer of a store's operation: ready at once, or a boxed future.
-pub type StoreFuture<'a, R> = MaybeReady<'a, Result<R, StoreError>>;
-
 /// A place that keeps sessions with data of type `T`.
 ///
-/// Implement it for the `T` you keep: a store of bytes implements `Store<Vec<u8>>`. Every operation is one atomic step, as seen
-/// by all the processes that share the store. A session that is expired is absent in every operation. [`writing`] says how to
-/// write one, and [`conformance`](crate::testing::conformance) checks it.
+/// Implement it for the `T` you keep: a store of bytes implements `Store<Vec<u8>>`. Its methods are written as `async fn`s. Every
+/// operation is one atomic step, as seen by all the processes that share the store. A session that is expired is absent in every
+/// operation. [`writing`] says how to write one, and [`conformance`](crate::testing::conformance) checks it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no store of sessions whose data is `{T}`",
     label = "not a `Store<{T}>`",
     note = "a store is `MemoryStore`, an engine's (`RedisStore`, `SqliteStore`, `PostgresStore`, `MySqlStore`, each behind a feature), what `store::connect(url).await?` gives, an `Arc` of one of these, or a type of your own that implements `store::Store`"
 )]
 pub trait Store<T>: Send + Sync + 'static {
+    /// No operation but [`sweep`](Self::sweep) and [`close`](Self::close) ever waits, so none needs a boxed future. Defaults to
+    /// `false`.
+    ///
+    /// The session system polls an operation of such a store once. If it is not ready then, the answer is
+    /// [`StoreError::Unavailable`], which names the store.
+    const IMMEDIATE: bool = false;
+
     /// Inserts a new session where the key is absent. A key that carries the mark of a rotation is not absent.
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created>;
+    fn create(&self, key: Key<'_>, session: NewSession<T>) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
     /// Reads a session. Reading does not renew it.
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>>;
+    fn load(&self, key: Key<'_>) -> impl Future<Output = Result<Loaded<T>, StoreError>> + Send;
 
-    /// Replaces the data of a session that is there, at the `expected` version or, with `None`, at whichever it has, and renews
-    /// its idle limit. Never creates.
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced>;
+    /// Replaces the data of a session that is there, at the `expected` version, and renews its idle limit. Never creates.
+    fn replace(
+        &self,
+        key: Key<'_>,
+        expected: Version,
+        change: Change<T>,
+    ) -> impl Future<Output = Result<Replaced, StoreError>> + Send;
 
     /// Renews the idle limit of a session that is there; `false` where there is none. Leaves the version as it is.
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool>;
+    fn touch(&self, key: Key<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Moves the session that was read as `session` to the key `new`, in one commit, and leaves a mark at `old` for
     /// [`ROTATION_MARK`]. It must still be at the version of `session`; its data become those of `session`, which the caller may
     /// have changed. Its creation time and its limits stay; the idle limit is renewed.
     ///
-    /// A store that reaches both keys in one step goes by the limits that it holds. The limits in `session` are for those that
-    /// cannot, such as a cluster that keeps the keys on different nodes: the caller takes from `absolute_in` the time that has
-    /// passed since it read the session.
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated>;
+    /// A store that reaches both keys in one step goes by the limits that it holds. The limits and the age in `session` are
+    /// for stores that cannot, such as a cluster that keeps the keys on different nodes: they are those of the time when it was read, and
+    /// [`Record::at_present`] gives those of now.
+    fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> impl Future<Output = Result<Rotated, StoreError>> + Send;
 
     /// Deletes a session; `false` where there was none. The mark of a rotation stays.
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool>;
-
-    /// Whether every operation but [`sweep`](Self::sweep) answers at once, with [`MaybeReady::ready`]; `false` unless the store
-    /// says so. The session system then needs no future around it.
-    fn answers_at_once(&self) -> bool {
-        false
-    }
+    fn delete(&self, key: Key<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Removes what expired, in steps that hold up no other operation, and says how many sessions went. Stores whose engine
     /// expires by itself keep the default, which removes nothing.
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        MaybeReady::ready(Ok(0))
+    fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        ready(Ok(0))
     }
-}
 
-impl<T> fmt::Debug for dyn Store<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Store(..)")
+    /// Writes out and closes what the store has open, such as connections; afterwards its operations may fail. By default there is
+    /// nothing to close.
+    fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        ready(Ok(()))
     }
 }
 
@@ -123,13 +128,41 @@ pub struct NewSession<T> {
     pub data: Arc<T>,
     /// How long the session may live.
     pub limits: Limits,
+    /// What created the session.
+    pub origin: Origin,
 }
 
 impl<T> NewSession<T> {
-    /// A session of `data` that lives within `limits`.
+    /// A session of `data` that lives within `limits`, and what created it.
     #[must_use]
-    pub const fn new(data: Arc<T>, limits: Limits) -> Self {
-        Self { data, limits }
+    pub const fn new(data: Arc<T>, limits: Limits, origin: Origin) -> Self {
+        Self { data, limits, origin }
+    }
+}
+
+/// What created a session. A bounded store that is full gives up sessions of visits before those of changes, so that a flood of
+/// visitors does not log users out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Only a visit: the standard middleware creates a session for every visitor.
+    Visit,
+    /// A change of its data, or a login.
+    Change,
+}
+
+/// What a change makes of a session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Change<T> {
+    /// The new data.
+    pub data: Arc<T>,
+}
+
+impl<T> Change<T> {
+    /// A change to `data`.
+    #[must_use]
+    pub const fn new(data: Arc<T>) -> Self {
+        Self { data }
     }
 }
 
@@ -174,6 +207,9 @@ pub enum Loaded<T> {
     Missing,
     /// Nothing but the mark that the session here moved to another key less than [`ROTATION_MARK`] ago.
     JustRotated,
+    /// What lies there cannot be read as `T`. The reason is a [`StoreError::Data`], which quotes nothing of the data. The layer's
+    /// option `on_undecodable` says what becomes of it.
+    Undecodable(StoreError),
 }
 
 /// A session as a store gives it.
@@ -190,19 +226,40 @@ pub struct Record<T> {
     pub expires_in: Duration,
     /// The time left until its absolute limit, if it has one.
     pub absolute_in: Option<Duration>,
+    /// The time since it was created, by the store's clock. Changes and rotations leave the creation where it was.
+    pub age: Duration,
+    /// When these times were right.
+    pub(crate) at: Instant,
 }
 
 impl<T> Record<T> {
-    /// A session that was read.
+    /// A session that was read just now.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         data: Arc<T>,
         version: Version,
         idle: Duration,
         expires_in: Duration,
         absolute_in: Option<Duration>,
+        age: Duration,
     ) -> Self {
-        Self { data, version, idle, expires_in, absolute_in }
+        Self { data, version, idle, expires_in, absolute_in, age, at: Instant::now() }
+    }
+
+    /// The same session with its times as they are now: it was read some time ago.
+    #[must_use]
+    pub fn at_present(mut self) -> Self {
+        self.let_pass(Instant::now());
+        self
+    }
+
+    /// Makes its times those of `now`.
+    pub(crate) fn let_pass(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at);
+        self.absolute_in = self.absolute_in.map(|left| left.saturating_sub(passed));
+        self.expires_in = self.expires_in.saturating_sub(passed);
+        self.age = self.age.saturating_add(passed);
+        self.at = now;
     }
 }
 
@@ -234,99 +291,4 @@ pub enum Rotated {
     Missing,
     /// The new key is taken; nothing changed.
     Exists,
-}
-
-/// Why a store could not answer.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The store cannot be reached, or failed: the session system answers 503.
-    Unavailable(Arc<dyn std::error::Error + Send + Sync>),
-    /// The store holds as many sessions as it may: the session system answers 503.
-    Full,
-    /// The data cannot be encoded or decoded: the session system answers 500.
-    Data(Arc<dyn std::error::Error + Send + Sync>),
-}
-
-impl StoreError {
-    /// The store cannot be reached, or failed.
-    pub fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Unavailable(Arc::from(error.into()))
-    }
-
-    /// The data cannot be encoded or decoded.
-    pub fn data(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Data(Arc::from(error.into()))
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(_) => f.write_str("the session store cannot be reached or failed"),
-            Self::Full => f.write_str("the session store is full"),
-            Self::Data(_) => f.write_str("the session's data cannot be encoded or decoded"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unavailable(error) | Self::Data(error) => Some(error.as_ref()),
-            Self::Full => None,
-        }
-    }
-}
-
-/// What can serve as the store of sessions with data of type `T`: a [`Store`], alone or in an [`Arc`] that is shared.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no store of sessions whose data is `{T}`",
-    label = "not a `Store<{T}>`",
-    note = "a store is `MemoryStore`, an engine's (`RedisStore`, `SqliteStore`, `PostgresStore`, `MySqlStore`, each behind a feature), what `store::connect(url).await?` gives, an `Arc` of one of these, or a type of your own that implements `store::Store`"
-)]
-pub trait IntoStore<T> {
-    /// The store.
-    fn into_store(self) -> Arc<dyn Store<T>>;
-}
-
-impl<T, S: Store<T>> IntoStore<T> for S {
-    fn into_store(self) -> Arc<dyn Store<T>> {
-        Arc::new(self)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: 'static, S: Store<T> + ?Sized> Store<T> for Arc<S> {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        (**self).create(key, session)
-    }
-
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        (**self).load(key)
-    }
-
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        (**self).replace(key, expected, data)
-    }
-
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        (**self).touch(key)
-    }
-
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        (**self).rotate(old, new, session)
-    }
-
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        (**self).delete(key)
-    }
-
-    fn answers_at_once(&self) -> bool {
-        (**self).answers_at_once()
-    }
-
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        (**self).sweep()
-    }
 }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::layer::SessionLayer;
-use crate::store::{Created, Key, NewSession};
+use crate::store::{Created, Key, NewSession, Origin};
 
 pub use conformance::{Checked, Conformance, ConformanceData, Outcome, Report, conformance};
 
@@ -61,14 +61,14 @@ impl SeededSession {
 ///
 /// Those of [`Session::create_session`](crate::Session::create_session).
 pub async fn seed<T: Clone + Send + Sync + 'static>(layer: &SessionLayer<T>, data: T) -> Result<SeededSession, SessionError> {
-    let config = layer.config();
+    let setup = &layer.config().setup;
     let data = Arc::new(data);
     loop {
-        let id = config.generate.call().await?;
-        let session = NewSession::new(Arc::clone(&data), config.limits);
-        if let Created::Created(_) = config.store.create(Key::of(&id), session).await? {
-            let cookie = format!("{}={}", config.cookie.name(), id.as_str());
-            let callback = config.generate.name();
+        let id = setup.generate.call().await?;
+        let session = NewSession::new(Arc::clone(&data), setup.policy.limits, Origin::Change);
+        if let Created::Created(_) = setup.store.create(Key::new(&setup.namespace, &id), session).await? {
+            let cookie = format!("{}={}", setup.cookie.name(), id.as_str());
+            let callback = setup.generate.name();
             let mut cookie = HeaderValue::try_from(cookie).map_err(|_| SessionError::InvalidId { callback })?;
             cookie.set_sensitive(true);
             return Ok(SeededSession { id: *id, cookie });

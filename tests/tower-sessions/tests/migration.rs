@@ -7,8 +7,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use session_runtime::store::{OnUndecodable, TowerSessionsStore};
-use session_runtime::{SessionData, SessionLayer, standard};
+use session_runtime::store::TowerSessionsStore;
+use session_runtime::{OnUndecodable, SessionData, SessionLayer, standard};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use tower_sessions::session::{Id, Record};
@@ -43,6 +43,14 @@ fn before<S: SessionStore + Clone>(store: S) -> Router {
 
 /// The program after.
 fn after<S: SessionStore>(store: TowerSessionsStore<S>) -> Router {
+    after_where("id", OnUndecodable::Fail, store)
+}
+
+fn after_where<S: SessionStore>(
+    namespace: &'static str,
+    on_undecodable: OnUndecodable,
+    store: TowerSessionsStore<S>,
+) -> Router {
     let page = async |session: SessionData<Visit>| {
         let change = |visit: &mut Visit| {
             visit.pages += 1;
@@ -52,7 +60,9 @@ fn after<S: SessionStore>(store: TowerSessionsStore<S>) -> Router {
     };
     let layer = SessionLayer::<Visit>::builder()
         .store(store)
+        .on_undecodable(on_undecodable)
         .cookie_name("id")
+        .namespace(namespace)
         // Longer than any machine takes.
         .store_timeout(HOUR)
         .secure(false)
@@ -118,7 +128,7 @@ async fn a_login_gives_it_an_id_that_the_store_does_not_show_and_a_logout_ends_i
 #[tokio::test]
 async fn the_id_that_stands_in_the_store_lets_nobody_in() {
     use session_runtime::SessionId;
-    use session_runtime::store::{Key, Limits, Loaded, NewSession, Store};
+    use session_runtime::store::{Key, Limits, Loaded, Namespace, NewSession, Origin, Store};
     use std::sync::{Arc, Mutex};
 
     /// Shows the ids that are written.
@@ -148,14 +158,15 @@ async fn the_id_that_stands_in_the_store_lets_nobody_in() {
     let seen = Seen::default();
     let store = TowerSessionsStore::new(seen.clone()).keep_existing("visit");
     let id = SessionId::parse(&"x".repeat(100)).unwrap();
-    let session = NewSession::new(Arc::new(Visit { pages: 7 }), Limits::new(HOUR, None));
-    store.create(Key::of(&id), session).await.unwrap();
+    let session = NewSession::new(Arc::new(Visit { pages: 7 }), Limits::new(HOUR, None), Origin::Change);
+    let namespace = Namespace::new("id");
+    store.create(Key::new(&namespace, &id), session).await.unwrap();
     let stands_there = seen.1.lock().unwrap()[0];
     assert!(seen.load(&stands_there).await.unwrap().is_some());
     let stolen = SessionId::parse(&stands_there.to_string()).unwrap();
-    assert!(matches!(Store::<Visit>::load(&store, Key::of(&stolen)).await, Ok(Loaded::Missing)));
-    assert!(!Store::<Visit>::delete(&store, Key::of(&stolen)).await.unwrap());
-    assert!(matches!(Store::<Visit>::load(&store, Key::of(&id)).await, Ok(Loaded::Found(_))));
+    assert!(matches!(Store::<Visit>::load(&store, Key::new(&namespace, &stolen)).await, Ok(Loaded::Missing)));
+    assert!(!Store::<Visit>::delete(&store, Key::new(&namespace, &stolen)).await.unwrap());
+    assert!(matches!(Store::<Visit>::load(&store, Key::new(&namespace, &id)).await, Ok(Loaded::Found(_))));
 }
 
 #[tokio::test]
@@ -171,10 +182,30 @@ async fn a_session_of_tower_sessions_is_none_unless_it_is_asked_for_and_fits() {
             assert_ne!(cookie, first, "{name}: under an id of its own");
         }
         send(&before(store.clone()), "POST", "/theme", &mut cookie).await;
-        let afresh = TowerSessionsStore::new(store.clone()).keep_existing("theme").on_undecodable(OnUndecodable::StartAfresh);
+        let other_value = TowerSessionsStore::new(store.clone()).keep_existing("theme");
         let mut other = first.clone();
-        assert_eq!(send(&after(afresh), "POST", "/", &mut other).await, "1", "{name}: a text is no visit");
+        let discards = after_where("id", OnUndecodable::Discard, other_value);
+        assert_eq!(send(&discards, "POST", "/", &mut other).await, "1", "{name}: a text is no visit");
         assert_eq!(send(&before(store), "POST", "/", &mut cookie).await, "2", "{name}: it is still there");
+    }
+    with_each_store!(check);
+}
+
+/// Until it is changed here, nobody knows whose session a record of tower-sessions is.
+#[tokio::test]
+async fn a_session_of_tower_sessions_is_the_layers_that_first_changed_it() {
+    async fn check<S: SessionStore + Clone>(name: &str, store: S) {
+        let mut cookie = String::new();
+        send(&before(store.clone()), "POST", "/", &mut cookie).await;
+        let first = cookie.clone();
+        let shared = TowerSessionsStore::new(store).keep_existing("visit");
+        let [shop, admin] = ["shop", "admin"].map(|namespace| after_where(namespace, OnUndecodable::Fail, shared.clone()));
+        assert_eq!(send(&shop, "POST", "/", &mut cookie).await, "2", "{name}");
+        assert_eq!(cookie, first, "{name}");
+        assert_eq!(send(&admin, "POST", "/", &mut cookie).await, "1", "{name}: it is unknown to the other layer");
+        assert_ne!(cookie, first, "{name}");
+        let mut cookie = first.clone();
+        assert_eq!(send(&shop, "POST", "/", &mut cookie).await, "3", "{name}: nothing else has touched it");
     }
     with_each_store!(check);
 }
@@ -184,7 +215,7 @@ async fn let_pass<S: SessionStore>(store: &S, cookie: &str, time: Duration) {
     let id = cookie.split_once('=').unwrap().1.parse().unwrap();
     let mut record = store.load(&id).await.unwrap().unwrap();
     record.expiry_date -= time;
-    for name in ["absolute_at", "expires_at"] {
+    for name in ["absolute_at", "created_at", "expires_at"] {
         let Some(at) = record.data.get_mut("session_runtime").map(|terms| &mut terms[name]) else { continue };
         *at = (at.as_u64().unwrap() - u64::try_from(time.as_millis()).unwrap()).into();
     }

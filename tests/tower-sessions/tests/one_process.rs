@@ -1,12 +1,13 @@
 //! What one process keeps beyond the conformance kit: calls that are given up, slow ones, and what expired long ago.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use session_runtime::SessionId;
 use session_runtime::store::{
-    Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, TowerSessionsStore, Version,
+    Change, Created, Key, Limits, Loaded, Namespace, NewSession, Origin, Record, Replaced, Rotated, Store, StoreError,
+    TowerSessionsStore, Version,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,6 +24,15 @@ fn id(number: u32) -> SessionId {
     SessionId::parse(&format!("{number:064}-x")).unwrap()
 }
 
+fn key(id: &SessionId) -> Key<'_> {
+    static NAMESPACE: LazyLock<Namespace> = LazyLock::new(|| Namespace::new("sid"));
+    Key::new(&NAMESPACE, id)
+}
+
+fn new_session<T>(data: T, idle: Duration) -> NewSession<T> {
+    NewSession::new(Arc::new(data), Limits::new(idle, None), Origin::Change)
+}
+
 /// A store of numbers.
 struct Numbers<S>(TowerSessionsStore<S>);
 
@@ -32,27 +42,28 @@ impl<S: SessionStore> Numbers<S> {
     }
 
     async fn create(&self, id: &SessionId, number: u32, idle: Duration) -> Created {
-        self.0.create(Key::of(id), NewSession::new(Arc::new(number), Limits::new(idle, None))).await.unwrap()
+        self.0.create(key(id), new_session(number, idle)).await.unwrap()
     }
 
     async fn load(&self, id: &SessionId) -> Option<u32> {
-        match self.0.load(Key::of(id)).await.unwrap() {
+        match self.0.load(key(id)).await.unwrap() {
             Loaded::Found(record) => Some(*record.data),
             _ => None,
         }
     }
 
     async fn replace(&self, id: &SessionId, number: u32) -> Replaced {
-        self.0.replace(Key::of(id), None, Arc::new(number)).await.unwrap()
+        let Loaded::<u32>::Found(record) = self.0.load(key(id)).await.unwrap() else { return Replaced::Missing };
+        self.0.replace(key(id), record.version, Change::new(Arc::new(number))).await.unwrap()
     }
 
     async fn rotate(&self, old: &SessionId, new: &SessionId, version: Version, number: u32) -> Rotated {
-        let session = Record::new(Arc::new(number), version, HOUR, HOUR, None);
-        self.0.rotate(Key::of(old), Key::of(new), session).await.unwrap()
+        let session = Record::new(Arc::new(number), version, HOUR, HOUR, None, Duration::ZERO);
+        self.0.rotate(key(old), key(new), session).await.unwrap()
     }
 
     async fn delete(&self, id: &SessionId) -> bool {
-        Store::<u32>::delete(&self.0, Key::of(id)).await.unwrap()
+        Store::<u32>::delete(&self.0, key(id)).await.unwrap()
     }
 }
 
@@ -214,8 +225,8 @@ async fn a_record_that_expired_and_was_not_swept_is_in_nobodys_way() {
 #[tokio::test]
 async fn a_number_that_json_does_not_have_is_refused() {
     let store = TowerSessionsStore::new(stores::memory());
-    let session = NewSession::new(Arc::new(Some(f64::NAN)), Limits::new(HOUR, None));
-    assert!(matches!(store.create(Key::of(&id(0)), session).await, Err(StoreError::Data(_))), "it would be read as none");
-    let session = NewSession::new(Arc::new((None::<String>, vec![f64::NAN])), Limits::new(HOUR, None));
-    assert!(matches!(store.create(Key::of(&id(1)), session).await, Err(StoreError::Data(_))));
+    let session = new_session(Some(f64::NAN), HOUR);
+    assert!(matches!(store.create(key(&id(0)), session).await, Err(StoreError::Data(_))), "it would be read as none");
+    let session = new_session((None::<String>, vec![f64::NAN]), HOUR);
+    assert!(matches!(store.create(key(&id(1)), session).await, Err(StoreError::Data(_))));
 }

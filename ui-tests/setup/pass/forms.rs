@@ -1,6 +1,6 @@
 //! Every way to write `session!`.
 
-use session_runtime::{OnStoreError, SameSite, SessionLayer, session};
+use session_runtime::{OnStoreError, OnUndecodable, SameSite, SessionLayer, session};
 use std::time::Duration;
 
 #[derive(Clone, Default)]
@@ -55,6 +55,9 @@ fn main() {
         session!(<Visit>, cookie_name = "__Host-visit", path = "/"),
         session!(<Visit>, cookie_name = "__Secure-visit", secure = true, partitioned = !FAST),
         session!(<Visit>, secure = false, persistent = FAST),
+        session!(<Visit>, namespace = "shop", on_undecodable = Discard),
+        session!(<Visit>, namespace = NAME, on_undecodable = fail),
+        session!(<Visit>, namespace = concat!("shop", " too"), on_undecodable = OnUndecodable::Fail),
     ];
     let _ = [
         session!(<Visit>, session_expire = 24h, absolute_expire = 7d, store_timeout = 2s),

@@ -1,15 +1,29 @@
 //! The maps, each with the least code around it that a store needs: the keyed hash, the clock, a version, limits.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use session_runtime::store::{
-    Created, HashSecret, Key, Limits, Loaded, MemoryStore, NewSession, Record, Replaced, Store, Version,
+    Change, Created, HashSecret, Key, Limits, Loaded, MemoryStore, Namespace, NewSession, Origin, Record, Replaced, Store,
+    Version,
 };
 use tokio::time::Instant;
 
 use crate::Visit;
+
+/// The answer of a store that never waits.
+pub fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// The namespace of all ids here.
+pub static NAMESPACE: LazyLock<Namespace> = LazyLock::new(|| Namespace::new("SESSION_ID"));
 
 /// What is measured: the operations that every request has.
 pub trait Sessions: Send + Sync {
@@ -17,7 +31,7 @@ pub trait Sessions: Send + Sync {
     fn create(&self, key: Key<'_>, data: Arc<Visit>) -> bool;
     /// Reads, unless it is expired.
     fn load(&self, key: Key<'_>) -> Option<Record<Visit>>;
-    /// Replaces what is there and not expired, and renews it.
+    /// Replaces what is there and not expired, and renews it; the memory store reads its version first, as a request does.
     fn replace(&self, key: Key<'_>, data: Arc<Visit>) -> bool;
     /// Deletes.
     fn delete(&self, key: Key<'_>) -> bool;
@@ -46,23 +60,24 @@ const HOUR: u64 = 3_600_000_000_000;
 
 impl Sessions for MemoryStore<Visit> {
     fn create(&self, key: Key<'_>, data: Arc<Visit>) -> bool {
-        let session = NewSession::new(data, Limits::new(Duration::from_nanos(HOUR), None));
-        matches!(Store::create(self, key, session).try_now(), Ok(Ok(Created::Created(_))))
+        let session = NewSession::new(data, Limits::new(Duration::from_nanos(HOUR), None), Origin::Change);
+        matches!(now(Store::create(self, key, session)), Ok(Created::Created(_)))
     }
 
     fn load(&self, key: Key<'_>) -> Option<Record<Visit>> {
-        match Store::load(self, key).try_now() {
-            Ok(Ok(Loaded::Found(record))) => Some(record),
+        match now(Store::load(self, key)) {
+            Ok(Loaded::Found(record)) => Some(record),
             _ => None,
         }
     }
 
     fn replace(&self, key: Key<'_>, data: Arc<Visit>) -> bool {
-        matches!(Store::replace(self, key, None, data).try_now(), Ok(Ok(Replaced::Replaced(_))))
+        let Some(record) = Sessions::load(self, key) else { return false };
+        matches!(now(Store::replace(self, key, record.version, Change::new(data))), Ok(Replaced::Replaced(_)))
     }
 
     fn delete(&self, key: Key<'_>) -> bool {
-        matches!(Store::delete(self, key).try_now(), Ok(Ok(true)))
+        matches!(now(Store::delete(self, key)), Ok(true))
     }
 }
 
@@ -81,7 +96,7 @@ impl Entry {
         let expires_in = Duration::from_nanos(self.expires.checked_sub(now)?);
         let absolute_in = (self.absolute != u64::MAX).then(|| Duration::from_nanos(self.absolute - now));
         let idle = Duration::from_nanos(self.idle);
-        Some(Record::new(Arc::clone(&self.data), Version(self.version), idle, expires_in, absolute_in))
+        Some(Record::new(Arc::clone(&self.data), Version(self.version), idle, expires_in, absolute_in, Duration::ZERO))
     }
 
     fn change(&mut self, data: Arc<Visit>, now: u64) -> Option<Arc<Visit>> {

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use candidates::{CANDIDATES, Sessions, open};
+use candidates::{CANDIDATES, NAMESPACE, Sessions, now, open};
 use session_runtime::SessionId;
-use session_runtime::store::{Key, Limits, MemoryStore, NewSession, Store};
+use session_runtime::store::{Key, Limits, MemoryStore, NewSession, Origin, Store};
 
 /// The data of the comparison: about 105 bytes as JSON.
 pub struct Visit {
@@ -118,9 +118,13 @@ fn id(number: usize) -> SessionId {
     SessionId::parse(&format!("{number:0100}")).expect("valid")
 }
 
+fn key(id: &SessionId) -> Key<'_> {
+    Key::new(&NAMESPACE, id)
+}
+
 fn fill(sessions: &dyn Sessions, count: usize) {
     for number in 0..count {
-        assert!(sessions.create(Key::of(&id(number)), Visit::new(number)));
+        assert!(sessions.create(key(&id(number)), Visit::new(number)));
     }
 }
 
@@ -137,10 +141,10 @@ fn work(sessions: &dyn Sessions, operation: &str, count: usize) {
 
 fn once(sessions: &dyn Sessions, operation: &str, id: &SessionId, fresh: &Arc<Visit>) -> bool {
     match operation {
-        "load" => sessions.load(Key::of(id)).is_some(),
-        "replace" => sessions.replace(Key::of(id), Arc::clone(fresh)),
-        "create" => sessions.create(Key::of(id), Arc::clone(fresh)),
-        _ => sessions.delete(Key::of(id)),
+        "load" => sessions.load(key(id)).is_some(),
+        "replace" => sessions.replace(key(id), Arc::clone(fresh)),
+        "create" => sessions.create(key(id), Arc::clone(fresh)),
+        _ => sessions.delete(key(id)),
     }
 }
 
@@ -196,7 +200,7 @@ fn growth(sessions: &dyn Sessions, count: usize) {
         .map(|number| {
             let (id, data) = (id(number), Visit::new(number));
             let start = Instant::now();
-            sessions.create(Key::of(&id), data);
+            sessions.create(key(&id), data);
             u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
         })
         .collect();
@@ -208,27 +212,27 @@ fn growth(sessions: &dyn Sessions, count: usize) {
 /// One runtime thread reclaims what expired, and between its steps reads other sessions; says how long the steps take.
 fn sweep(count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let store: Arc<dyn Store<Visit>> = Arc::new(MemoryStore::bounded(2 * count));
+    let store = MemoryStore::<Visit>::bounded(2 * count);
     let limit = |idle| Limits::new(idle, None);
     for number in 0..count {
-        let session = NewSession::new(Visit::new(number), limit(Duration::from_nanos(1)));
-        assert!(store.create(Key::of(&id(number)), session).try_now().is_ok());
+        let session = NewSession::new(Visit::new(number), limit(Duration::from_nanos(1)), Origin::Change);
+        assert!(now(Store::create(&store, key(&id(number)), session)).is_ok());
     }
     let kept = id(count);
-    let session = NewSession::new(Visit::new(0), limit(Duration::from_secs(3600)));
-    assert!(store.create(Key::of(&kept), session).try_now().is_ok());
+    let session = NewSession::new(Visit::new(0), limit(Duration::from_secs(3600)), Origin::Change);
+    assert!(now(Store::create(&store, key(&kept), session)).is_ok());
 
     let (mut pauses, start) = (Vec::new(), Instant::now());
     let swept = runtime.block_on(async {
         let sweep = tokio::spawn({
-            let store = Arc::clone(&store);
+            let store = store.clone();
             async move { store.sweep().await.expect("memory") }
         });
         while !sweep.is_finished() {
             let pause = Instant::now();
             tokio::task::yield_now().await;
             pauses.push(pause.elapsed());
-            assert!(store.load(Key::of(&kept)).try_now().is_ok());
+            assert!(now(Store::load(&store, key(&kept))).is_ok());
         }
         sweep.await.expect("no panic")
     });

@@ -16,7 +16,12 @@ impl Clock {
     }
 
     pub(super) fn now(self) -> u64 {
-        nanos(Instant::now().saturating_duration_since(self.0))
+        self.at(Instant::now())
+    }
+
+    /// This clock's time at an instant.
+    pub(super) fn at(self, instant: Instant) -> u64 {
+        nanos(instant.saturating_duration_since(self.0))
     }
 
     /// The instant of a time of this clock, if the platform can tell it.

@@ -4,7 +4,7 @@
 //!    takes one lock, a rotation two, in the order of the shards.
 //! 2. A shard is found by a keyed hash of the id, so nobody can choose ids that meet in one shard.
 //! 3. What expired is absent at once, and leaves memory by a task that the store starts itself ([`sweeper`]).
-//! 4. A store that is full makes room by what expired, then by what nobody changed since it was created, or else refuses.
+//! 4. A store that is full makes room by what expired, then by what only a visit created and nobody changed since, or else refuses.
 
 mod clock;
 mod schedule;
@@ -18,15 +18,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use clock::{Clock, FOREVER};
 use shard::{Name, Shard, Slot};
-use sweeper::Sweeper;
+use sweeper::{Gone, Sweeper, Swept};
 
 use super::{
-    Created, HashSecret, Key, Limits, Loaded, NewSession, ROTATION_MARK, Record, Replaced, Rotated, Store, StoreError,
-    StoreFuture, Version,
+    Change, Created, HashSecret, Key, Limits, Loaded, NewSession, Origin, ROTATION_MARK, Record, Replaced, Rotated, Store,
+    StoreError, Version,
 };
-use crate::maybe_ready::MaybeReady;
 
 /// How many sessions a store keeps unless told otherwise.
 const DEFAULT_MAX_SESSIONS: usize = 1_000_000;
@@ -36,6 +37,9 @@ const DEFAULT_MAX_SESSIONS: usize = 1_000_000;
 const MIN_SHARDS: usize = 64;
 const MAX_SHARDS: usize = 4096;
 const SESSIONS_PER_SHARD: usize = 4096;
+
+/// The shards that are looked at in a row where nothing is due.
+const SHARDS_IN_A_ROW: usize = 64;
 
 /// The shards that a full store compares to find the session that goes.
 const WINDOW: usize = MIN_SHARDS;
@@ -51,9 +55,10 @@ const MIN_MARKS: usize = 1 << 16;
 /// session starts on the tokio runtime it is created in; where there is none, call [`sweep`](Store::sweep).
 ///
 /// A store holds at most 1 000 000 sessions unless told otherwise, so that a flood of requests without a cookie cannot exhaust
-/// memory. When it is full, a new session takes the place of one that expired, or else of one that was never changed since it
-/// was created, the oldest first (among many shards, the oldest of 64 of them). Where every session was changed, creating fails
-/// with [`StoreError::Full`], which answers 503.
+/// memory. When it is full, a new session takes the place of one that expired, or else of one that only a visit created
+/// ([`Origin::Visit`]) and that was never changed or rotated since, the oldest first (among many shards, the oldest of 64 of them).
+/// A session that a change created, or that was changed or rotated since, is never given up: if there is no other, creating fails with
+/// [`StoreError::Full`], which answers 503.
 ///
 /// A clone shares the sessions of the original. The sessions end with the last clone, and with the process.
 ///
@@ -87,8 +92,6 @@ struct Counts {
     sessions: AtomicUsize,
     /// Marks of rotations.
     marks: AtomicUsize,
-    /// Sessions created so far.
-    created: AtomicUsize,
     /// Where the next search for room begins.
     window: AtomicUsize,
 }
@@ -165,36 +168,36 @@ impl<T> fmt::Debug for MemoryStore<T> {
 }
 
 impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        MaybeReady::ready(self.inner.create(key, session))
+    const IMMEDIATE: bool = true;
+
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        self.inner.create(key, session)
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
-        MaybeReady::ready(Ok(self.inner.load(key)))
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        Ok(self.inner.load(key))
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        MaybeReady::ready(Ok(self.inner.replace(key, expected, data)))
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        Ok(self.inner.replace(key, expected, change.data))
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        MaybeReady::ready(Ok(self.inner.touch(key)))
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        Ok(self.inner.touch(key))
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        MaybeReady::ready(Ok(self.inner.rotate(old, new, session)))
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        Ok(self.inner.rotate(old, new, session))
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        MaybeReady::ready(Ok(self.inner.delete(key)))
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        Ok(self.inner.delete(key))
     }
 
-    fn answers_at_once(&self) -> bool {
-        true
-    }
-
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        MaybeReady::boxed(async { Ok(sweeper::sweep(|| Some(&*self.inner), Shard::expects_expired).await.sessions) })
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        Ok(sweeper::sweep(|| Some(&*self.inner), |store, start, gone| store.sweep_step(start, Shard::expects_expired, gone))
+            .await
+            .sessions)
     }
 }
 
@@ -207,12 +210,13 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let Limits { idle, absolute } = session.limits;
 
         let mut shard = self.lock(name);
-        // Under the lock: another session could else come into the shard between, and the list would not be in the order of creation.
-        let order = self.counts.0.created.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
-        let slot = Slot::session(name, session.data, order, now, idle, absolute);
-        let version = slot.version;
-        let inserted = shard.insert_unchanged(slot, now);
+        let version = shard.next_version(now);
+        let slot = Slot::session(name, session.data, version, now, idle, absolute);
+        let inserted = match session.origin {
+            Origin::Visit => shard.insert_visit(slot, now),
+            Origin::Change => shard.insert(slot, now),
+        };
         let due = shard.due();
         drop(shard);
 
@@ -227,7 +231,8 @@ impl<T: Send + Sync + 'static> Inner<T> {
 
     fn load(&self, key: Key<'_>) -> Loaded<T> {
         let name = self.name(key);
-        let now = self.clock.now();
+        let at = Instant::now();
+        let now = self.clock.at(at);
         let shard = self.lock(name);
         let Some(slot) = shard.present(name, now) else { return Loaded::Missing };
         let Some(data) = slot.data.as_ref() else { return Loaded::JustRotated };
@@ -237,16 +242,17 @@ impl<T: Send + Sync + 'static> Inner<T> {
 
         let absolute_in = (absolute != FOREVER).then(|| Duration::from_nanos(absolute - now));
         let expires_in = Duration::from_nanos(expires - now);
-        Loaded::Found(Record::new(data, Version(version), clock::duration(idle), expires_in, absolute_in))
+        let age = Duration::from_nanos(now.saturating_sub(version));
+        Loaded::Found(Record { data, version: Version(version), idle: clock::duration(idle), expires_in, absolute_in, age, at })
     }
 
-    fn replace(&self, key: Key<'_>, expected: Option<Version>, data: Arc<T>) -> Replaced {
+    fn replace(&self, key: Key<'_>, expected: Version, data: Arc<T>) -> Replaced {
         let name = self.name(key);
         let mut shard = self.lock(name);
         let now = self.clock.now();
         let Some(position) = shard.find_session(name, now) else { return Replaced::Missing };
         let slot = shard.slot(position);
-        if expected.is_some_and(|expected| expected.0 != slot.version) {
+        if expected.0 != slot.version {
             return Replaced::Conflict;
         }
         slot.version += 1;
@@ -254,6 +260,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let version = slot.version;
         let before = slot.data.replace(data);
         shard.unlist(position);
+        shard.has_given(version);
         // What the data does when it is dropped is the user's; it must not happen under the lock.
         drop(shard);
         drop(before);
@@ -280,6 +287,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let moved = from.slot(position).moved_to(new, session.data, now);
         let version = moved.version;
         let to = other.as_mut().unwrap_or(&mut from);
+        to.has_given(version);
         let removed = match to.insert(moved, now) {
             Ok(removed) => removed,
             Err(moved) => {
@@ -336,7 +344,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         Ok(true)
     }
 
-    /// Removes what expired, or else the oldest session that was never changed; `false` where there is neither.
+    /// Removes what expired, or else the oldest session that only a visit created; `false` where there is neither.
     #[cold]
     fn make_room(&self) -> bool {
         let start = self.counts.0.window.fetch_add(WINDOW, Ordering::Relaxed);
@@ -353,7 +361,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
             if shard.expects_expired(now) {
                 shard.sweep(now, &mut expired);
             }
-            if let Some(order) = shard.oldest_unchanged() {
+            if let Some(order) = shard.oldest_visit() {
                 oldest = oldest.min(Some((order, position))).or(Some((order, position)));
             }
             drop(shard);
@@ -362,10 +370,31 @@ impl<T: Send + Sync + 'static> Inner<T> {
             }
         }
         let Some((_, position)) = oldest else { return false };
-        let removed = self.shard(position).remove_oldest_unchanged();
+        let removed = self.shard(position).remove_oldest_visit();
         self.account(removed.as_ref());
         // Another request may have taken or changed it meanwhile; then there is another place to look, or room already.
         true
+    }
+
+    /// Looks for a shard that is due, and takes one step there; says where to go on.
+    fn sweep_step(&self, start: usize, is_due: fn(&Shard<T>, u64) -> bool, gone: &mut Gone) -> Option<usize> {
+        let end = self.shards.len().min(start + SHARDS_IN_A_ROW);
+        for position in start..end {
+            let mut shard = self.shard(position);
+            let now = self.clock.now();
+            if is_due(&shard, now) {
+                let mut expired = Vec::new();
+                let unfinished = shard.sweep(now, &mut expired);
+                if !unfinished {
+                    gone.next = gone.next.min(shard.due());
+                }
+                drop(shard);
+                gone.sessions += self.discard(expired);
+                return Some(position + usize::from(!unfinished));
+            }
+            gone.next = gone.next.min(shard.due());
+        }
+        (end < self.shards.len()).then_some(end)
     }
 
     /// Drops what a sweep took out of a shard, outside its lock, and says how many sessions these were.
@@ -402,6 +431,20 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if self.sweeper.is_later_than(due) {
             sweeper::wake(self, due);
         }
+    }
+}
+
+impl<T: Send + Sync + 'static> Swept for Inner<T> {
+    fn sweeper(&self) -> &Arc<Sweeper> {
+        &self.sweeper
+    }
+
+    fn instant(&self, time: u64) -> Option<Instant> {
+        self.clock.instant(time)
+    }
+
+    fn sweep_step(&self, start: usize, gone: &mut Gone) -> Option<usize> {
+        self.sweep_step(start, Shard::is_due, gone)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::FOREVER;
-use crate::store::word::Word;
+use crate::word::Word;
 
 /// When the next sweep is, by the store's clock, or one of the following.
 pub(super) struct Schedule<W = AtomicU64>(W);

@@ -1,4 +1,4 @@
-//! A shard: a hash table of slots, and the slots never changed linked in order of creation.
+//! A shard: a hash table of slots, and those of visits, which were never changed, linked in order of creation.
 //!
 //! A slot fills one cache line and lies in the table itself, at the place that its name says or the next free one after it: so
 //! an operation waits for one line of the table, where an index beside the slots would make it wait for three.
@@ -15,13 +15,10 @@ pub(super) const MAX_SLOTS: usize = (u32::MAX / 2) as usize;
 /// The slots that one step of a sweep looks at.
 const STEP: usize = 256;
 
-/// The neighbour of the first and of the last slot in the list of those never changed.
+/// The neighbour of the first and of the last slot in the list of visits.
 const END: u32 = u32::MAX;
 /// The neighbour of a slot that is not in that list.
 const UNLISTED: u32 = u32::MAX - 1;
-
-/// How many changes of one session the order of creation leaves room for in a version.
-const VERSIONS_PER_CREATION: u64 = 1 << 20;
 
 /// The length of the first table of a shard.
 const MIN_LENGTH: usize = 16;
@@ -59,6 +56,8 @@ pub(super) struct Slot<T> {
     name: Name,
     /// The data; a mark has none.
     pub(super) data: Option<Arc<T>>,
+    /// The instant of creation, and 1 more for each change: a session cannot be changed once a nanosecond, so that this tells both, and
+    /// the slot has no place for two.
     pub(super) version: u64,
     /// The idle limit.
     pub(super) idle: u64,
@@ -78,14 +77,13 @@ impl<T> Slot<T> {
         self.expires == 0
     }
 
-    /// A new session. Its version is unique to it, whatever id it gets: so no change that was meant for one that is gone can
-    /// fit its successor under the same id.
-    pub(super) fn session(name: Name, data: Arc<T>, order: usize, now: u64, idle: Duration, absolute: Option<Duration>) -> Self {
+    /// A new session, with a version that its [shard gives](Shard::next_version).
+    pub(super) fn session(name: Name, data: Arc<T>, version: u64, now: u64, idle: Duration, absolute: Option<Duration>) -> Self {
         let absolute = absolute.map_or(FOREVER, |limit| now.saturating_add(clock::nanos(limit)).min(FOREVER - 1));
         let mut slot = Self {
             name,
             data: Some(data),
-            version: (order as u64).wrapping_mul(VERSIONS_PER_CREATION),
+            version,
             idle: clock::nanos(idle),
             expires: 0,
             absolute,
@@ -118,7 +116,7 @@ pub(super) struct Shard<T> {
     slots: Vec<Slot<T>>,
     /// The slots that are not vacant.
     filled: usize,
-    /// The ends of the list of the slots never changed.
+    /// The ends of the list of visits.
     oldest: u32,
     newest: u32,
     /// No slot expires before this, unless a sweep is under way.
@@ -127,11 +125,13 @@ pub(super) struct Shard<T> {
     due: u64,
     /// The slots that the sweep under way has yet to look at; 0 between sweeps.
     unswept: usize,
+    /// The highest version of a session that is or was here.
+    highest: u64,
 }
 
 impl<T> Default for Shard<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), filled: 0, oldest: END, newest: END, earliest: FOREVER, due: FOREVER, unswept: 0 }
+        Self { slots: Vec::new(), filled: 0, oldest: END, newest: END, earliest: FOREVER, due: FOREVER, unswept: 0, highest: 0 }
     }
 }
 
@@ -166,8 +166,20 @@ impl<T> Shard<T> {
         self.put(slot, now).map(|(_, removed)| removed)
     }
 
-    /// The same for a new session, the newest of those never changed.
-    pub(super) fn insert_unchanged(&mut self, slot: Slot<T>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
+    /// The version of a session that is created now. No session here ever had it or a higher one: so no change that was meant for one
+    /// that is gone fits its successor under the same name, and those of visits are in the order of creation.
+    pub(super) fn next_version(&mut self, now: u64) -> u64 {
+        self.highest = now.max(self.highest + 1);
+        self.highest
+    }
+
+    /// A change has given this version to a session that is here or comes here.
+    pub(super) fn has_given(&mut self, version: u64) {
+        self.highest = self.highest.max(version);
+    }
+
+    /// The same for a session that only a visit created, the newest of those.
+    pub(super) fn insert_visit(&mut self, slot: Slot<T>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
         let (position, removed) = self.put(slot, now)?;
         self.list(position);
         Ok(removed)
@@ -277,13 +289,13 @@ impl<T> Shard<T> {
         }
     }
 
-    /// Enters the newest session of all in the list of those never changed.
+    /// Enters the newest session of all in the list of visits.
     fn list(&mut self, position: usize) {
         self.link(self.newest, link_to(position));
         self.link(link_to(position), END);
     }
 
-    /// Takes a slot off the list of those never changed, if it is there.
+    /// Takes a slot off the list of visits, if it is there.
     pub(super) fn unlist(&mut self, position: usize) {
         let slot = self.slot(position);
         let (older, newer) = (slot.older, slot.newer);
@@ -306,12 +318,12 @@ impl<T> Shard<T> {
         }
     }
 
-    /// When the oldest session that was never changed was created, in the order of creation.
-    pub(super) fn oldest_unchanged(&self) -> Option<u64> {
+    /// When the oldest session was created that only a visit created.
+    pub(super) fn oldest_visit(&self) -> Option<u64> {
         self.slots.get(self.oldest as usize).map(|slot| slot.version)
     }
 
-    pub(super) fn remove_oldest_unchanged(&mut self) -> Option<Slot<T>> {
+    pub(super) fn remove_oldest_visit(&mut self) -> Option<Slot<T>> {
         (self.oldest != END).then(|| self.remove(self.oldest as usize))
     }
 
@@ -383,7 +395,7 @@ impl<T> Shard<T> {
     }
 }
 
-/// A position as the list of those never changed keeps it.
+/// A position as the list of visits keeps it.
 #[expect(clippy::cast_possible_truncation, reason = "a shard holds a small part of the slots, of which 32 bits count all")]
 const fn link_to(position: usize) -> u32 {
     position as u32

@@ -6,7 +6,6 @@
 //! 3. It works in steps of a few hundred slots, one lock at a time, and lets others run between them.
 //! 4. It holds no store while it sleeps, and ends when the store is dropped. A panic while expired data is dropped ends nothing.
 
-use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -17,16 +16,22 @@ use tokio::sync::Notify;
 use tokio::task;
 use tokio::time::{self, Instant};
 
-use super::Inner;
 use super::clock::FOREVER;
 use super::schedule::{Asked, Schedule};
-use super::shard::Shard;
 
 /// The least time between two sweeps.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The shards that are looked at in a row where nothing is due.
-const SHARDS_IN_A_ROW: usize = 64;
+/// A store as its task sees it.
+pub(super) trait Swept: Send + Sync + 'static {
+    fn sweeper(&self) -> &Arc<Sweeper>;
+
+    /// This time of the store by the runtime's clock; `None` if it never comes.
+    fn instant(&self, time: u64) -> Option<Instant>;
+
+    /// Takes one step in the first place from `start` on where something is due; says where to go on.
+    fn sweep_step(&self, start: usize, gone: &mut Gone) -> Option<usize>;
+}
 
 /// What a store and its task share; the task must not keep the store alive.
 #[derive(Default)]
@@ -49,8 +54,8 @@ impl Sweeper {
 
 /// Sees to it that a task runs, and sweeps as early as this.
 #[cold]
-pub(super) fn wake<T: Send + Sync + 'static>(store: &Arc<Inner<T>>, due: u64) {
-    let sweeper = &store.sweeper;
+pub(super) fn wake<S: Swept>(store: &Arc<S>, due: u64) {
+    let sweeper = store.sweeper();
     let runtime = Handle::try_current();
     match (sweeper.schedule.ask(due, runtime.is_ok()), runtime) {
         (Asked::Start, Ok(runtime)) => {
@@ -77,67 +82,42 @@ impl Drop for Running {
     }
 }
 
-async fn run<T: Send + Sync + 'static>(store: Weak<Inner<T>>, running: Running) {
+async fn run<S: Swept>(store: Weak<S>, running: Running) {
     let Sweeper { schedule, woken } = &*running.0;
     let mut last = Instant::now();
     loop {
-        let Some(next) = store.upgrade().map(|store| store.clock.instant(schedule.next())) else { return };
+        let Some(next) = store.upgrade().map(|store| store.instant(schedule.next())) else { return };
         let woken = woken.notified();
         let Some(next) = next else {
             woken.await;
             continue;
         };
         if time::timeout_at(next.max(last + PAUSE), woken).await.is_err() {
-            schedule.keep(async { sweep(|| store.upgrade(), Shard::is_due).await.next }).await;
+            schedule
+                .keep(async { sweep(|| store.upgrade(), |store, start, gone| store.sweep_step(start, gone)).await.next })
+                .await;
             last = Instant::now();
         }
     }
 }
 
-/// What a sweep did.
-pub(super) struct Swept {
+/// What a sweep took out.
+pub(super) struct Gone {
     /// How many sessions went.
     pub(super) sessions: u64,
     /// When the next sweep is due.
-    next: u64,
+    pub(super) next: u64,
 }
 
-/// Sweeps the shards that `is_due` picks, in steps, for as long as there is a store.
-pub(super) async fn sweep<T, S>(store: impl Fn() -> Option<S>, is_due: fn(&Shard<T>, u64) -> bool) -> Swept
-where
-    T: Send + Sync + 'static,
-    S: Deref<Target = Inner<T>>,
-{
-    let mut swept = Swept { sessions: 0, next: FOREVER };
+/// Sweeps by `step`, which says where to go on, for as long as there is a store.
+pub(super) async fn sweep<S>(store: impl Fn() -> Option<S>, step: impl Fn(&S, usize, &mut Gone) -> Option<usize>) -> Gone {
+    let mut gone = Gone { sessions: 0, next: FOREVER };
     let mut position = 0;
-    while let Some(next) = store().and_then(|store| store.sweep_step(position, is_due, &mut swept)) {
+    while let Some(next) = store().and_then(|store| step(&store, position, &mut gone)) {
         position = next;
         task::yield_now().await;
     }
-    swept
-}
-
-impl<T: Send + Sync + 'static> Inner<T> {
-    /// Looks for a shard that is due, and takes one step there; says where to go on.
-    fn sweep_step(&self, start: usize, is_due: fn(&Shard<T>, u64) -> bool, swept: &mut Swept) -> Option<usize> {
-        let end = self.shards.len().min(start + SHARDS_IN_A_ROW);
-        for position in start..end {
-            let mut shard = self.shard(position);
-            let now = self.clock.now();
-            if is_due(&shard, now) {
-                let mut expired = Vec::new();
-                let unfinished = shard.sweep(now, &mut expired);
-                if !unfinished {
-                    swept.next = swept.next.min(shard.due());
-                }
-                drop(shard);
-                swept.sessions += self.discard(expired);
-                return Some(position + usize::from(!unfinished));
-            }
-            swept.next = swept.next.min(shard.due());
-        }
-        (end < self.shards.len()).then_some(end)
-    }
+    gone
 }
 
 /// Runs what may panic, and goes on. The panic hook has reported it.

@@ -1,47 +1,73 @@
 //! What cannot be seen from outside the store: memory, the sweep, the bound, the structure under random operations.
 
-use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
+use std::sync::{LazyLock, Weak};
 use std::time::Duration;
 
 use tokio::time;
 
 use super::*;
 use crate::SessionId;
+use crate::store::Namespace;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SHORT: Duration = Duration::from_millis(200);
 /// An hour without the short time.
 const ALMOST: Duration = Duration::from_millis(3_599_800);
 
+static NAMESPACE: LazyLock<Namespace> = LazyLock::new(|| Namespace::new("sid"));
+
 fn id(number: usize) -> SessionId {
     SessionId::parse(&format!("session-{number}")).unwrap()
 }
 
+fn key(id: &SessionId) -> Key<'_> {
+    Key::new(&NAMESPACE, id)
+}
+
+fn visit<T>(data: T, idle: Duration) -> NewSession<T> {
+    NewSession::new(Arc::new(data), Limits::new(idle, None), Origin::Visit)
+}
+
+/// As only a visit does.
 fn create<T: Send + Sync + 'static>(store: &MemoryStore<T>, number: usize, data: T, idle: Duration) -> Created {
-    try_create(store, number, data, idle).unwrap()
+    try_create(store, number, visit(data, idle)).unwrap()
 }
 
 fn try_create<T: Send + Sync + 'static>(
     store: &MemoryStore<T>,
     number: usize,
-    data: T,
-    idle: Duration,
+    session: NewSession<T>,
 ) -> Result<Created, StoreError> {
-    store.inner.create(Key::of(&id(number)), NewSession::new(Arc::new(data), Limits::new(idle, None)))
+    store.inner.create(key(&id(number)), session)
+}
+
+/// As a change does.
+fn create_by_change(store: &MemoryStore<usize>, number: usize) -> Result<Created, StoreError> {
+    try_create(store, number, NewSession::new(Arc::new(number), Limits::new(HOUR, None), Origin::Change))
+}
+
+fn found<T: Send + Sync + 'static>(store: &MemoryStore<T>, number: usize) -> Record<T> {
+    let Loaded::Found(record) = store.inner.load(key(&id(number))) else { panic!("not there") };
+    record
 }
 
 fn change(store: &MemoryStore<usize>, number: usize) {
-    let replaced = store.inner.replace(Key::of(&id(number)), None, Arc::new(number));
+    let replaced = store.inner.replace(key(&id(number)), found(store, number).version, Arc::new(number));
     assert!(matches!(replaced, Replaced::Replaced(_)));
 }
 
+fn rotate(store: &MemoryStore<usize>, from: usize, to: usize) {
+    let rotated = store.inner.rotate(key(&id(from)), key(&id(to)), found(store, from));
+    assert!(matches!(rotated, Rotated::Rotated(_)));
+}
+
 fn exists(store: &MemoryStore<usize>, number: usize) -> bool {
-    matches!(store.inner.load(Key::of(&id(number))), Loaded::Found(_))
+    matches!(store.inner.load(key(&id(number))), Loaded::Found(_))
 }
 
 fn record<T>(version: Version, data: T) -> Record<T> {
-    Record::new(Arc::new(data), version, HOUR, HOUR, None)
+    Record::new(Arc::new(data), version, HOUR, HOUR, None, Duration::ZERO)
 }
 
 /// What a shard's lists say of each other.
@@ -62,7 +88,7 @@ async fn expired_data_leaves_memory_by_itself() {
     let store = MemoryStore::new();
     let data = Arc::new(1);
     let kept: Weak<i32> = Arc::downgrade(&data);
-    store.inner.create(Key::of(&id(0)), NewSession::new(data, Limits::new(SHORT, None))).unwrap();
+    store.inner.create(key(&id(0)), NewSession::new(data, Limits::new(SHORT, None), Origin::Visit)).unwrap();
     time::sleep(Duration::from_secs(1)).await;
     assert_eq!((kept.strong_count(), store.len()), (0, 0));
 }
@@ -84,7 +110,7 @@ async fn a_renewed_session_is_swept_when_its_new_limit_is_over() {
     let store = MemoryStore::new();
     create(&store, 0, 0, HOUR);
     time::sleep(ALMOST).await;
-    assert!(store.inner.touch(Key::of(&id(0))));
+    assert!(store.inner.touch(key(&id(0))));
     time::sleep(ALMOST).await;
     assert_eq!(store.len(), 1);
     time::sleep(SHORT + Duration::from_secs(31)).await;
@@ -95,7 +121,7 @@ async fn a_renewed_session_is_swept_when_its_new_limit_is_over() {
 async fn the_mark_of_a_rotation_leaves_memory_too() {
     let store = MemoryStore::new();
     let Created::Created(version) = create(&store, 0, 0, 24 * HOUR) else { panic!("taken") };
-    let rotated = store.inner.rotate(Key::of(&id(0)), Key::of(&id(1)), record(version, 1));
+    let rotated = store.inner.rotate(key(&id(0)), key(&id(1)), record(version, 1));
     assert!(matches!(rotated, Rotated::Rotated(_)));
     assert_eq!(store.inner.counts.0.marks.load(Ordering::Relaxed), 1);
     time::sleep(ROTATION_MARK + Duration::from_secs(1)).await;
@@ -170,19 +196,93 @@ async fn the_task_ends_with_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_store_drops_the_oldest_session_never_changed() {
-    let store = MemoryStore::bounded(4);
+async fn a_full_store_drops_the_oldest_session_that_only_a_visit_created() {
+    let store = MemoryStore::bounded(5);
     for number in 0..4 {
         create(&store, number, number, HOUR);
+        // Shards are compared by the clock.
+        time::advance(SHORT).await;
     }
+    create_by_change(&store, 4).unwrap();
     change(&store, 0);
-    for number in 4..6 {
+    rotate(&store, 1, 9);
+    for number in 5..7 {
+        create(&store, number, number, HOUR);
+        time::advance(SHORT).await;
+    }
+    let left: Vec<_> = (0..10).filter(|&number| exists(&store, number)).collect();
+    assert_eq!(left, [0, 4, 5, 6, 9]);
+    assert_eq!(store.len(), 5);
+    assert_whole(&store);
+}
+
+#[test]
+fn a_flood_of_visits_takes_no_session_that_a_change_created() {
+    let store = MemoryStore::bounded(100);
+    for number in 0..10 {
+        create_by_change(&store, number).unwrap();
+    }
+    for number in 10..5000 {
         create(&store, number, number, HOUR);
     }
-    let left: Vec<_> = (0..6).filter(|&number| exists(&store, number)).collect();
-    assert_eq!(left, [0, 3, 4, 5]);
-    assert_eq!(store.len(), 4);
-    assert_whole(&store);
+    assert!((0..10).all(|number| exists(&store, number)));
+    assert_eq!(store.len(), 100);
+}
+
+#[test]
+fn a_flood_of_changes_is_refused_when_the_store_is_full_of_them() {
+    let store = MemoryStore::bounded(100);
+    for number in 0..50 {
+        create(&store, number, number, HOUR);
+    }
+    for number in 50..150 {
+        create_by_change(&store, number).unwrap();
+    }
+    for number in 150..160 {
+        assert!(matches!(create_by_change(&store, number), Err(StoreError::Full)));
+        assert!(matches!(try_create(&store, number, visit(number, HOUR)), Err(StoreError::Full)));
+    }
+    assert!((50..150).all(|number| exists(&store, number)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_tells_its_age_through_changes_and_rotations() {
+    let store = MemoryStore::new();
+    time::advance(SHORT).await;
+    create(&store, 0, 0, HOUR);
+    assert_eq!(found(&store, 0).age, Duration::ZERO);
+    time::advance(SHORT).await;
+    change(&store, 0);
+    rotate(&store, 0, 1);
+    time::advance(SHORT).await;
+    // It is short by a nanosecond for each change.
+    assert_eq!(found(&store, 1).age + Duration::from_nanos(2), 2 * SHORT);
+}
+
+/// The clock stands still, so that nothing but the versions tells the sessions apart.
+#[tokio::test(start_paused = true)]
+async fn a_version_of_a_session_that_is_gone_is_not_given_to_its_successor() {
+    let store = MemoryStore::new();
+    let mut versions = std::collections::HashSet::new();
+    for _ in 0..10 {
+        create(&store, 0, 0, HOUR);
+        for _ in 0..10 {
+            assert!(versions.insert(found(&store, 0).version));
+            change(&store, 0);
+        }
+        assert!(versions.insert(found(&store, 0).version));
+        assert!(store.inner.delete(key(&id(0))));
+    }
+    // The successor of one that came from another key.
+    create(&store, 0, 0, HOUR);
+    for _ in 0..100 {
+        change(&store, 0);
+    }
+    rotate(&store, 0, 1);
+    let moved = found(&store, 1).version;
+    assert!(store.inner.delete(key(&id(1))));
+    create(&store, 1, 1, HOUR);
+    assert!(found(&store, 1).version > moved);
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,10 +303,10 @@ fn a_store_full_of_changed_sessions_refuses_and_takes_one_again_when_another_goe
         create(&store, number, number, HOUR);
         change(&store, number);
     }
-    assert!(matches!(try_create(&store, 2, 2, HOUR), Err(StoreError::Full)));
-    assert!(matches!(try_create(&store, 1, 1, HOUR), Ok(Created::Exists)));
-    assert!(store.inner.delete(Key::of(&id(0))));
-    assert!(matches!(try_create(&store, 2, 2, HOUR), Ok(Created::Created(_))));
+    assert!(matches!(try_create(&store, 2, visit(2, HOUR)), Err(StoreError::Full)));
+    assert!(matches!(try_create(&store, 1, visit(1, HOUR)), Ok(Created::Exists)));
+    assert!(store.inner.delete(key(&id(0))));
+    assert!(matches!(try_create(&store, 2, visit(2, HOUR)), Ok(Created::Created(_))));
     assert_eq!(store.len(), 2);
 }
 
@@ -225,7 +325,7 @@ fn a_full_store_still_rotates() {
     let Created::Created(version) = create(&store, 0, 0, HOUR) else { panic!("taken") };
     versions.push(version);
     for number in 0..10 {
-        let rotated = store.inner.rotate(Key::of(&id(number)), Key::of(&id(number + 1)), record(versions[number], number));
+        let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), record(versions[number], number));
         let Rotated::Rotated(version) = rotated else { panic!("{rotated:?}") };
         versions.push(version);
     }
@@ -251,7 +351,7 @@ fn a_flood_of_creations_stays_within_the_bound_on_all_threads() {
     assert_whole(&store);
 }
 
-type Step<T> = fn(&MemoryStore<T>, Key<'_>, Arc<T>);
+type Step<T> = fn(&MemoryStore<T>, Key<'_>, Record<T>);
 
 #[test]
 fn rotations_between_two_shards_in_both_directions_do_not_wait_for_each_other() {
@@ -263,7 +363,7 @@ fn rotations_between_two_shards_in_both_directions_do_not_wait_for_each_other() 
                 let base = thread * 100_000;
                 let Created::Created(mut version) = create(store, base, 0, HOUR) else { panic!("taken") };
                 for number in base..base + 5000 {
-                    let rotated = store.inner.rotate(Key::of(&id(number)), Key::of(&id(number + 1)), record(version, number));
+                    let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), record(version, number));
                     let Rotated::Rotated(next) = rotated else { panic!("{rotated:?}") };
                     version = next;
                 }
@@ -280,30 +380,31 @@ fn user_data_is_dropped_outside_the_lock() {
     impl Drop for Reenters {
         fn drop(&mut self) {
             // Would wait for itself if the shard were locked.
-            self.0.inner.delete(Key::of(&id(0)));
+            self.0.inner.delete(key(&id(0)));
             self.1.store(true, Ordering::Relaxed);
         }
     }
     let store = MemoryStore::new();
-    let key = id(0);
     let fresh = |dropped: &Arc<AtomicBool>| Arc::new(Reenters(store.clone(), Arc::clone(dropped)));
     let steps: [Step<Reenters>; 3] = [
-        |store, key, data| {
-            store.inner.replace(key, None, data);
+        |store, key, record| {
+            assert!(matches!(store.inner.replace(key, record.version, record.data), Replaced::Replaced(_)));
         },
         |store, key, _| {
-            store.inner.delete(key);
+            assert!(store.inner.delete(key));
         },
-        |store, key, data| {
-            store.inner.rotate(key, Key::of(&id(1)), Record::new(data, Version(2 << 20), HOUR, HOUR, None));
+        |store, from, record| {
+            assert!(matches!(store.inner.rotate(from, key(&id(1)), record), Rotated::Rotated(_)));
         },
     ];
     for step in steps {
         let dropped = Arc::default();
-        let session = NewSession::new(fresh(&dropped), Limits::new(HOUR, None));
-        store.inner.create(Key::of(&key), session).unwrap();
-        step(&store, Key::of(&key), fresh(&Arc::default()));
+        let session = NewSession::new(fresh(&dropped), Limits::new(HOUR, None), Origin::Visit);
+        let Created::Created(version) = store.inner.create(key(&id(0)), session).unwrap() else { panic!("taken") };
+        let record = Record::new(fresh(&Arc::default()), version, HOUR, HOUR, None, Duration::ZERO);
+        step(&store, key(&id(0)), record);
         assert!(dropped.load(Ordering::Relaxed));
+        store.inner.delete(key(&id(0)));
     }
 }
 
@@ -317,24 +418,26 @@ async fn the_lists_stay_whole_through_random_operations() {
     };
     for step in 0..50_000 {
         let session = id(random(600));
-        let key = Key::of(&session);
+        let at = key(&session);
         match random(7) {
             0 | 1 => {
                 let limits = Limits::new(Duration::from_millis(1 + random(400) as u64), None);
-                store.inner.create(key, NewSession::new(Arc::new(step), limits)).ok();
+                let origin = if random(4) == 0 { Origin::Change } else { Origin::Visit };
+                store.inner.create(at, NewSession::new(Arc::new(step), limits, origin)).ok();
             }
             2 => {
-                store.inner.replace(key, None, Arc::new(step));
+                let Loaded::Found(record) = store.inner.load(at) else { continue };
+                assert!(matches!(store.inner.replace(at, record.version, Arc::new(step)), Replaced::Replaced(_)));
             }
             3 => {
-                store.inner.touch(key);
+                store.inner.touch(at);
             }
             4 => {
-                store.inner.delete(key);
+                store.inner.delete(at);
             }
             5 => {
-                let Loaded::Found(record) = store.inner.load(key) else { continue };
-                store.inner.rotate(key, Key::of(&id(random(600))), record);
+                let Loaded::Found(record) = store.inner.load(at) else { continue };
+                store.inner.rotate(at, key(&id(random(600))), record);
             }
             _ => {
                 time::advance(Duration::from_millis(random(10) as u64)).await;

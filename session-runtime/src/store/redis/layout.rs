@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::Cmd;
 
-use super::millis;
+use super::row::millis;
 use super::scripts::{FASTAPI, OWN, Scripts};
 use crate::store::Key;
 
@@ -54,7 +54,7 @@ impl Layout {
         if self.is_own() { 1 } else { 2 }
     }
 
-    /// The one key of a session on this crate's own layout: the prefix and a hash of its id, in hex.
+    /// The one key of a session on this crate's own layout: the prefix and a hash of its namespace and its id, in hex.
     pub(super) fn own_key(&self, key: Key<'_>) -> String {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let hash = key.sha256();
@@ -83,9 +83,10 @@ impl Default for Layout {
     }
 }
 
-/// The keys of a session that is shared with the FastAPI system: its value's, and that of what stands beside it.
+/// The keys of a session that is shared with the FastAPI system: its value's, and that of what stands beside it. That system knows
+/// no namespace.
 pub(super) fn shared_keys(key: Key<'_>) -> [String; 2] {
-    let value = format!("session:id:{}", key.0.as_str());
+    let value = format!("session:id:{}", key.id.as_str());
     // The braces bring it to the node of the value.
     let beside = format!("session:beside:{{{value}}}");
     [value, beside]

@@ -15,9 +15,9 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResu
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::foreign;
 use super::queue::{Answer, Ask, Queue};
-use super::scripts::{By, Change};
+use super::row::foreign;
+use super::scripts::{By, Replacement};
 use crate::store::StoreError;
 
 /// How long making a connection may take. It is less than the session layer waits, so that the request that finds the server
@@ -81,8 +81,8 @@ impl Link {
     }
 
     /// Replaces a session, once. One command of a server may do that for many calls.
-    pub(super) async fn change(&self, change: Change) -> Result<Value, StoreError> {
-        let alone = |by| Change::command(by, slice::from_ref(&change));
+    pub(super) async fn change(&self, change: Replacement) -> Result<Value, StoreError> {
+        let alone = |by| Replacement::command(by, slice::from_ref(&change));
         let answer = match self {
             Self::Single(single) => match single.ask(Ask::Change(change.clone())).await {
                 Ok(answer) => return Ok(answer.value),

@@ -10,7 +10,7 @@ use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Value, cmd};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
-use super::scripts::{By, Change};
+use super::scripts::{By, Replacement};
 
 /// What a call asks for.
 pub(super) enum Ask {
@@ -18,7 +18,7 @@ pub(super) enum Ask {
     Read(String),
     /// What is kept at these keys, and the milliseconds until each goes.
     ReadShared([String; 2]),
-    Change(Change),
+    Change(Replacement),
     Alone(Cmd),
 }
 
@@ -99,7 +99,7 @@ async fn depart(departure: Departure, mut connection: MultiplexedConnection) {
 #[derive(Default)]
 struct Batch {
     alone: (Vec<Cmd>, Vec<Asker>),
-    changes: (Vec<Change>, Vec<Asker>),
+    changes: (Vec<Replacement>, Vec<Asker>),
     reads: (Vec<String>, Vec<Asker>),
     shared: (Vec<[String; 2]>, Vec<Asker>),
 }
@@ -133,7 +133,7 @@ impl Batch {
             commands.add_command(command);
         }
         if !self.changes.0.is_empty() {
-            commands.add_command(Change::command(By::Hash, &self.changes.0));
+            commands.add_command(Replacement::command(By::Hash, &self.changes.0));
         }
         // Where a key holds no string, which this store never made, there is no session.
         if !self.reads.0.is_empty() {
@@ -249,10 +249,11 @@ mod tests {
     use proptest::prelude::*;
     use redis::parse_redis_value;
 
-    use super::super::Next;
-    use super::super::tests::{answer, field};
+    use super::super::row::Next;
+    use super::super::row::tests::{answer, field};
     use super::*;
     use crate::random::for_all;
+    use crate::store::Version;
 
     /// What the calls of one departure are told when the server answers its commands with `lines`, in RESP.
     fn told(asks: impl IntoIterator<Item = Ask>, lines: &[&str]) -> Vec<Result<(Value, u64), ErrorKind>> {
@@ -340,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_error_of_one_change_is_the_answer_to_no_other() {
-        let change = || Ask::Change(Change { key: "a".to_owned(), next: Next::after(None), data: Arc::default() });
+        let change = || Ask::Change(Replacement { key: "a".to_owned(), next: Next::after(Version(1)), data: Arc::default() });
         let [before, refused, after] =
             told([change(), change(), change()], &["*3\r\n+1\r\n-WRONGTYPE a list\r\n+3\r\n"]).try_into().unwrap();
         assert_eq!(before, Ok((Value::SimpleString("1".to_owned()), 0)));
@@ -373,7 +374,9 @@ mod tests {
                     let ask = match ask {
                         'r' => read("a"),
                         's' => shared("a"),
-                        'c' => Ask::Change(Change { key: "a".to_owned(), next: Next::after(None), data: Arc::default() }),
+                        'c' => {
+                            Ask::Change(Replacement { key: "a".to_owned(), next: Next::after(Version(1)), data: Arc::default() })
+                        }
                         _ => Ask::Alone(cmd("PING")),
                     };
                     batch.add(ask, asker);

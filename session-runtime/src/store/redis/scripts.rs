@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use redis::Cmd;
 
-use super::Next;
+use super::row::Next;
 
 /// On this crate's own layout.
 pub(super) static OWN: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(include_str!("scripts/own.lua")));
@@ -80,13 +80,13 @@ const ARGUMENTS: usize = 8;
 
 /// A session that is to be replaced, on this crate's own layout.
 #[derive(Clone)]
-pub(super) struct Change {
+pub(super) struct Replacement {
     pub(super) key: String,
     pub(super) next: Next,
     pub(super) data: Arc<Vec<u8>>,
 }
 
-impl Change {
+impl Replacement {
     /// The command that makes changes and answers with an array.
     pub(super) fn command(by: By, changes: &[Self]) -> Cmd {
         let mut command = CHANGE.command(by, changes.len());

@@ -7,11 +7,11 @@ use std::time::Duration;
 use redis::Value;
 use sha1_smol::Sha1;
 
-use super::{parse_millis, parse_version, unexpected};
+use super::row::{parse_millis, parse_version, unexpected};
 use crate::store::{Loaded, Record, StoreError};
 
-/// The version, idle and absolute limit, 16 characters each, before the digest.
-const HEADER: usize = 48;
+/// The version, idle and absolute limit and time of creation, 16 characters each, before the digest.
+const HEADER: usize = 64;
 
 /// What was read by the server's clock `now`: the value and what stands beside it, and the milliseconds until they go. Nothing where
 /// a script has to see to it: Python has made or changed the session, or renewed it beyond its absolute limit or beyond what stands
@@ -41,14 +41,17 @@ fn found(data: Vec<u8>, beside: &[u8], left: [i64; 2], now: u64) -> Result<Optio
     }
     let [Ok(left), Ok(beside_left)] = left.map(u64::try_from) else { return Ok(None) };
     let version = parse_version(&fields[..16])?;
-    let (idle, absolute) = (parse_millis(&fields[16..32])?, parse_millis(&fields[32..])?);
+    let [idle, absolute, created] = [16, 32, 48].map(|at| parse_millis(&fields[at..at + 16]));
+    let (idle, absolute, created) = (idle?, absolute?, created?);
     if beside_left < left || absolute > 0 && absolute <= now {
         return Ok(None);
     }
     let absolute_in = (absolute > 0).then(|| Duration::from_millis(absolute - now));
     // The server drops the key one millisecond before the next one begins, at which the session is expired.
     let expires_in = Duration::from_millis(left + 1);
-    Ok(Some(Loaded::Found(Record::new(Arc::new(data), version, Duration::from_millis(idle), expires_in, absolute_in))))
+    let age = Duration::from_millis(now.saturating_sub(created));
+    let idle = Duration::from_millis(idle);
+    Ok(Some(Loaded::Found(Record::new(Arc::new(data), version, idle, expires_in, absolute_in, age))))
 }
 
 #[cfg(test)]
@@ -56,8 +59,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::tests::{answer, field, version};
-    use super::super::text;
+    use super::super::row::tests::{answer, field, version};
+    use super::super::row::text;
     use super::*;
     use crate::random::for_all;
 
@@ -67,7 +70,12 @@ mod tests {
 
     /// A value and what stands beside it, mostly of that value.
     fn kept_together() -> impl Strategy<Value = [Value; 2]> {
-        let side = (vec(any::<u8>(), 0..40), version(), [field(), field()], prop::option::weighted(0.1, vec(any::<u8>(), 0..50)));
+        let side = (
+            vec(any::<u8>(), 0..40),
+            version(),
+            [field(), field(), field()],
+            prop::option::weighted(0.1, vec(any::<u8>(), 0..50)),
+        );
         side.prop_map(|(data, version, fields, other)| {
             let digest = other.unwrap_or_else(|| digest(&data));
             [Value::BulkString(data), Value::BulkString([version, fields.concat(), digest].concat())]
@@ -91,10 +99,12 @@ mod tests {
 
     #[test]
     fn what_the_scripts_write_is_read_as_it_was_written() {
-        let numbers = (any::<u64>(), 0..1_000_000_000_000_000_u64, 1..1_000_000_000_000_000_u64, 0..1_000_000_000_000_000_u64);
-        for_all((numbers, any::<bool>(), vec(any::<u8>(), 0..99)), |((version, idle, left, now), limited, data)| {
+        let millis = || 0..1_000_000_000_000_000_u64;
+        let numbers = (any::<u64>(), millis(), 1..1_000_000_000_000_000_u64, millis(), millis());
+        for_all((numbers, any::<bool>(), vec(any::<u8>(), 0..99)), |((version, idle, left, now, age), limited, data)| {
+            let created = now.saturating_sub(age);
             let absolute = if limited { now + left } else { 0 };
-            let beside = [format!("{version:016x}{idle:016}{absolute:016}").into_bytes(), digest(&data)].concat();
+            let beside = [format!("{version:016x}{idle:016}{absolute:016}{created:016}").into_bytes(), digest(&data)].concat();
             let ttl = Value::Int(left.cast_signed() - 1);
             let answer = vec![Value::BulkString(data.clone()), Value::BulkString(beside), ttl.clone(), ttl];
             let loaded = kept(Value::Array(answer), now);
@@ -102,6 +112,7 @@ mod tests {
             assert_eq!((&*record.data, record.version.0), (&data, version));
             assert_eq!((record.idle, record.expires_in), (Duration::from_millis(idle), Duration::from_millis(left)));
             assert_eq!(record.absolute_in, limited.then(|| Duration::from_millis(left)));
+            assert_eq!(record.age, Duration::from_millis(now - created));
         });
     }
 }

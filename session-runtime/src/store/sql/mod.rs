@@ -24,10 +24,10 @@ use sqlx::SqlStr;
 
 use self::primitives::{Bind, Row};
 use self::statements::{MARK, NEVER, Statements, Syntax};
+use self::sweeper::Sweep;
 use self::table::Table;
-use super::encoding::Encoded;
-use super::{Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version};
-use crate::maybe_ready::MaybeReady;
+use super::encoding::{Encoded, or_undecodable};
+use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 
 pub(super) use table::is_table;
 
@@ -54,8 +54,8 @@ impl SqlOptions {
         Self { table: "session_runtime".to_owned(), sweep_every: Duration::from_secs(60), max_connections: 10 }
     }
 
-    /// The table that keeps the sessions; `session_runtime` unless given. It is created where it is missing. Sessions with
-    /// different types of data that share a database need different tables, else an id of the one could be shown to the other.
+    /// The table that keeps the sessions; defaults to `session_runtime`. It is created where it is missing. Layers may share a table:
+    /// their [namespaces](super::Namespace) keep their sessions apart.
     ///
     /// A name is 1 to 48 ASCII letters, digits and `_`, not beginning with a digit; `schema.name` where the database has schemas.
     #[must_use]
@@ -115,6 +115,9 @@ pub trait Dialect: Send + Sync + 'static {
     /// Runs `batch` again and again, until it removes less than `full` rows, unless another process is at it; the number of rows
     /// that went.
     fn sweep(&self, table: &Table, batch: &SqlStr, full: u64) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Closes the connections that the store made itself.
+    fn close(&self) -> impl Future<Output = ()> + Send;
 }
 
 impl<D: Dialect> Sql<D> {
@@ -145,42 +148,49 @@ impl<D> fmt::Debug for Sql<D> {
 }
 
 impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<Vec<u8>>) -> StoreFuture<'a, Created> {
-        MaybeReady::boxed(async move { self.inner.create(&key.sha256(), session).await.map_err(unavailable) })
+    async fn create(&self, key: Key<'_>, session: NewSession<Vec<u8>>) -> Result<Created, StoreError> {
+        self.inner.create(&key.sha256(), session).await.map_err(unavailable)
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<Vec<u8>>> {
-        MaybeReady::boxed(async move {
-            let row = self.inner.load(&key.sha256()).await.map_err(unavailable)?;
-            row.map_or(Ok(Loaded::Missing), loaded)
-        })
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
+        let row = self.inner.load(&key.sha256()).await.map_err(unavailable)?;
+        or_undecodable(row.map_or(Ok(Loaded::Missing), loaded))
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<Vec<u8>>) -> StoreFuture<'a, Replaced> {
-        MaybeReady::boxed(async move { self.inner.replace(&key.sha256(), expected, &data).await.map_err(unavailable) })
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<Vec<u8>>) -> Result<Replaced, StoreError> {
+        self.inner.replace(&key.sha256(), expected, &change.data).await.map_err(unavailable)
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        MaybeReady::boxed(async move { self.inner.touch(&key.sha256()).await.map_err(unavailable) })
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.inner.touch(&key.sha256()).await.map_err(unavailable)
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<Vec<u8>>) -> StoreFuture<'a, Rotated> {
-        MaybeReady::boxed(async move {
-            self.inner.rotate(&old.sha256(), &new.sha256(), session.version, &session.data).await.map_err(unavailable)
-        })
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+        self.inner.rotate(&old.sha256(), &new.sha256(), session.version, &session.data).await.map_err(unavailable)
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
-        MaybeReady::boxed(async move { self.inner.delete(&key.sha256()).await.map_err(unavailable) })
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.inner.delete(&key.sha256()).await.map_err(unavailable)
     }
 
-    fn sweep(&self) -> StoreFuture<'_, u64> {
-        MaybeReady::boxed(async move { self.inner.sweep().await.map_err(unavailable) })
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.inner.sweep().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.database.close().await;
+        Ok(())
     }
 }
 
 /// The rows that one step of a sweep removes.
 const BATCH: u64 = 1000;
+
+impl<D: Dialect> Sweep for Inner<D> {
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.database.sweep(&self.statements.table, &self.statements.sweep, BATCH).await.map_err(unavailable)
+    }
+}
 
 impl<D: Dialect> Inner<D> {
     async fn create(&self, id: &[u8], session: NewSession<Vec<u8>>) -> sqlx::Result<Created> {
@@ -214,9 +224,8 @@ impl<D: Dialect> Inner<D> {
         }
     }
 
-    async fn replace(&self, id: &[u8], expected: Option<Version>, data: &[u8]) -> sqlx::Result<Replaced> {
-        let expected = expected.map_or(MARK, from_version);
-        let binds = [Bind::Bytes(data), Bind::Bytes(id), Bind::Int(expected), Bind::Int(expected)];
+    async fn replace(&self, id: &[u8], expected: Version, data: &[u8]) -> sqlx::Result<Replaced> {
+        let binds = [Bind::Bytes(data), Bind::Bytes(id), Bind::Int(from_version(expected))];
         let changed = retry(|| self.database.change(&self.statements.replace, &binds)).await?;
         match changed {
             Some(version) => Ok(Replaced::Replaced(to_version(version))),
@@ -264,10 +273,6 @@ impl<D: Dialect> Inner<D> {
         Ok(retry(|| self.database.execute(&self.statements.delete, &binds)).await? > 0)
     }
 
-    async fn sweep(&self) -> sqlx::Result<u64> {
-        self.database.sweep(&self.statements.table, &self.statements.sweep, BATCH).await
-    }
-
     /// Runs a statement that inserts a row at `id`; `None` where the key is taken. What has expired there makes room.
     async fn inserts(&self, sql: &SqlStr, binds: &[Bind<'_>], id: &[u8]) -> sqlx::Result<Option<u64>> {
         loop {
@@ -313,6 +318,7 @@ fn loaded(row: Row) -> Result<Loaded<Vec<u8>>, StoreError> {
         millis(row.idle),
         until(row.expires_at),
         (row.absolute_at < NEVER).then(|| until(row.absolute_at)),
+        millis(row.now.saturating_sub(row.created_at)),
     )))
 }
 
@@ -393,9 +399,11 @@ mod tests {
     use crate::random::for_all;
     #[cfg(feature = "sqlite")]
     use crate::random::for_fewer;
+    #[cfg(feature = "sqlite")]
+    use crate::store::{Namespace, Origin};
 
     fn row(version: i64, idle: i64, absolute_at: i64, expires_at: i64, now: i64) -> Row {
-        Row { version, idle, absolute_at, expires_at, now, data: vec![1, 2] }
+        Row { version, idle, absolute_at, created_at: 0, expires_at, now, data: vec![1, 2] }
     }
 
     /// Numbers of a row, as this store writes them, and at which arithmetic ends.
@@ -409,9 +417,10 @@ mod tests {
 
     #[test]
     fn whatever_stands_in_a_row_is_a_session_that_can_be_changed_or_an_error() {
-        let numbers = (number(), number(), number(), number(), number());
-        for_all(numbers, |(version, idle, absolute_at, expires_at, now)| {
-            let Ok(Loaded::Found(record)) = loaded(row(version, idle, absolute_at, expires_at, now)) else { return };
+        let numbers = (number(), number(), number(), number(), number(), number());
+        for_all(numbers, |(version, idle, absolute_at, created_at, expires_at, now)| {
+            let row = Row { created_at, ..row(version, idle, absolute_at, expires_at, now) };
+            let Ok(Loaded::Found(record)) = loaded(row) else { return };
             assert!(version != MARK && now < expires_at);
             assert_eq!(from_version(record.version), version, "the version that a change expects");
             assert_eq!(record.idle.as_millis(), u128::try_from(idle).unwrap());
@@ -419,6 +428,8 @@ mod tests {
             let nearest = |left: Duration| left.min(Duration::from_millis(i64::MAX.unsigned_abs()));
             assert_eq!(record.expires_in, nearest(until(expires_at)));
             assert_eq!(record.absolute_in, (absolute_at < NEVER).then(|| nearest(until(absolute_at))));
+            let age = u64::try_from(i128::from(now) - i128::from(created_at)).unwrap_or(0);
+            assert_eq!(record.age, nearest(Duration::from_millis(age)));
         });
     }
 
@@ -477,10 +488,11 @@ mod tests {
             (pool.clone(), SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap())
         });
         let [id, other] = ["one", "other"].map(|id| crate::SessionId::parse(id).unwrap());
-        let [key, other] = [&id, &other].map(Key::of);
-        let fill = async |cells: &[Cell; 6]| {
+        let namespace = Namespace::new("sid");
+        let [key, other] = [&id, &other].map(|id| Key::new(&namespace, id));
+        let fill = async |cells: &[Cell; 7]| {
             let insert =
-                sqlx::query("INSERT OR REPLACE INTO session_runtime VALUES (?, ?, ?, ?, ?, ?, ?)").bind(key.sha256().to_vec());
+                sqlx::query("INSERT OR REPLACE INTO session_runtime VALUES (?, ?, ?, ?, ?, ?, ?, ?)").bind(key.sha256().to_vec());
             let insert = cells.iter().fold(insert, |insert, cell| match cell.clone() {
                 Cell::Integer(number) => insert.bind(number),
                 // SQLite makes NULL of a NaN, which no column takes.
@@ -491,29 +503,30 @@ mod tests {
             insert.execute(&pool).await.unwrap();
         };
         let data = prop_oneof![3 => Just(Cell::Blob(b"7".to_vec())), 1 => cell()];
-        for_fewer((cell(), cell(), cell(), cell(), cell(), data), |(a, b, c, d, e, data)| {
-            let cells = [a, b, c, d, e, data];
+        for_fewer((cell(), cell(), cell(), cell(), cell(), cell(), data), |(a, b, c, d, e, f, data)| {
+            let cells = [a, b, c, d, e, f, data];
             runtime.block_on(async {
                 sqlx::query("DELETE FROM session_runtime").execute(&pool).await.unwrap();
                 fill(&cells).await;
                 let loaded: Result<Loaded<u32>, _> = store.load(key).await;
                 if let Ok(Loaded::Found(record)) = loaded {
-                    let replaced = Store::<u32>::replace(&store, key, Some(record.version), Arc::new(8)).await;
+                    let replaced = Store::<u32>::replace(&store, key, record.version, Change::new(Arc::new(8))).await;
                     assert!(matches!(replaced, Ok(Replaced::Replaced(version)) if version > record.version), "{replaced:?}");
                     fill(&cells).await;
                     let rotated = store.rotate(key, other, record).await;
                     assert!(matches!(rotated, Ok(Rotated::Rotated(_))), "{rotated:?}");
                 } else {
                     // Errors or not: it is the answers that count, and that the store goes on.
-                    let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None);
+                    let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None, Duration::ZERO);
                     let _ = (store.rotate(key, other, record).await, fill(&cells).await);
                 }
-                let _ = (Store::<u32>::replace(&store, key, None, Arc::new(8)).await, fill(&cells).await);
+                let _ = (Store::<u32>::replace(&store, key, Version(1), Change::new(Arc::new(8))).await, fill(&cells).await);
                 let _ = (Store::<u32>::touch(&store, key).await, fill(&cells).await);
                 let _ = (Store::<u32>::delete(&store, key).await, Store::<u32>::sweep(&store).await);
             });
         });
-        let created = runtime.block_on(store.create(other, NewSession::new(Arc::new(7_u32), Limits::new(Duration::MAX, None))));
+        let session = NewSession::new(Arc::new(7_u32), Limits::new(Duration::MAX, None), Origin::Change);
+        let created = runtime.block_on(store.create(other, session));
         assert!(matches!(created, Ok(Created::Created(_) | Created::Exists)), "{created:?}");
         let loaded: Result<Loaded<u32>, _> = runtime.block_on(store.load(other));
         assert!(matches!(loaded, Ok(Loaded::Found(_) | Loaded::JustRotated)), "{loaded:?}");

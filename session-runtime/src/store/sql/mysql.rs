@@ -86,7 +86,7 @@ impl Dialect for MySql {
         sweep: "DELETE FROM {table} WHERE sweep_at <= {now} ORDER BY sweep_at LIMIT 1000",
     };
 
-    primitives!(execute: connections, read: connections);
+    primitives!(execute: connections, read: connections, close: connections);
 
     async fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<Option<i64>> {
         let mut lease = self.connections.take().await?;
@@ -99,7 +99,7 @@ impl Dialect for MySql {
         let (name, index) = (table.quoted('`'), table.index('`'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BINARY(32) NOT NULL PRIMARY KEY, version BIGINT NOT NULL, idle BIGINT NOT NULL, \
-             absolute_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, sweep_at BIGINT NOT NULL, data LONGBLOB NOT NULL, \
+             absolute_at BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, sweep_at BIGINT NOT NULL, data LONGBLOB NOT NULL, \
              INDEX {index} (sweep_at)) ENGINE = InnoDB"
         );
         let mut lease = self.connections.take().await?;

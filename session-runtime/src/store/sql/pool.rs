@@ -3,6 +3,7 @@
 //! A store that connects by itself keeps them in a pool of its own: sqlx's tests each connection with one more round trip, before
 //! it is given out or after it is given back.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ enum Source<D: Database> {
 /// Connections that the store made.
 pub(super) struct Own<D: Database> {
     options: <D::Connection as Connection>::Options,
+    limit: u32,
     places: Arc<Semaphore>,
     idle: Mutex<Vec<(D::Connection, Instant)>>,
 }
@@ -39,8 +41,9 @@ impl<D: Database> Connections<D> {
     /// Up to `limit` connections, made when they are needed; the first one now, to know that it can be.
     pub(super) async fn own(options: <D::Connection as Connection>::Options, limit: u32) -> sqlx::Result<Self> {
         let options = options.disable_statement_logging();
-        let places = Arc::new(Semaphore::new(limit.max(1) as usize));
-        let connections = Self(Source::Own(Arc::new(Own { options, places, idle: Mutex::default() })));
+        let limit = limit.max(1);
+        let places = Arc::new(Semaphore::new(limit as usize));
+        let connections = Self(Source::Own(Arc::new(Own { options, limit, places, idle: Mutex::default() })));
         connections.take().await?.end(Ok(()))?;
         Ok(connections)
     }
@@ -48,6 +51,19 @@ impl<D: Database> Connections<D> {
     /// The connections of a pool that is there already.
     pub(super) const fn given(pool: Pool<D>) -> Self {
         Self(Source::Given(pool))
+    }
+
+    /// Closes the connections that the store made, when no statement has them any more. From then on there is none to take.
+    pub(super) async fn close(&self) {
+        let Source::Own(own) = &self.0 else { return };
+        // Fails where they are closed already.
+        let Ok(_all) = own.places.acquire_many(own.limit).await else { return };
+        own.places.close();
+        let idle = mem::take(&mut *own.idle());
+        for (connection, _) in idle {
+            // What cannot be told that this is the end hears it when the connection goes.
+            let _ = connection.close().await;
+        }
     }
 
     /// A connection for one statement.

@@ -89,7 +89,7 @@ impl Dialect for Postgres {
                 DELETE FROM {table} WHERE id IN (SELECT id FROM gone)",
     };
 
-    primitives!(execute: connections, change: connections, read: connections);
+    primitives!(execute: connections, change: connections, read: connections, close: connections);
 
     /// Statements that are sent together are one transaction. The lock makes processes that start together take turns, which
     /// `IF NOT EXISTS` alone does not.
@@ -98,7 +98,7 @@ impl Dialect for Postgres {
         let sql = format!(
             "SELECT pg_advisory_xact_lock({lock}); \
              CREATE TABLE IF NOT EXISTS {name} (id bytea NOT NULL PRIMARY KEY, version bigint NOT NULL, idle bigint NOT NULL, \
-             absolute_at bigint NOT NULL, expires_at bigint NOT NULL, sweep_at bigint NOT NULL, data bytea NOT NULL) \
+             absolute_at bigint NOT NULL, created_at bigint NOT NULL, expires_at bigint NOT NULL, sweep_at bigint NOT NULL, data bytea NOT NULL) \
              WITH (fillfactor = 80); \
              CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at)"
         );

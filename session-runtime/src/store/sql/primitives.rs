@@ -15,6 +15,7 @@ pub struct Row {
     pub(super) version: i64,
     pub(super) idle: i64,
     pub(super) absolute_at: i64,
+    pub(super) created_at: i64,
     pub(super) expires_at: i64,
     pub(super) now: i64,
     pub(super) data: Vec<u8>,
@@ -46,6 +47,11 @@ macro_rules! primitives {
             lease.end(result).map(|done| done.rows_affected())
         }
     };
+    (@close $connections:ident) => {
+        async fn close(&self) {
+            self.$connections.close().await;
+        }
+    };
     (@change $connections:ident) => {
         async fn change(&self, sql: &sqlx::SqlStr, binds: &[crate::store::sql::Bind<'_>]) -> sqlx::Result<Option<i64>> {
             use sqlx::Row as _;
@@ -71,9 +77,10 @@ macro_rules! primitives {
                 version: row.try_get(0)?,
                 idle: row.try_get(1)?,
                 absolute_at: row.try_get(2)?,
-                expires_at: row.try_get(3)?,
-                now: row.try_get(4)?,
-                data: row.try_get(5)?,
+                created_at: row.try_get(3)?,
+                expires_at: row.try_get(4)?,
+                now: row.try_get(5)?,
+                data: row.try_get(6)?,
             }))
         }
     };

@@ -144,7 +144,7 @@ impl Dialect for Sqlite {
         let (name, index) = (table.quoted('"'), table.index('"'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
-             absolute_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL); \
+             absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL); \
              CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at)"
         );
         let sql = AssertSqlSafe(sql).into_sql_str();
@@ -156,6 +156,11 @@ impl Dialect for Sqlite {
             }
         };
         change.end(result).map(drop)
+    }
+
+    async fn close(&self) {
+        self.reads.close().await;
+        self.changes.close().await;
     }
 
     /// The file has one writer at a time anyway; between two batches others have their turn.

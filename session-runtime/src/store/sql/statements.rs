@@ -79,7 +79,7 @@ impl Statements {
     }
 }
 
-const COLUMNS: &str = "id, version, idle, absolute_at, expires_at, sweep_at, data";
+const COLUMNS: &str = "id, version, idle, absolute_at, created_at, expires_at, sweep_at, data";
 
 struct Writer<'a> {
     syntax: &'a Syntax,
@@ -94,20 +94,23 @@ impl Writer<'_> {
     fn create(&self) -> SqlStr {
         let Syntax { now, divide, .. } = self.syntax;
         self.finish(format!(
-            "INSERT INTO {} ({COLUMNS}) VALUES (?, ?, ?, {now} + ?, {now} + ?, (({now} + ?) {divide} ? + 1) * ?, ?)",
+            "INSERT INTO {} ({COLUMNS}) VALUES (?, ?, ?, {now} + ?, {now}, {now} + ?, (({now} + ?) {divide} ? + 1) * ?, ?)",
             self.table
         ))
     }
 
     fn load(&self) -> SqlStr {
         let now = self.syntax.now;
-        self.finish(format!("SELECT version, idle, absolute_at, expires_at, {now}, data FROM {} WHERE id = ?", self.table))
+        self.finish(format!(
+            "SELECT version, idle, absolute_at, created_at, expires_at, {now}, data FROM {} WHERE id = ?",
+            self.table
+        ))
     }
 
     fn replace(&self) -> SqlStr {
         let Syntax { next_version, returning_version, .. } = self.syntax;
         self.finish(format!(
-            "UPDATE {} SET version = {next_version}, data = ?, {} WHERE id = ? AND {} AND (? = {MARK} OR version = ?){returning_version}",
+            "UPDATE {} SET version = {next_version}, data = ?, {} WHERE id = ? AND {} AND version = ?{returning_version}",
             self.table,
             self.renewed(),
             self.is_session(),
@@ -125,8 +128,8 @@ impl Writer<'_> {
         let (expires_at, sweep_at) = (self.expires_at(), self.sweep_at());
         self.finish(format!(
             "WITH moved AS (UPDATE {table} SET version = {MARK}, data = '', expires_at = {now} + {MARK_MILLIS}, \
-             sweep_at = {now} + {MARK_MILLIS} WHERE id = ? AND version = ? AND {is_session} RETURNING idle, absolute_at) \
-             INSERT INTO {table} ({COLUMNS}) SELECT ?, ?, idle, absolute_at, {expires_at}, {sweep_at}, ? FROM moved"
+             sweep_at = {now} + {MARK_MILLIS} WHERE id = ? AND version = ? AND {is_session} RETURNING idle, absolute_at, created_at) \
+             INSERT INTO {table} ({COLUMNS}) SELECT ?, ?, idle, absolute_at, created_at, {expires_at}, {sweep_at}, ? FROM moved"
         ))
     }
 
@@ -141,7 +144,7 @@ impl Writer<'_> {
         self.finish(format!(
             "INSERT INTO {table} ({COLUMNS}) SELECT \
              CASE WHEN moves = 1 THEN ? ELSE id END, \
-             CASE WHEN moves = 1 THEN version + 1 ELSE {MARK} END, idle, absolute_at, \
+             CASE WHEN moves = 1 THEN version + 1 ELSE {MARK} END, idle, absolute_at, created_at, \
              CASE WHEN moves = 1 THEN {expires_at} ELSE {now} + {MARK_MILLIS} END, \
              CASE WHEN moves = 1 THEN {sweep_at} ELSE {now} + {MARK_MILLIS} END, \
              CASE WHEN moves = 1 THEN ? ELSE X'' END \

@@ -61,6 +61,11 @@ impl Turns {
         Self { connections, turn: None }
     }
 
+    /// Closes the connections, when no change has them any more.
+    pub(super) async fn close(&self) {
+        self.connections.close().await;
+    }
+
     /// A connection for one change.
     pub(super) async fn take(&self) -> Result<Change> {
         let lease = until_not_busy(|| self.connections.take()).await?;

@@ -27,13 +27,10 @@ use tower_sessions_core::session::Record as Entry;
 use tower_sessions_core::{ExpiredDeletion, SessionStore};
 
 use self::row::{Found, Place, Rows, Terms};
-use super::encoding::NOT_FINITE;
+use super::encoding::{NOT_FINITE, or_undecodable};
 use super::finite::is_finite;
-use super::{
-    Created, Key, Limits, Loaded, NewSession, OnUndecodable, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
-};
+use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 use crate::locks::{self, ALL, Locks};
-use crate::maybe_ready::MaybeReady;
 
 /// Sessions in a store that was written for tower-sessions: any `SessionStore` of `tower-sessions-core` 0.14, which is what its Redis,
 /// sqlx, moka, `DynamoDB` and libSQL stores are written for.
@@ -75,8 +72,9 @@ use crate::maybe_ready::MaybeReady;
 ///
 /// # What lies in a record
 ///
-/// The value `session` is the data, as JSON; `session_runtime` is the version and the limits. Other values stay as they are. The
-/// record's id is the beginning of a SHA-256 hash of the session's id, 128 bits as the trait has it. Its `expiry_date` is the second
+/// The value `session` is the data, as JSON; `session_runtime` is the version, the limits and the time of creation. Other values stay
+/// as they are. The record's id is the beginning of a SHA-256 hash of the layer's namespace and the session's id, 128 bits as the trait
+/// has it. Its `expiry_date` is the second
 /// in which the session expires, or the next; the session itself expires on the millisecond, by the clock of the process. The
 /// trait's dates end with the year 9999, and so do limits (those of its MySQL store end in 2038).
 ///
@@ -87,7 +85,6 @@ use crate::maybe_ready::MaybeReady;
 pub struct TowerSessionsStore<S> {
     rows: Rows<S>,
     locks: Arc<Locks<i128>>,
-    on_undecodable: OnUndecodable,
 }
 
 /// How long a call of the other store may take before the session's lock is given to the next.
@@ -99,7 +96,7 @@ impl<S: SessionStore> TowerSessionsStore<S> {
     /// All the sessions of a process that share a `store` have to share this, or a clone of it: its locks are what keeps the laws.
     #[must_use]
     pub fn new(store: S) -> Self {
-        Self { rows: Rows::new(store), locks: Arc::default(), on_undecodable: OnUndecodable::Fail }
+        Self { rows: Rows::new(store), locks: Arc::default() }
     }
 
     /// Also takes the sessions that tower-sessions has made: those whose value `key` is the data, which stays under that key. Give
@@ -111,6 +108,10 @@ impl<S: SessionStore> TowerSessionsStore<S> {
     /// The ids of such sessions stand in the store as they are, as tower-sessions keeps them, until they are rotated: whoever reads
     /// the store can use them. That is over when the last of them has expired; take this out then.
     ///
+    /// Nor does a record of tower-sessions say when its session was created, or which layer it is of. Its age is counted from its first
+    /// change or touch here. Until then every layer that uses this store and whose data type fits reads it; from then on it is that
+    /// layer's.
+    ///
     /// ```
     /// use session_runtime::store::TowerSessionsStore;
     /// use tower_sessions_memory_store::MemoryStore;
@@ -121,13 +122,6 @@ impl<S: SessionStore> TowerSessionsStore<S> {
     #[must_use]
     pub fn keep_existing(mut self, key: impl Into<String>) -> Self {
         self.rows.keep_existing(key.into());
-        self
-    }
-
-    /// What a session reads as whose stored data does not fit its type; [`OnUndecodable::Fail`] unless given.
-    #[must_use]
-    pub fn on_undecodable(mut self, answer: OnUndecodable) -> Self {
-        self.on_undecodable = answer;
         self
     }
 
@@ -177,13 +171,13 @@ async fn sweep<S: ExpiredDeletion>(store: Weak<S>, interval: Duration) {
 
 impl<S> Clone for TowerSessionsStore<S> {
     fn clone(&self) -> Self {
-        Self { rows: self.rows.clone(), locks: Arc::clone(&self.locks), on_undecodable: self.on_undecodable }
+        Self { rows: self.rows.clone(), locks: Arc::clone(&self.locks) }
     }
 }
 
 impl<S> fmt::Debug for TowerSessionsStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TowerSessionsStore").field("on_undecodable", &self.on_undecodable).finish_non_exhaustive()
+        f.debug_struct("TowerSessionsStore").finish_non_exhaustive()
     }
 }
 
@@ -192,59 +186,45 @@ where
     S: SessionStore,
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> StoreFuture<'a, Created> {
-        let place = self.rows.place(key);
-        MaybeReady::boxed(async move {
-            let data = encode(&*session.data)?;
-            let guard = self.lock(place).await;
-            self.to_its_end(guard, |rows| create(rows, place, data, session.limits)).await
-        })
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        let (place, data) = (self.rows.place(key), encode(&*session.data)?);
+        let guard = self.lock(place).await;
+        self.to_its_end(guard, |rows| create(rows, place, data, session.limits)).await
     }
 
-    fn load<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, Loaded<T>> {
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
         let place = self.rows.place(key);
-        MaybeReady::boxed(async move {
-            let guard = self.share(place).await;
-            match self.to_its_end(guard, |rows| async move { rows.find(place).await }).await? {
-                Found::Session(mut entry, terms) => self.decode(self.rows.take_data(&mut entry), &terms),
-                Found::Mark => Ok(Loaded::JustRotated),
-                Found::Expired | Found::Nothing | Found::Other => Ok(Loaded::Missing),
-            }
-        })
+        let guard = self.share(place).await;
+        let found = self.to_its_end(guard, |rows| async move { rows.find(place).await }).await;
+        or_undecodable(found.and_then(|found| match found {
+            Found::Session(mut entry, terms) => decode(self.rows.take_data(&mut entry), &terms),
+            Found::Mark => Ok(Loaded::JustRotated),
+            Found::Expired | Found::Nothing | Found::Other => Ok(Loaded::Missing),
+        }))
     }
 
-    fn replace<'a>(&'a self, key: Key<'a>, expected: Option<Version>, data: Arc<T>) -> StoreFuture<'a, Replaced> {
-        let place = self.rows.place(key);
-        MaybeReady::boxed(async move {
-            let data = encode(&*data)?;
-            let guard = self.lock(place).await;
-            self.to_its_end(guard, |rows| replace(rows, place, expected, data)).await
-        })
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        let (place, data) = (self.rows.place(key), encode(&*change.data)?);
+        let guard = self.lock(place).await;
+        self.to_its_end(guard, |rows| replace(rows, place, expected, data)).await
     }
 
-    fn touch<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
         let place = self.rows.place(key);
-        MaybeReady::boxed(async move {
-            let guard = self.lock(place).await;
-            self.to_its_end(guard, |rows| touch(rows, place)).await
-        })
+        let guard = self.lock(place).await;
+        self.to_its_end(guard, |rows| touch(rows, place)).await
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> StoreFuture<'a, Rotated> {
-        let (old, new) = (self.rows.place(old), self.rows.place(new));
-        MaybeReady::boxed(async move {
-            let data = encode(&*session.data)?;
-            let guard = self.lock_two(old, new).await;
-            self.to_its_end(guard, |rows| rotate(rows, old, new, session.version, data)).await
-        })
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        let (old, new, data) = (self.rows.place(old), self.rows.place(new), encode(&*session.data)?);
+        let guard = self.lock_two(old, new).await;
+        self.to_its_end(guard, |rows| rotate(rows, old, new, session.version, data)).await
     }
 
-    fn delete<'a>(&'a self, key: Key<'a>) -> StoreFuture<'a, bool> {
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         let place = self.rows.place(key);
-        MaybeReady::boxed(async move {
-            let guard = self.lock(place).await;
-            self.to_its_end(guard, |rows| delete(rows, place)).await
-        })
+        let guard = self.lock(place).await;
+        self.to_its_end(guard, |rows| delete(rows, place)).await
     }
 }
 
@@ -277,18 +257,13 @@ impl<S> TowerSessionsStore<S> {
         place.take(shares).await;
         place
     }
+}
 
-    fn decode<T: DeserializeOwned>(&self, data: Option<Value>, terms: &Terms) -> Result<Loaded<T>, StoreError> {
-        let data = data.ok_or(()).and_then(|data| serde_json::from_value(data).map_err(drop));
-        match data {
-            Ok(data) => Ok(Loaded::Found(terms.record(Arc::new(data)))),
-            Err(()) if self.on_undecodable == OnUndecodable::StartAfresh => {
-                tracing::warn!("a stored session does not fit its type and is taken for none");
-                Ok(Loaded::Missing)
-            }
-            // What serde says may quote the data.
-            Err(()) => Err(StoreError::data("a value or field of another type than expected, or a field missing")),
-        }
+fn decode<T: DeserializeOwned>(data: Option<Value>, terms: &Terms) -> Result<Loaded<T>, StoreError> {
+    match data.map(serde_json::from_value) {
+        Some(Ok(data)) => Ok(Loaded::Found(terms.record(Arc::new(data)))),
+        // What serde says may quote the data.
+        Some(Err(_)) | None => Err(StoreError::data("a value or field of another type than expected, or a field missing")),
     }
 }
 
@@ -319,14 +294,9 @@ async fn create<S: SessionStore>(rows: Rows<S>, place: Place, data: Value, limit
     Ok(if rows.insert(place, entry).await? { Created::Created(terms.version()) } else { Created::Exists })
 }
 
-async fn replace<S: SessionStore>(
-    rows: Rows<S>,
-    place: Place,
-    expected: Option<Version>,
-    data: Value,
-) -> Result<Replaced, StoreError> {
+async fn replace<S: SessionStore>(rows: Rows<S>, place: Place, expected: Version, data: Value) -> Result<Replaced, StoreError> {
     let Found::Session(mut entry, terms) = rows.find(place).await? else { return Ok(Replaced::Missing) };
-    if expected.is_some_and(|expected| expected != terms.version()) {
+    if expected != terms.version() {
         return Ok(Replaced::Conflict);
     }
     let changed = terms.renewed().changed();

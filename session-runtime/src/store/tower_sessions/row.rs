@@ -31,8 +31,8 @@ pub(super) struct Rows<S> {
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     id: Id,
-    /// The id is the client's, as tower-sessions has it, rather than a hash.
-    plain: bool,
+    /// The hash of the layer's namespace and the id, where the record's id is the client's, as tower-sessions has it, rather than a hash.
+    plain: Option<u128>,
 }
 
 /// What is found at a place.
@@ -53,6 +53,7 @@ pub(super) struct Terms {
     version: u64,
     idle: u64,
     absolute_at: Option<u64>,
+    created_at: u64,
     expires_at: u64,
     /// When it was found that the session lives.
     read_at: u64,
@@ -69,13 +70,13 @@ impl<S: SessionStore> Rows<S> {
     }
 
     pub(super) fn place(&self, key: Key<'_>) -> Place {
-        if self.keeps_existing
-            && let Ok(id) = key.0.as_str().parse()
-        {
-            return Place { id, plain: true };
-        }
         let [hash @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = key.sha256();
-        Place { id: Id(i128::from_le_bytes(hash)), plain: false }
+        if self.keeps_existing
+            && let Ok(id) = key.id.as_str().parse()
+        {
+            return Place { id, plain: Some(u128::from_le_bytes(hash)) };
+        }
+        Place { id: Id(i128::from_le_bytes(hash)), plain: None }
     }
 
     pub(super) async fn find(&self, place: Place) -> Result<Found, StoreError> {
@@ -90,8 +91,8 @@ impl<S: SessionStore> Rows<S> {
         let Some(terms) = entry.data.get(TERMS) else {
             return self.read_existing(place, entry);
         };
-        // Else whoever reads a hash in the store could send it as an id.
-        if flag(terms, "plain") != place.plain {
+        // Else whoever reads a hash in the store could send it as an id, and an id of one layer would be one of another.
+        if terms.get("plain").map(Value::as_str) != place.plain_text().as_deref().map(Some) {
             return Found::Other;
         }
         let Some(expires_at) = number(terms, "expires_at") else { return Found::Other };
@@ -104,16 +105,18 @@ impl<S: SessionStore> Rows<S> {
         }
         match (number(terms, "version"), number(terms, "idle")) {
             (Some(version), Some(idle)) => {
-                let terms = Terms { version, idle, absolute_at: number(terms, "absolute_at"), expires_at, read_at };
+                let created_at = number(terms, "created_at").unwrap_or(read_at);
+                let absolute_at = number(terms, "absolute_at");
+                let terms = Terms { version, idle, absolute_at, created_at, expires_at, read_at };
                 Found::Session(entry, terms)
             }
             _ => Found::Other,
         }
     }
 
-    /// A session that tower-sessions made: it has no version yet, and its end is its absolute limit.
+    /// A session that tower-sessions made: it has no version yet, nobody knows its age, and its end is its absolute limit.
     fn read_existing(&self, place: Place, entry: Entry) -> Found {
-        if !place.plain || !entry.data.contains_key(&*self.data) {
+        if place.plain.is_none() || !entry.data.contains_key(&*self.data) {
             return Found::Other;
         }
         let expires_at = u64::try_from(entry.expiry_date.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
@@ -122,7 +125,8 @@ impl<S: SessionStore> Rows<S> {
             return Found::Expired;
         }
         let idle = expires_at - read_at;
-        Found::Session(entry, Terms { version: 0, idle, absolute_at: Some(expires_at), expires_at, read_at })
+        let terms = Terms { version: 0, idle, absolute_at: Some(expires_at), created_at: read_at, expires_at, read_at };
+        Found::Session(entry, terms)
     }
 
     pub(super) fn take_data(&self, entry: &mut Entry) -> Option<Value> {
@@ -135,6 +139,7 @@ impl<S: SessionStore> Rows<S> {
         value.insert("version".to_owned(), terms.version.into());
         value.insert("idle".to_owned(), terms.idle.into());
         value.insert("absolute_at".to_owned(), terms.absolute_at.into());
+        value.insert("created_at".to_owned(), terms.created_at.into());
         write_terms(entry, place, value, terms.expires_at);
         if let Some(data) = data {
             entry.data.insert((*self.data).to_owned(), data);
@@ -203,12 +208,16 @@ impl Place {
         self.id
     }
 
+    pub(super) fn plain_text(self) -> Option<String> {
+        self.plain.map(|hash| format!("{hash:032x}"))
+    }
+
     /// What a store says is told, unless it may quote the data or an id.
     fn failed(self, error: &Error) -> StoreError {
         match error {
             Error::Encode(_) => StoreError::data("the store for tower-sessions could not encode a record"),
             Error::Decode(_) => StoreError::data("the store for tower-sessions could not decode a record"),
-            Error::Backend(_) if self.plain => StoreError::unavailable("the store for tower-sessions failed"),
+            Error::Backend(_) if self.plain.is_some() => StoreError::unavailable("the store for tower-sessions failed"),
             Error::Backend(said) => StoreError::unavailable(said.as_str()),
         }
     }
@@ -221,7 +230,7 @@ impl Terms {
         let absolute_at = limits.absolute.map(|absolute| read_at + millis(absolute));
         // Versions start anywhere, so that a session does not have those of one that had its key before.
         let version = rand::random_range(1..1 << 40);
-        Self { version, idle: millis(limits.idle), absolute_at, expires_at: 0, read_at }.renewed()
+        Self { version, idle: millis(limits.idle), absolute_at, created_at: read_at, expires_at: 0, read_at }.renewed()
     }
 
     /// With the idle limit from now on.
@@ -243,14 +252,15 @@ impl Terms {
     pub(super) fn record<T>(&self, data: Arc<T>) -> Record<T> {
         let until = |time: u64| Duration::from_millis(time.saturating_sub(self.read_at));
         let idle = Duration::from_millis(self.idle);
-        Record::new(data, self.version(), idle, until(self.expires_at), self.absolute_at.map(until))
+        let age = Duration::from_millis(self.read_at.saturating_sub(self.created_at));
+        Record::new(data, self.version(), idle, until(self.expires_at), self.absolute_at.map(until), age)
     }
 }
 
 fn write_terms(entry: &mut Entry, place: Place, mut terms: Map<String, Value>, expires_at: u64) {
     terms.insert("expires_at".to_owned(), expires_at.into());
-    if place.plain {
-        terms.insert("plain".to_owned(), true.into());
+    if let Some(plain) = place.plain_text() {
+        terms.insert("plain".to_owned(), plain.into());
     }
     entry.data.insert(TERMS.to_owned(), Value::Object(terms));
     // Whole seconds: some stores cut the rest off, others compare dates as text, where a fraction comes before none.

@@ -1,6 +1,7 @@
 //! Records of any kind, as another program may have left them.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use proptest::collection::{hash_map, vec};
@@ -12,6 +13,7 @@ use super::*;
 use crate::SessionId;
 use crate::random::for_all;
 use crate::store::encoding::tests::{Data, data};
+use crate::store::{Namespace, Origin};
 
 /// Numbers, among them many at which arithmetic ends.
 fn number() -> impl Strategy<Value = Value> + Clone {
@@ -27,17 +29,32 @@ fn json() -> impl Strategy<Value = Value> + Clone {
     leaf.prop_recursive(2, 8, 4, |inner| prop_oneof![vec(inner, 0..4).prop_map(Value::from)])
 }
 
+/// An id of tower-sessions, so that it is one in a store that keeps existing sessions.
+const ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
+
+static NAMESPACE: LazyLock<Namespace> = LazyLock::new(|| Namespace::new("sid"));
+
+/// What says of a record under that id that it is of this namespace.
+static PLAIN: LazyLock<String> = LazyLock::new(|| {
+    let id = SessionId::parse(ID).unwrap();
+    let rows = TowerSessionsStore::new(MemoryStore::default()).keep_existing("session").rows;
+    rows.place(Key::new(&NAMESPACE, &id)).plain_text().unwrap()
+});
+
 /// What says how long a session lives, or may be taken for that.
 fn terms() -> impl Strategy<Value = Value> {
     let number = || prop_oneof![8 => number(), 1 => json()].boxed();
     let flag = || prop_oneof![any::<bool>().prop_map(Value::from), json()].boxed();
+    // One in three is that of the id which the test asks for.
+    let plain = prop_oneof![1 => Just(Value::from(PLAIN.as_str())), 2 => json()].boxed();
     let field = |name: &'static str, often: f64, value| prop::option::weighted(often, (Just(name.to_owned()), value));
     let fields = [
         field("version", 0.95, number()),
         field("idle", 0.95, number()),
         field("expires_at", 0.95, number()),
         field("absolute_at", 0.5, number()),
-        field("plain", 0.3, flag()),
+        field("created_at", 0.9, number()),
+        field("plain", 0.3, plain),
         field("rotated", 0.1, flag()),
     ];
     prop_oneof![8 => fields.prop_map(|fields| Value::Object(fields.into_iter().flatten().collect())), 1 => json()]
@@ -60,9 +77,8 @@ async fn assert_answers(values: HashMap<String, Value>, seconds: u64, keeps_exis
     let records = MemoryStore::default();
     let store = TowerSessionsStore::new(records.clone());
     let store = if keeps_existing { store.keep_existing("session") } else { store };
-    // An id of tower-sessions, so that it is one in a store that keeps existing sessions.
-    let [id, other] = ["AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAAAAAAAAAAAAg"].map(|id| SessionId::parse(id).unwrap());
-    let [key, other] = [&id, &other].map(Key::of);
+    let [id, other] = [ID, "AAAAAAAAAAAAAAAAAAAAAg"].map(|id| SessionId::parse(id).unwrap());
+    let [key, other] = [&id, &other].map(|id| Key::new(&NAMESPACE, id));
     let expiry_date = (SystemTime::now() + Duration::from_secs(seconds)).into();
     let entry = Entry { id: store.rows.place(key).id(), data: values, expiry_date };
     let fill = async || records.save(&entry).await.unwrap();
@@ -70,7 +86,7 @@ async fn assert_answers(values: HashMap<String, Value>, seconds: u64, keeps_exis
     fill().await;
     let loaded: Result<Loaded<u32>, _> = store.load(key).await;
     if let Ok(Loaded::Found(record)) = loaded {
-        let replaced = Store::<u32>::replace(&store, key, Some(record.version), Arc::new(7)).await.unwrap();
+        let replaced = Store::<u32>::replace(&store, key, record.version, Change::new(Arc::new(7))).await.unwrap();
         let Replaced::Replaced(version) = replaced else { panic!("{replaced:?}") };
         assert_ne!(version, record.version);
         fill().await;
@@ -79,14 +95,15 @@ async fn assert_answers(values: HashMap<String, Value>, seconds: u64, keeps_exis
         let rotated = store.rotate(key, other, record).await.unwrap();
         assert!(matches!(rotated, Rotated::Rotated(_)), "{rotated:?}");
     } else {
-        Store::<u32>::replace(&store, key, None, Arc::new(7)).await.unwrap();
+        Store::<u32>::replace(&store, key, Version(0), Change::new(Arc::new(7))).await.unwrap();
         fill().await;
         Store::<u32>::touch(&store, key).await.unwrap();
-        let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None);
+        let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None, Duration::ZERO);
         store.rotate(key, other, record).await.unwrap();
     }
     fill().await;
-    Store::<u32>::create(&store, key, NewSession::new(Arc::new(7), Limits::new(Duration::MAX, None))).await.unwrap();
+    let session = NewSession::new(Arc::new(7), Limits::new(Duration::MAX, None), Origin::Change);
+    Store::<u32>::create(&store, key, session).await.unwrap();
     fill().await;
     Store::<u32>::delete(&store, key).await.unwrap();
 }
@@ -101,7 +118,7 @@ fn whatever_lies_in_a_record_every_operation_answers() {
 
 #[tokio::test]
 async fn numbers_at_which_arithmetic_ends_are_no_panic() {
-    let terms = json!({ "version": u64::MAX, "idle": u64::MAX, "expires_at": u64::MAX, "plain": false });
+    let terms = json!({ "version": u64::MAX, "idle": u64::MAX, "expires_at": u64::MAX });
     let values = HashMap::from([("session_runtime".to_owned(), terms), ("session".to_owned(), json!(1))]);
     assert_answers(values, 60, false).await;
 }

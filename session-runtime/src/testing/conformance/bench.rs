@@ -14,15 +14,12 @@ use tokio::time::{self, Instant};
 
 use super::clock::{Call, Clock, PATIENCE};
 use super::data::ConformanceData;
+use super::sessions::fresh_id;
 use crate::id::SessionId;
 use crate::store::{
-    Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, StoreFuture, Version,
+    Answer, Change, Created, ErasedStore, Key, Limits, Loaded, Namespace, NewSession, Origin, Record, Replaced, Rotated,
+    StoreError, Version,
 };
-
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
-
-/// A session that outlives its check, however slow the store is.
-pub(super) const LONG: Limits = Limits { idle: HOUR.saturating_mul(24 * 365), absolute: None };
 
 /// The polls after which a call that is not done yet is let be.
 pub(super) const MAX_POLLS: usize = 16;
@@ -109,6 +106,10 @@ pub(super) struct Bench<T> {
     pub(super) twin: Handle<T>,
     /// A store in another place.
     pub(super) apart: Handle<T>,
+    /// The same store as `store`, by keys of another namespace.
+    pub(super) other_namespace: Handle<T>,
+    /// The id under which there are data that cannot be read, if the caller has put some there.
+    pub(super) undecodable: Option<SessionId>,
     /// A store that fails, if the caller has one.
     pub(super) failing: Option<Handle<T>>,
     /// A rotation may write the row of the new key before it commits.
@@ -121,15 +122,6 @@ impl<T> Bench<T> {
     pub(super) fn handles(&self) -> [&Handle<T>; 2] {
         [&self.store, &self.twin]
     }
-}
-
-/// An id that no session has.
-pub(super) fn fresh_id() -> SessionId {
-    id(&format!("{:032x}", rand::random::<u128>()))
-}
-
-pub(super) fn id(text: &str) -> SessionId {
-    SessionId::parse(text).expect("the checks make valid ids")
 }
 
 /// A session as it was read, with the clock around the call.
@@ -161,24 +153,30 @@ impl<T: ConformanceData> Read<T> {
 
 /// A store as a check uses it: by id and by text, with every error an offence.
 pub(super) struct Handle<T> {
-    pub(super) store: Arc<dyn Store<T>>,
+    pub(super) store: Arc<dyn ErasedStore<T>>,
+    pub(super) namespace: Arc<Namespace>,
     pub(super) clock: Arc<Clock>,
 }
 
 impl<T> Clone for Handle<T> {
     fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock) }
+        let (store, namespace) = (Arc::clone(&self.store), Arc::clone(&self.namespace));
+        Self { store, namespace, clock: Arc::clone(&self.clock) }
     }
 }
 
 impl<T: ConformanceData> Handle<T> {
-    pub(super) async fn create(&self, id: &SessionId, text: &str, limits: Limits) -> Verdict<Created> {
-        self.create_with(id, T::of_text(text), limits).await
+    pub(super) fn key<'a>(&'a self, id: &'a SessionId) -> Key<'a> {
+        Key::new(&self.namespace, id)
     }
 
-    pub(super) async fn create_with(&self, id: &SessionId, data: T, limits: Limits) -> Verdict<Created> {
-        let session = NewSession::new(Arc::new(data), limits);
-        let (answer, call) = self.ask("create", &[id], |store| store.create(Key::of(id), session)).await?;
+    pub(super) async fn create(&self, id: &SessionId, text: &str, limits: Limits) -> Verdict<Created> {
+        self.create_with(id, NewSession::new(Arc::new(T::of_text(text)), limits, Origin::Change)).await
+    }
+
+    pub(super) async fn create_with(&self, id: &SessionId, session: NewSession<T>) -> Verdict<Created> {
+        let limits = session.limits;
+        let (answer, call) = self.ask("create", &[id], |store| store.create(self.key(id), session)).await?;
         if let Created::Created(_) = answer {
             self.clock.created(id, limits, call);
         }
@@ -186,15 +184,16 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     pub(super) async fn load(&self, id: &SessionId) -> Verdict<Loaded<T>> {
-        Ok(self.ask("load", &[id], |store| store.load(Key::of(id))).await?.0)
+        Ok(self.ask("load", &[id], |store| store.load(self.key(id))).await?.0)
     }
 
-    pub(super) async fn replace(&self, id: &SessionId, expected: Option<Version>, text: &str) -> Verdict<Replaced> {
+    pub(super) async fn replace(&self, id: &SessionId, expected: Version, text: &str) -> Verdict<Replaced> {
         self.replace_with(id, expected, T::of_text(text)).await
     }
 
-    pub(super) async fn replace_with(&self, id: &SessionId, expected: Option<Version>, data: T) -> Verdict<Replaced> {
-        let (answer, call) = self.ask("replace", &[id], |store| store.replace(Key::of(id), expected, Arc::new(data))).await?;
+    pub(super) async fn replace_with(&self, id: &SessionId, expected: Version, data: T) -> Verdict<Replaced> {
+        let change = Change::new(Arc::new(data));
+        let (answer, call) = self.ask("replace", &[id], |store| store.replace(self.key(id), expected, change)).await?;
         if let Replaced::Replaced(_) = answer {
             self.clock.renewed(id, call);
         }
@@ -202,7 +201,7 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     pub(super) async fn touch(&self, id: &SessionId) -> Verdict<bool> {
-        let (answer, call) = self.ask("touch", &[id], |store| store.touch(Key::of(id))).await?;
+        let (answer, call) = self.ask("touch", &[id], |store| store.touch(self.key(id))).await?;
         if answer {
             self.clock.renewed(id, call);
         }
@@ -211,10 +210,11 @@ impl<T: ConformanceData> Handle<T> {
 
     pub(super) async fn rotate(&self, old: &SessionId, new: &SessionId, session: Read<T>) -> Verdict<Rotated> {
         let Read { mut record, call: read } = session;
-        // A store may go by the limit that it is told, from which a caller takes the time that has passed.
+        // A store may go by the limit and the age that it is told, of which a caller takes off and adds the time that has passed.
         record.absolute_in = record.absolute_in.map(|left| left.saturating_sub(read.begun.elapsed()));
+        record.age += read.answered.elapsed();
         self.clock.rotates(old, Instant::now());
-        let (answer, call) = self.ask("rotate", &[old, new], |store| store.rotate(Key::of(old), Key::of(new), record)).await?;
+        let (answer, call) = self.ask("rotate", &[old, new], |store| store.rotate(self.key(old), self.key(new), record)).await?;
         if let Rotated::Rotated(_) = answer {
             self.clock.rotated(old, new, read, call);
         }
@@ -222,7 +222,7 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     pub(super) async fn delete(&self, id: &SessionId) -> Verdict<bool> {
-        Ok(self.ask("delete", &[id], |store| store.delete(Key::of(id))).await?.0)
+        Ok(self.ask("delete", &[id], |store| store.delete(self.key(id))).await?.0)
     }
 
     pub(super) async fn sweep(&self) -> Verdict<u64> {
@@ -234,7 +234,7 @@ impl<T: ConformanceData> Handle<T> {
         &'a self,
         operation: &str,
         ids: &[&SessionId],
-        call: impl FnOnce(&'a dyn Store<T>) -> StoreFuture<'a, R> + Send,
+        call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R> + Send,
     ) -> Verdict<(R, Call)> {
         let (begun, pace) = (Instant::now(), self.clock.pace);
         let answer = pace.patiently(PATIENCE, call(&*self.store)).await;
@@ -249,6 +249,7 @@ impl<T: ConformanceData> Handle<T> {
             Loaded::Found(record) => Seen::Found(record.data.text().into_owned()),
             Loaded::Missing => Seen::Missing,
             Loaded::JustRotated => Seen::JustRotated,
+            Loaded::Undecodable(_) => Seen::Undecodable,
         })
     }
 
@@ -256,7 +257,7 @@ impl<T: ConformanceData> Handle<T> {
         let is_sure = match wanted {
             Seen::Found(_) => Self::while_there,
             Seen::JustRotated => Self::while_marked,
-            Seen::Missing => |_: &Self, _: &SessionId, verdict| verdict,
+            Seen::Missing | Seen::Undecodable => |_: &Self, _: &SessionId, verdict| verdict,
         };
         let seen = expect(format!("{}, load", when.to_string().trim_end_matches(',')), self.see(id).await?, wanted);
         is_sure(self, id, seen)
@@ -274,11 +275,12 @@ impl<T: ConformanceData> Handle<T> {
 
     /// Reads a session, or says what is there in its place.
     pub(super) async fn read(&self, id: &SessionId) -> Verdict<Result<Read<T>, &'static str>> {
-        let (loaded, call) = self.ask("load", &[id], |store| store.load(Key::of(id))).await?;
+        let (loaded, call) = self.ask("load", &[id], |store| store.load(self.key(id))).await?;
         Ok(match loaded {
             Loaded::Found(record) => Ok(Read { record, call }),
             Loaded::Missing => Err("Missing"),
             Loaded::JustRotated => Err("JustRotated"),
+            Loaded::Undecodable(_) => Err("Undecodable"),
         })
     }
 
@@ -307,14 +309,19 @@ impl<T: ConformanceData> Handle<T> {
         }
     }
 
-    pub(super) async fn replaced(&self, id: &SessionId, expected: Option<Version>, text: &str) -> Verdict<Version> {
+    /// Replaces the data of a session that is there, at the version that it has.
+    pub(super) async fn set(&self, id: &SessionId, text: &str) -> Verdict<Version> {
+        let version = self.found("before replace", id).await?.version;
+        self.replaced(id, version, text).await
+    }
+
+    pub(super) async fn replaced(&self, id: &SessionId, expected: Version, text: &str) -> Verdict<Version> {
         match self.replace(id, expected, text).await? {
             Replaced::Replaced(version) => Ok(version),
             other => self.while_there(
                 id,
                 Err(broken(format_args!(
-                    "replace of a session that is there{} answered {other:?}; it should have replaced the data",
-                    if expected.is_some() { ", at its version," } else { ", at any version," }
+                    "replace of a session that is there, at its version, answered {other:?}; it should have replaced the data"
                 ))),
             ),
         }
@@ -372,6 +379,7 @@ pub(super) enum Seen {
     Found(String),
     Missing,
     JustRotated,
+    Undecodable,
 }
 
 impl Seen {
@@ -386,6 +394,7 @@ impl Debug for Seen {
             Self::Found(text) => write!(f, "Found({})", brief(text)),
             Self::Missing => f.write_str("Missing"),
             Self::JustRotated => f.write_str("JustRotated"),
+            Self::Undecodable => f.write_str("Undecodable"),
         }
     }
 }

@@ -4,23 +4,24 @@ use std::collections::HashSet;
 
 use tokio::task::yield_now;
 
-use super::bench::{Bench, Handle, LONG, Seen, Verdict, at_once, broken, ensure, expect, fresh_id};
+use super::bench::{Bench, Handle, Seen, Verdict, at_once, broken, ensure, expect};
 use super::data::ConformanceData;
+use super::sessions::{LONG, fresh_id};
 use crate::SessionId;
 use crate::store::{Replaced, Version};
 
 pub(super) async fn compare_and_swap<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let (id, first) = bench.store.new_session("first", LONG).await?;
-    let second = bench.twin.replaced(&id, Some(first), "second").await?;
+    let second = bench.twin.replaced(&id, first, "second").await?;
     let unknown = Version(first.0 ^ 0x5555);
     for stale in [first, unknown, Version(0), Version(u64::MAX)] {
-        let answer = bench.store.replace(&id, Some(stale), "stale").await?;
+        let answer = bench.store.replace(&id, stale, "stale").await?;
         expect("replace at a version that the session does not have", answer, Replaced::Conflict)?;
         let record = bench.store.found("after a conflict", &id).await?;
         expect("after a conflict, the data that load found, which", &*record.data.text(), "second")?;
         expect("after a conflict, the version that load found, which", record.version, second)?;
     }
-    bench.store.replaced(&id, Some(second), "third").await?;
+    bench.store.replaced(&id, second, "third").await?;
     bench.twin.expect_seen("after replace", &id, Seen::found("third")).await
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn change<T: ConformanceData>(
         // So that the others come between, in a store that answers at once too.
         yield_now().await;
         let text = change(&record.data.text())?;
-        match handle.replace(id, Some(record.version), &text).await? {
+        match handle.replace(id, record.version, &text).await? {
             Replaced::Replaced(_) => return Ok(()),
             Replaced::Conflict => {}
             Replaced::Missing => {
@@ -79,25 +80,12 @@ pub(super) async fn change<T: ConformanceData>(
 }
 
 pub(super) async fn a_change_never_creates<T: ConformanceData>(bench: Bench<T>) -> Verdict {
-    for expected in [None, Some(Version(0)), Some(Version(1))] {
+    for expected in [Version(0), Version(1), Version(u64::MAX)] {
         let id = fresh_id();
-        let when = if expected.is_none() { "replace with no expected version" } else { "replace" };
         let answer = bench.store.replace(&id, expected, "new").await?;
-        expect(format!("{when} where there is no session"), answer, Replaced::Missing)?;
-        bench.store.expect_seen(format!("after {when} where there is no session"), &id, Seen::Missing).await?;
+        expect("replace where there is no session", answer, Replaced::Missing)?;
+        bench.store.expect_seen("after replace where there is no session", &id, Seen::Missing).await?;
         bench.store.created(&id, "created", LONG).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn a_set_replaces_at_any_version<T: ConformanceData>(bench: Bench<T>) -> Verdict {
-    let (id, first) = bench.store.new_session("first", LONG).await?;
-    let second = bench.store.replaced(&id, None, "second").await?;
-    bench.twin.replaced(&id, None, "third").await?;
-    bench.store.expect_seen("after replace with no expected version", &id, Seen::found("third")).await?;
-    for stale in [first, second] {
-        let answer = bench.store.replace(&id, Some(stale), "stale").await?;
-        expect("after replace with no expected version, replace at the version before it", answer, Replaced::Conflict)?;
     }
     Ok(())
 }
@@ -106,10 +94,10 @@ pub(super) async fn versions_grow_with_each_change<T: ConformanceData>(bench: Be
     let (mut id, mut version) = bench.store.new_session("same", LONG).await?;
     let mut seen = HashSet::from([version]);
     for step in 0..24 {
-        let when = ["replace at a version", "replace at any version", "rotate"][step % 3];
+        let when = ["replace", "replace through another handle", "rotate"][step % 3];
         let next = match step % 3 {
-            0 => bench.store.replaced(&id, Some(version), "same").await?,
-            1 => bench.twin.replaced(&id, None, "same").await?,
+            0 => bench.store.replaced(&id, version, "same").await?,
+            1 => bench.twin.replaced(&id, version, "same").await?,
             _ => {
                 let (new, record) = (fresh_id(), bench.store.found("before rotate", &id).await?);
                 let version = bench.store.rotated(&id, &new, record.with_text("same")).await?;
@@ -138,7 +126,7 @@ pub(super) async fn a_touch_leaves_data_and_version<T: ConformanceData>(bench: B
         expect("after touch, the data that load found, which", &*record.data.text(), "data")?;
         expect("after touch, the version that load found, which", record.version, version)?;
     }
-    bench.store.replaced(&id, Some(version), "changed").await.map(drop)
+    bench.store.replaced(&id, version, "changed").await.map(drop)
 }
 
 pub(super) async fn a_touch_never_creates<T: ConformanceData>(bench: Bench<T>) -> Verdict {

@@ -30,12 +30,13 @@ macro_rules! checks {
 checks! {
     creating:
         a_new_session_is_found_as_it_was_given: "what create was given is what load finds",
-        create_never_overwrites: "creating inserts where the key is absent",;
+        create_never_overwrites: "creating inserts where the key is absent",
+        a_session_of_either_origin_is_kept: "while there is room, it makes no difference whether a visit or a change created a session",
+        the_age_counts_from_creation: "a session's age is the time since it was created, through every change and rotation",;
     changing:
         compare_and_swap: "a change replaces the data only at the version that was read",
         parallel_changes_lose_none: "N parallel changes that each add one add N",
         a_change_never_creates: "a change never brings back what is gone",
-        a_set_replaces_at_any_version: "a change with no expected version replaces whatever is there",
         versions_grow_with_each_change: "each change gives the session a version that it never had, greater than those before under its key",
         a_touch_leaves_data_and_version: "touching renews the idle limit and changes nothing else",
         a_touch_never_creates: "touching never brings back what is gone",;
@@ -69,6 +70,8 @@ checks! {
         a_mebibyte_of_data_is_kept: "data of 1 MiB is kept to the byte",
         ids_are_told_apart: "each valid id, of 1 to 256 bytes, is a key of its own",
         places_are_apart: "stores in different places do not see each other's sessions",
+        namespaces_are_apart: "an id of one namespace is unknown in another, in the same store",
+        what_cannot_be_read_is_an_answer: "data that cannot be read is an answer, and no error, and ending its session does not need to read it",
         a_sweep_removes_only_what_expired: "a sweep removes what expired and nothing else",;
     failing:
         a_call_whose_answer_was_lost_is_done_once: "a call that is repeated because its answer was lost is done once",

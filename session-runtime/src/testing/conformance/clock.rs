@@ -19,7 +19,9 @@ use tokio::time::{self, Instant};
 
 use super::data::ConformanceData;
 use crate::SessionId;
-use crate::store::{Key, Limits, NewSession, ROTATION_MARK, Store, StoreError};
+use crate::store::{
+    Change, Created, ErasedStore, Key, Limits, Namespace, NewSession, Origin, ROTATION_MARK, StoreError, Version,
+};
 
 /// How exactly a store is expected to tell the time that is left.
 pub(super) const STEP: Duration = Duration::from_millis(20);
@@ -52,7 +54,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Calls a store a few times.
-    pub(super) async fn of<T: ConformanceData>(store: Arc<dyn Store<T>>) -> Self {
+    pub(super) async fn of<T: ConformanceData>(store: Arc<dyn ErasedStore<T>>) -> Self {
         let pace = Self { call: Duration::ZERO, is_paused: is_paused() };
         // In a task, because it may panic. What it does wrong is for the checks to say.
         let calls = tokio::spawn(async move {
@@ -109,17 +111,19 @@ fn is_paused() -> bool {
     Instant::now() == paused
 }
 
-async fn time_calls<T: ConformanceData>(store: &Arc<dyn Store<T>>, took: &mut Vec<Duration>) -> Result<(), StoreError> {
-    let id = super::bench::fresh_id();
-    let (key, data) = (Key::of(&id), || Arc::new(T::of_text("data")));
+async fn time_calls<T: ConformanceData>(store: &Arc<dyn ErasedStore<T>>, took: &mut Vec<Duration>) -> Result<(), StoreError> {
+    let (namespace, id) = (Namespace::new("conformance"), super::sessions::fresh_id());
+    let (key, data) = (Key::new(&namespace, &id), || Arc::new(T::of_text("data")));
     let mut begun = Instant::now();
     let mut took = |()| {
         took.push(begun.elapsed());
         begun = Instant::now();
     };
-    store.create(key, NewSession::new(data(), super::bench::LONG)).await.map(drop).map(&mut took)?;
+    let created = store.create(key, NewSession::new(data(), super::sessions::LONG, Origin::Change)).await;
+    let version = if let Created::Created(version) = created? { version } else { Version(0) };
+    took(());
     store.load(key).await.map(drop).map(&mut took)?;
-    store.replace(key, None, data()).await.map(drop).map(&mut took)?;
+    store.replace(key, version, Change::new(data())).await.map(drop).map(&mut took)?;
     store.delete(key).await.map(drop).map(&mut took)
 }
 
@@ -170,6 +174,8 @@ impl End {
 /// What is known of a session.
 #[derive(Debug, Clone, Copy)]
 struct Life {
+    /// It was created not before the one moment and not after the other.
+    born: End,
     idle: Duration,
     absolute: End,
     end: End,
@@ -201,7 +207,8 @@ impl Clock {
 
     pub(super) fn created(&self, id: &SessionId, limits: Limits, call: Call) {
         let absolute = limits.absolute.map_or(End::NEVER, |limit| End::of(limit, call));
-        let life = Life { idle: limits.idle, absolute, end: End::of(limits.idle, call).or(absolute) };
+        let born = End::of(Duration::ZERO, call);
+        let life = Life { born, idle: limits.idle, absolute, end: End::of(limits.idle, call).or(absolute) };
         self.known().entry(*id).or_default().session = Some(life);
     }
 
@@ -227,12 +234,14 @@ impl Clock {
             mark.latest = End::of(ROTATION_MARK, call).latest;
         }
         let Some(life) = from.session else { return };
-        // A store may count the absolute limit again from what was read, in steps of its clock, and take the ways of that call off.
-        let absolute = End {
-            earliest: life.absolute.earliest.and_then(|at| at.checked_sub(3 * read.took())),
-            latest: life.absolute.latest.and_then(|at| at.checked_add(call.took() + STEP)),
+        // A store may count the absolute limit and the age again from what was read, in steps of its clock, and take the ways of that
+        // call off.
+        let counted_again = |end: End| End {
+            earliest: end.earliest.and_then(|at| at.checked_sub(3 * read.took())),
+            latest: end.latest.and_then(|at| at.checked_add(read.took() + call.took() + STEP)),
         };
-        let moved = Life { idle: life.idle, absolute, end: End::of(life.idle, call).or(absolute) };
+        let (born, absolute) = (counted_again(life.born), counted_again(life.absolute));
+        let moved = Life { born, idle: life.idle, absolute, end: End::of(life.idle, call).or(absolute) };
         known.entry(*new).or_default().session = Some(moved);
     }
 
@@ -298,6 +307,16 @@ impl Clock {
         })
     }
 
+    /// Whether the time since its creation that a store tells of a session is what it can be.
+    pub(super) fn fits_the_age(&self, id: &SessionId, told: Duration, call: Call) -> bool {
+        let slack = STEP + self.drift(call.answered);
+        let known = self.known().get(id).and_then(|known| known.session);
+        known.is_some_and(|Life { born, .. }| {
+            born.earliest.is_none_or(|born| told <= call.answered.saturating_duration_since(born) + slack)
+                && born.latest.is_none_or(|born| told + slack >= call.begun.saturating_duration_since(born))
+        })
+    }
+
     fn fits(&self, end: End, told: Duration, call: Call, less: Duration) -> bool {
         let slack = STEP + self.drift(call.answered);
         end.latest.is_none_or(|end| told <= end.saturating_duration_since(call.begun) + slack)
@@ -330,7 +349,7 @@ fn are_apart(wall: Duration, steady: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::conformance::bench::fresh_id;
+    use crate::testing::conformance::sessions::fresh_id;
 
     const LIMIT: Duration = Duration::from_secs(1);
 

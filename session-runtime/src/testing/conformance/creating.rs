@@ -1,9 +1,15 @@
 //! Creating inserts, and never overwrites.
 
-use super::bench::{Bench, HOUR, LONG, Seen, Verdict, at_once, broken, ensure, expect, fresh_id};
+use std::sync::Arc;
+
+use tokio::time;
+
+use super::bench::{Bench, Seen, Verdict, at_once, broken, ensure, expect};
 use super::clock::STEP;
 use super::data::ConformanceData;
-use crate::store::{Created, Limits};
+use super::expiring::Use;
+use super::sessions::{HOUR, LONG, fresh_id};
+use crate::store::{Created, Limits, NewSession, Origin};
 
 pub(super) async fn a_new_session_is_found_as_it_was_given<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     for (idle, absolute) in [(HOUR, None), (HOUR, Some(2 * HOUR)), (HOUR, Some(HOUR / 2))] {
@@ -39,6 +45,47 @@ pub(super) async fn create_never_overwrites<T: ConformanceData>(bench: Bench<T>)
         })?;
     }
     one_of_many_creates(&bench).await
+}
+
+pub(super) async fn a_session_of_either_origin_is_kept<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    for origin in [Origin::Visit, Origin::Change] {
+        let id = fresh_id();
+        let session = NewSession::new(Arc::new(T::of_text("data")), LONG, origin);
+        let answer = bench.store.create_with(&id, session).await?;
+        ensure(matches!(answer, Created::Created(_)), || {
+            format!("create by a {origin:?} at a key that is free answered {answer:?}; it should have created the session")
+        })?;
+        // Others come after it, of either origin.
+        for other in [Origin::Visit, Origin::Change] {
+            bench.store.create_with(&fresh_id(), NewSession::new(Arc::new(T::of_text("other")), LONG, other)).await?;
+        }
+        bench.twin.expect_seen(format!("after create by a {origin:?}"), &id, Seen::found("data")).await?;
+        let (version, new) = (bench.store.set(&id, "changed").await?, fresh_id());
+        let record = bench.twin.found(format!("after replace of a session that a {origin:?} created"), &id).await?;
+        expect("after replace, the version that load found, other than the answer's,", record.version, version)?;
+        bench.store.rotated(&id, &new, record).await?;
+        let when = format!("after rotate of a session that a {origin:?} created, at the new key");
+        bench.twin.expect_seen(when, &new, Seen::found("changed")).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn the_age_counts_from_creation<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let (mut id, _) = bench.store.new_session("data", LONG).await?;
+    for used in [None, Some(Use::Touch), Some(Use::Replace), Some(Use::Rotate), Some(Use::Replace), Some(Use::Rotate)] {
+        if let Some(used) = used {
+            time::sleep(bench.unit / 4).await;
+            id = used.run(&bench.store, &id).await?;
+        }
+        let when = used.map_or_else(|| "create".to_owned(), |used| format!("{used:?}"));
+        for handle in bench.handles() {
+            let record = handle.found(format!("after {when}"), &id).await?;
+            ensure(bench.store.clock.fits_the_age(&id, record.age, record.call), || {
+                format!("after {when}, load gave the age as {:?}; it is the time since the session was created", record.age)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 async fn one_of_many_creates<T: ConformanceData>(bench: &Bench<T>) -> Verdict {

@@ -1,7 +1,8 @@
 //! Delete wins: nothing brings a session back.
 
-use super::bench::{Bench, Handle, LONG, MAX_POLLS, Read, Seen, Verdict, both, broken, expect, fresh_id, overtaken};
+use super::bench::{Bench, Handle, MAX_POLLS, Read, Seen, Verdict, both, broken, expect, overtaken};
 use super::data::ConformanceData;
+use super::sessions::{LONG, fresh_id};
 use crate::SessionId;
 use crate::store::{Replaced, Rotated};
 
@@ -9,7 +10,6 @@ use crate::store::{Replaced, Rotated};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Late {
     Replace,
-    Set,
     Touch,
     Rotate,
     Load,
@@ -17,12 +17,11 @@ pub(super) enum Late {
 }
 
 impl Late {
-    pub(super) const ALL: [Self; 6] = [Self::Replace, Self::Set, Self::Touch, Self::Rotate, Self::Load, Self::Delete];
+    pub(super) const ALL: [Self; 5] = [Self::Replace, Self::Touch, Self::Rotate, Self::Load, Self::Delete];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Replace => "replace",
-            Self::Set => "replace with no expected version",
             Self::Touch => "touch",
             Self::Rotate => "rotate",
             Self::Load => "load",
@@ -39,11 +38,7 @@ impl Late {
         record: &Read<T>,
     ) -> Verdict<Result<(), String>> {
         let answer = match self {
-            Self::Replace => match handle.replace(id, Some(record.version), "late").await? {
-                Replaced::Missing => Ok(()),
-                other => Err(format!("{other:?}; it should have answered Missing")),
-            },
-            Self::Set => match handle.replace(id, None, "late").await? {
+            Self::Replace => match handle.replace(id, record.version, "late").await? {
                 Replaced::Missing => Ok(()),
                 other => Err(format!("{other:?}; it should have answered Missing")),
             },
@@ -168,7 +163,7 @@ pub(super) async fn every_handle_sees_a_change_at_once<T: ConformanceData>(bench
     for (writer, reader) in pairs {
         let (id, version) = writer.new_session("first", LONG).await?;
         reader.expect_seen("after create through another handle", &id, Seen::found("first")).await?;
-        writer.replaced(&id, Some(version), "second").await?;
+        writer.replaced(&id, version, "second").await?;
         reader.expect_seen("after replace through another handle", &id, Seen::found("second")).await?;
         let (new, record) = (fresh_id(), reader.found("after replace", &id).await?);
         writer.rotated(&id, &new, record).await?;
@@ -184,9 +179,9 @@ pub(super) async fn every_handle_sees_a_change_at_once<T: ConformanceData>(bench
 /// What is read while a change or a rotation is made must not stay for what is there after it.
 async fn reads_under_way_hide_nothing<T: ConformanceData>(writer: &Handle<T>, reader: &Handle<T>) -> Verdict {
     for polls in 0..MAX_POLLS {
-        let (id, _) = writer.new_session("first", LONG).await?;
+        let (id, version) = writer.new_session("first", LONG).await?;
         let (call, hold) = (Box::pin(reader.load(&id)), reader.clock.pace.hold());
-        let (read, set, under_way) = overtaken(call, polls, writer.replaced(&id, None, "second"), hold).await;
+        let (read, set, under_way) = overtaken(call, polls, writer.replaced(&id, version, "second"), hold).await;
         read?;
         set?;
         reader.expect_seen("after a replace that overtook a load", &id, Seen::found("second")).await?;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::bench::{Bench, HOUR, Handle, Seen, Verdict, at_once, broken, ensure, fresh_id};
+use super::bench::{Bench, Handle, Seen, Verdict, at_once, broken, ensure};
 use super::clock::STEP;
 use super::data::ConformanceData;
 use super::deleting::Late;
+use super::sessions::{HOUR, fresh_id};
 use crate::SessionId;
 use crate::store::{Created, Limits, Loaded, Rotated};
 
@@ -123,7 +124,7 @@ async fn keeps_for_ages<T: ConformanceData>(handle: &Handle<T>, limits: Limits) 
     for step in ["create", "touch", "replace", "rotate"] {
         match step {
             "touch" => handle.touched(&id).await?,
-            "replace" => drop(handle.replaced(&id, None, "data").await?),
+            "replace" => drop(handle.set(&id, "data").await?),
             "rotate" => {
                 let (new, record) = (fresh_id(), handle.found("before rotate", &id).await?);
                 handle.rotated(&id, &new, record).await?;
@@ -149,23 +150,21 @@ async fn keeps_for_ages<T: ConformanceData>(handle: &Handle<T>, limits: Limits) 
 
 /// What renews the idle limit.
 #[derive(Debug, Clone, Copy)]
-enum Use {
+pub(super) enum Use {
     Replace,
-    Set,
     Touch,
     Rotate,
 }
 
 impl Use {
-    const ALL: [Self; 4] = [Self::Replace, Self::Set, Self::Touch, Self::Rotate];
+    const ALL: [Self; 3] = [Self::Replace, Self::Touch, Self::Rotate];
 
     /// Uses the session; its id from then on.
-    async fn run<T: ConformanceData>(self, handle: &Handle<T>, id: &SessionId) -> Verdict<SessionId> {
+    pub(super) async fn run<T: ConformanceData>(self, handle: &Handle<T>, id: &SessionId) -> Verdict<SessionId> {
         let record = handle.found("before its limit", id).await?;
         let new = fresh_id();
         match self {
-            Self::Replace => handle.replaced(id, Some(record.version), "used").await.map(|_| *id),
-            Self::Set => handle.replaced(id, None, "used").await.map(|_| *id),
+            Self::Replace => handle.replaced(id, record.version, "used").await.map(|_| *id),
             Self::Touch => handle.touched(id).await.map(|()| *id),
             Self::Rotate => handle.rotated(id, &new, record.with_text("used")).await.map(|_| new),
         }
@@ -250,7 +249,7 @@ pub(super) async fn limits_stick_to_their_session<T: ConformanceData>(bench: Ben
     let day = 24 * HOUR;
     for limits in [Limits::new(HOUR / 2, None), Limits::new(HOUR, Some(2 * HOUR)), Limits::new(30 * day, Some(10 * day))] {
         let (mut id, _) = bench.store.new_session("data", limits).await?;
-        for used in [Use::Touch, Use::Replace, Use::Rotate, Use::Set, Use::Rotate, Use::Touch, Use::Replace] {
+        for used in [Use::Touch, Use::Replace, Use::Rotate, Use::Replace, Use::Rotate, Use::Touch, Use::Replace] {
             id = used.run(&bench.twin, &id).await?;
             let record = bench.store.found(format!("after {used:?}"), &id).await?;
             let keeps = record.idle.abs_diff(limits.idle) <= STEP

@@ -1,14 +1,16 @@
 //! What is kept is kept to the byte, under its own key, in its own place, until it expires.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::bench::{Bench, HOUR, Handle, LONG, Seen, Verdict, brief, ensure, expect, fresh_id, id};
+use super::bench::{Bench, Handle, Seen, Verdict, brief, broken, ensure, expect, shows_id};
 use super::data::ConformanceData;
+use super::sessions::{HOUR, LONG, fresh_id, id};
 use crate::SessionId;
 use crate::id::is_cookie_octet;
-use crate::store::{Limits, Replaced};
+use crate::store::{Created, Limits, Loaded, NewSession, Origin, Replaced, Rotated, StoreError, Version};
 
 /// Texts that something between here and the disk may take for something else.
 const SPECIAL: &[&str] = &[
@@ -56,9 +58,9 @@ async fn through_every_step<T: ConformanceData>(bench: &Bench<T>, text: &str) ->
     let (first, _) = bench.store.new_session(text, LONG).await?;
     is_kept(&bench.twin, "create", &first, text).await?;
     let (second, version) = bench.store.new_session("before", LONG).await?;
-    bench.store.replaced(&second, Some(version), text).await?;
+    bench.store.replaced(&second, version, text).await?;
     is_kept(&bench.twin, "replace", &second, text).await?;
-    bench.store.replaced(&second, None, "before").await?;
+    bench.store.set(&second, "before").await?;
     let (third, record) = (fresh_id(), bench.store.found("after replace", &second).await?);
     bench.store.rotated(&second, &third, record.with_text(text)).await?;
     is_kept(&bench.twin, "rotate", &third, text).await
@@ -73,14 +75,14 @@ async fn is_kept<T: ConformanceData>(handle: &Handle<T>, when: &str, id: &Sessio
 
 async fn bytes_are_kept<T: ConformanceData>(bench: &Bench<T>, bytes: &[u8], data: T) -> Verdict {
     let id = fresh_id();
-    bench.store.create_with(&id, data, LONG).await?;
+    bench.store.create_with(&id, NewSession::new(Arc::new(data), LONG, Origin::Change)).await?;
     for step in ["create", "replace"] {
         let record = bench.twin.found(format!("after {step}"), &id).await?;
         ensure(T::of_bytes(bytes).is_some_and(|wanted| *record.data == wanted), || {
             format!("after {step} with bytes that are no UTF-8, load gave others; data is kept to the byte")
         })?;
         if let Some(data) = T::of_bytes(bytes) {
-            let answer = bench.store.replace_with(&id, None, data).await?;
+            let answer = bench.store.replace_with(&id, record.version, data).await?;
             ensure(matches!(answer, Replaced::Replaced(_)), || {
                 format!("replace of a session that is there answered {answer:?}")
             })?;
@@ -105,7 +107,7 @@ pub(super) async fn ids_are_told_apart<T: ConformanceData>(bench: Bench<T>) -> V
     }
     for text in &ids {
         let answer = bench.store.create(&id(text), text, LONG).await?;
-        ensure(matches!(answer, crate::store::Created::Created(_)), || {
+        ensure(matches!(answer, Created::Created(_)), || {
             format!("create under {} answered {answer:?}; no such id was used, but some like it", brief(text))
         })?;
     }
@@ -131,9 +133,7 @@ pub(super) async fn places_are_apart<T: ConformanceData>(bench: Bench<T>) -> Ver
     there.expect_seen("in another place, at the key of a session,", &id, Seen::Missing).await?;
     expect("touch in another place", there.touch(&id).await?, false)?;
     expect("delete in another place", there.delete(&id).await?, false)?;
-    for expected in [None, Some(version)] {
-        expect("replace in another place", there.replace(&id, expected, "there").await?, Replaced::Missing)?;
-    }
+    expect("replace in another place", there.replace(&id, version, "there").await?, Replaced::Missing)?;
     there.created(&id, "there", LONG).await?;
     here.expect_seen("after create in another place", &id, Seen::found("here")).await?;
     expect("delete in another place", there.delete(&id).await?, true)?;
@@ -144,6 +144,55 @@ pub(super) async fn places_are_apart<T: ConformanceData>(bench: Bench<T>) -> Ver
         there.expect_seen("after rotate in another place", key, Seen::Missing).await?;
     }
     Ok(())
+}
+
+pub(super) async fn namespaces_are_apart<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let (here, there) = (&bench.store, &bench.other_namespace);
+    let (id, version) = here.new_session("here", LONG).await?;
+    there.expect_seen("in another namespace, under the id of a session,", &id, Seen::Missing).await?;
+    expect("touch in another namespace", there.touch(&id).await?, false)?;
+    expect("delete in another namespace", there.delete(&id).await?, false)?;
+    expect("replace in another namespace", there.replace(&id, version, "there").await?, Replaced::Missing)?;
+    let record = here.found("before rotate", &id).await?;
+    expect("rotate in another namespace", there.rotate(&id, &fresh_id(), record).await?, Rotated::Missing)?;
+    here.expect_seen("after every operation in another namespace", &id, Seen::found("here")).await?;
+    there.created(&id, "there", LONG).await?;
+    here.expect_seen("after create in another namespace", &id, Seen::found("here")).await?;
+    there.expect_seen("after create in both namespaces", &id, Seen::found("there")).await?;
+    expect("delete in another namespace", there.delete(&id).await?, true)?;
+    here.expect_seen("after delete in another namespace", &id, Seen::found("here")).await?;
+    let (new, record) = (fresh_id(), here.found("before rotate", &id).await?);
+    here.rotated(&id, &new, record).await?;
+    for key in [&id, &new] {
+        there.expect_seen("after rotate in another namespace", key, Seen::Missing).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn what_cannot_be_read_is_an_answer<T: ConformanceData>(bench: Bench<T>) -> Verdict {
+    let Some(id) = bench.undecodable else { return Ok(()) };
+    for handle in bench.handles() {
+        match handle.load(&id).await? {
+            Loaded::Undecodable(error @ StoreError::Data(_)) => {
+                ensure(!shows_id(&error, &[&id]), || "the reason in Undecodable shows the raw id; no error may".into())?;
+            }
+            Loaded::Undecodable(other) => {
+                return Err(broken(format_args!("load gave {other:?} as the reason in Undecodable; it is a StoreError::Data")));
+            }
+            _ => {
+                let seen = handle.see(&id).await?;
+                return Err(broken(format_args!("load of data that cannot be read answered {seen:?}; it is Undecodable")));
+            }
+        }
+        expect("touch of a session whose data cannot be read", handle.touch(&id).await?, true)?;
+        let answer = handle.create(&id, "new", LONG).await?;
+        expect("create at the key of data that cannot be read", answer, Created::Exists)?;
+        let answer = handle.replace(&id, Version(u64::MAX), "new").await?;
+        expect("replace at another version, of data that cannot be read,", answer, Replaced::Conflict)?;
+        handle.expect_seen("after that", &id, Seen::Undecodable).await?;
+    }
+    expect("delete of a session whose data cannot be read", bench.store.delete(&id).await?, true)?;
+    bench.twin.expect_seen("after delete of a session whose data cannot be read", &id, Seen::Missing).await
 }
 
 pub(super) async fn a_sweep_removes_only_what_expired<T: ConformanceData>(bench: Bench<T>) -> Verdict {

@@ -15,6 +15,7 @@ mod failing;
 mod keeping;
 mod report;
 mod rotating;
+mod sessions;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -28,7 +29,8 @@ use self::checks::{Check, SLOW};
 use self::clock::{Clock, Clocks, Pace};
 pub use self::data::ConformanceData;
 pub use self::report::{Checked, Outcome, Report};
-use crate::store::{ROTATION_MARK, Store};
+use crate::SessionId;
+use crate::store::{AnyStore, ErasedStore, Key, Namespace, ROTATION_MARK, Store};
 
 /// How often a check is tried before it is said that it cannot be decided. The limits that it waits for grow threefold each time, to
 /// three minutes in the end, or to nine times the first one, if the store is that slow.
@@ -95,12 +97,13 @@ where
     Conformance {
         open: Box::new(move |place| {
             let open = Rc::clone(&open);
-            Box::pin(async move { Arc::new(open(&place).await) as Arc<dyn Store<T>> })
+            Box::pin(async move { AnyStore::new(open(&place).await).into_erased() })
         }),
         is_shared: false,
         is_slow: false,
         two_steps: false,
         failing: None,
+        undecodable: None,
         only: None,
         skipped: Vec::new(),
     }
@@ -113,14 +116,16 @@ pub struct Conformance<'a, T> {
     is_shared: bool,
     is_slow: bool,
     two_steps: bool,
-    failing: Option<Arc<dyn Store<T>>>,
+    failing: Option<Arc<dyn ErasedStore<T>>>,
+    undecodable: Option<Box<Put<'a>>>,
     only: Option<&'static str>,
     skipped: Vec<(&'static str, String)>,
 }
 
-type Open<'a, T> = dyn Fn(String) -> Pin<Box<dyn Future<Output = Arc<dyn Store<T>>> + 'a>> + 'a;
+type Open<'a, T> = dyn Fn(String) -> Pin<Box<dyn Future<Output = Arc<dyn ErasedStore<T>>> + 'a>> + 'a;
+type Put<'a> = dyn Fn(String, Arc<Namespace>, SessionId) -> Pin<Box<dyn Future<Output = ()> + 'a>> + 'a;
 
-impl<T: ConformanceData> Conformance<'_, T> {
+impl<'a, T: ConformanceData> Conformance<'a, T> {
     /// Two stores that are opened at one place have the same sessions, as two processes would that share them: half of the calls
     /// then go through a second store. Otherwise the store itself takes its part.
     pub const fn shared(mut self) -> Self {
@@ -145,7 +150,18 @@ impl<T: ConformanceData> Conformance<'_, T> {
     /// A store of the same kind whose every call fails, because its server was stopped, say, for the check that failing is an
     /// error, comes in time and shows no id.
     pub fn failing(mut self, store: impl Store<T>) -> Self {
-        self.failing = Some(Arc::new(store));
+        self.failing = Some(AnyStore::new(store).into_erased());
+        self
+    }
+
+    /// Puts data that cannot be read as `T` into a store, for the check that reading them is an answer: `put` is given the name of
+    /// a place, where a store is open, and a key. A store of bytes that serde writes can be given a session of another type there.
+    pub fn undecodable(mut self, put: impl AsyncFn(&str, Key<'_>) + 'a) -> Self {
+        let put = Rc::new(put);
+        self.undecodable = Some(Box::new(move |place, namespace, id| {
+            let put = Rc::clone(&put);
+            Box::pin(async move { put(&place, Key::new(&namespace, &id)).await })
+        }));
         self
     }
 
@@ -190,9 +206,15 @@ impl<T: ConformanceData> Conformance<'_, T> {
     fn why_not(&self, name: &str) -> Option<String> {
         let skipped = self.skipped.iter().find(|(skipped, _)| *skipped == name).map(|(_, reason)| reason.clone());
         let slow = SLOW.iter().filter(|_| !self.is_slow).find(|(slow, _)| *slow == name);
-        let needs = (name == "errors_show_no_id" && self.failing.is_none()).then(|| {
-            "it takes a store that fails; `failing(store)` gives it one. No error of the other checks showed an id".into()
-        });
+        let needs = match name {
+            "errors_show_no_id" if self.failing.is_none() => Some(
+                "it takes a store that fails; `failing(store)` gives it one. No error of the other checks showed an id".into(),
+            ),
+            UNDECODABLE if self.undecodable.is_none() => {
+                Some("it takes data that cannot be read; `undecodable(put)` gives it some".into())
+            }
+            _ => None,
+        };
         skipped.or_else(|| slow.map(|(_, reason)| (*reason).to_owned())).or(needs)
     }
 
@@ -202,7 +224,7 @@ impl<T: ConformanceData> Conformance<'_, T> {
         let mut fails_each_time = true;
         let mut why = String::new();
         for unit in units {
-            match self.attempt(check, self.bench(pace, unit).await).await {
+            match self.attempt(check, self.bench(check, pace, unit).await).await {
                 Ok(()) => return Outcome::Kept,
                 Err(Fault::Broken(what)) => return Outcome::Broken(what),
                 Err(Fault::Doubtful(what)) => why = what,
@@ -230,15 +252,26 @@ impl<T: ConformanceData> Conformance<'_, T> {
         }
     }
 
-    async fn bench(&self, pace: Pace, unit: Duration) -> Bench<T> {
+    async fn bench(&self, check: &Check<T>, pace: Pace, unit: Duration) -> Bench<T> {
         let here = self::place();
         let store = (self.open)(here.clone()).await;
-        let twin = if self.is_shared { (self.open)(here).await } else { Arc::clone(&store) };
+        let twin = if self.is_shared { (self.open)(here.clone()).await } else { Arc::clone(&store) };
         let apart = (self.open)(self::place()).await;
+        let [namespace, other] = ["conformance", "conformance too"].map(|name| Arc::new(Namespace::new(name)));
         let clock = Arc::new(Clock::new(pace));
-        let handle = |store| Handle { store, clock: Arc::clone(&clock) };
-        let elsewhere = |store| Handle { store, clock: Arc::new(Clock::new(pace)) };
+        let handle = |store| Handle { store, namespace: Arc::clone(&namespace), clock: Arc::clone(&clock) };
+        let elsewhere = |store| Handle { clock: Arc::new(Clock::new(pace)), ..handle(store) };
+        let undecodable = match &self.undecodable {
+            Some(put) if check.name == UNDECODABLE => {
+                let id = sessions::fresh_id();
+                put(here, Arc::clone(&namespace), id).await;
+                Some(id)
+            }
+            _ => None,
+        };
         Bench {
+            other_namespace: Handle { namespace: other, ..elsewhere(Arc::clone(&store)) },
+            undecodable,
             store: handle(store),
             twin: handle(twin),
             apart: elsewhere(apart),
@@ -248,6 +281,9 @@ impl<T: ConformanceData> Conformance<'_, T> {
         }
     }
 }
+
+/// The check that needs data which cannot be read.
+const UNDECODABLE: &str = "what_cannot_be_read_is_an_answer";
 
 /// The name of a check, if there is one.
 fn name<T: ConformanceData>(check: &str) -> &'static str {

@@ -17,6 +17,7 @@ pub fn every_option() -> SessionLayer<Visit> {
         absolute_expire = 30 * 1d,
         store = MemoryStore::new(),
         cookie_name = "visit",
+        namespace = "shop",
         same_site = None,
         secure = true,
         path = "/shop",
@@ -25,6 +26,7 @@ pub fn every_option() -> SessionLayer<Visit> {
         partitioned = true,
         store_timeout = 5,
         on_store_error = Anonymous,
+        on_undecodable = Discard,
     )
 }
 

@@ -30,6 +30,7 @@ pub async fn every_option() -> Result<SessionLayer<Visit>, StoreError> {
         session_expire = 7 * 24h,
         absolute_expire = Duration::from_secs(30d),
         cookie_name = NAME,
+        namespace = "shop",
         same_site = None,
         secure = true,
         path = concat!("/", "shop"),
@@ -38,6 +39,7 @@ pub async fn every_option() -> Result<SessionLayer<Visit>, StoreError> {
         partitioned = true,
         store_timeout = Duration::from_millis(500),
         on_store_error = anonymous,
+        on_undecodable = discard,
     ))
 }
 

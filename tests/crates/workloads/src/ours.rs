@@ -1,7 +1,6 @@
 //! session-runtime with its memory store: each middleware with the standard callbacks, and with a user's, registered or named.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::http::request::Parts;
@@ -42,7 +41,7 @@ pub(crate) fn standard_named(room: Room) -> Router {
 }
 
 /// The lazy router over a store of bytes or of memory that the caller made.
-pub(crate) fn lazy_over(store: Arc<dyn Store<Account>>) -> Router {
+pub(crate) fn lazy_over(store: impl Store<Account>) -> Router {
     routes::<Account>().layer(session!(<Account>, middleware = standard::lazy_session_middleware, store = store))
 }
 

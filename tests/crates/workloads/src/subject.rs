@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use axum::Router;
 use session_runtime::store::Store;
@@ -85,7 +84,7 @@ impl Subject {
     }
 
     /// The lazy one, over a store that the caller made.
-    pub fn lazy_over(store: Arc<dyn Store<Account>>) -> Router {
+    pub fn lazy_over(store: impl Store<Account>) -> Router {
         ours::lazy_over(store).with_state(())
     }
 

@@ -1,6 +1,6 @@
--- The layout of this crate: a string of four fields of 16 characters, the version, idle limit, absolute limit and the time at which
--- the session expires, then its data. The mark of a rotation is a shorter string.
-local HEADER = 64
+-- The layout of this crate: a string of five fields of 16 characters, the version, idle limit, absolute limit and the times at which
+-- the session was created and expires, then its data. The mark of a rotation is a shorter string.
+local HEADER = 80
 
 local function taken(n)
     return redis.call('EXISTS', KEYS[n]) == 1
@@ -11,7 +11,8 @@ local function head(n)
     if #text < HEADER then
         return nil
     end
-    return string.sub(text, 1, 16), tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48))
+    return string.sub(text, 1, 16), tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48)),
+        tonumber(string.sub(text, 49, 64))
 end
 
 local function stored(n)
@@ -19,9 +20,9 @@ local function stored(n)
     return text, text and redis.call('PTTL', KEYS[n])
 end
 
-local function put(n, version, idle, absolute, data)
+local function put(n, version, idle, absolute, created, data)
     local expires = expiry(idle, absolute)
-    local text = version .. digits(idle) .. digits(absolute) .. digits(expires) .. data
+    local text = version .. digits(idle) .. digits(absolute) .. digits(created) .. digits(expires) .. data
     redis.call('SET', KEYS[n], text, 'PXAT', last_instant(expires))
 end
 

@@ -1,10 +1,10 @@
--- A session has a version, an idle limit, the time of its absolute limit (0: none) and data. Limits and times are milliseconds, times
+-- A session has a version, an idle limit, the time of its absolute limit (0: none) and of its creation, and data. Limits and times are milliseconds, times
 -- by this server's clock. How it is kept, a layout says, which follows: for the n-th session that a script is about, it has
 --   taken(n): whether its key is taken, by a session or by the mark of a rotation
---   head(n): its version, idle and absolute limit, or nothing where there is none
---   stored(n): what a load answers: the version, idle and absolute limit and the time of its expiry, each of 16 characters, then the
---     data; or the mark of a rotation, which is shorter; or nothing. And the milliseconds until it goes.
---   put(n, version, idle, absolute, data): keeps it, used just now
+--   head(n): its version, idle and absolute limit and time of creation, or nothing where there is none
+--   stored(n): what a load answers: the version, idle and absolute limit and the times of its creation and expiry, each of 16
+--     characters, then the data; or the mark of a rotation, which is shorter; or nothing. And the milliseconds until it goes.
+--   put(n, version, idle, absolute, created, data): keeps it, used just now
 --   renew(n, idle, absolute): keeps it from now on as used just now
 --   remove(n)
 --   leave(n, tag), left(n, tag): puts the mark of a rotation in its place; whether that mark is there

@@ -1,6 +1,10 @@
 //! The session system as handlers and middlewares see it.
 
+pub(crate) mod core;
 mod data;
+mod departure;
+pub(crate) mod driver;
+pub(crate) mod retries;
 
 use std::fmt;
 use std::future::Future;
@@ -12,11 +16,11 @@ use axum::response::Response;
 use http::Extensions;
 use http::request::Parts;
 
+use self::core::{ChangeKind, Create, View};
+use self::driver::Driver;
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::request::{Carried, LayerState, SessionRequestExt, SetId};
-use crate::response;
-use crate::state::{Absence, OnlyIf, Read, State};
+use crate::request::{Carried, CarriedId, EnteredLayer, SessionRequestExt};
 
 pub use data::SessionData;
 
@@ -54,7 +58,7 @@ pub use data::SessionData;
 ///
 /// let app: Router = Router::new().route("/", get(|| async {})).layer(session!(<Visit>, middleware = middleware));
 /// ```
-pub struct Session<T>(pub(crate) Arc<State<T>>);
+pub struct Session<T>(pub(crate) Arc<Driver<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Session<T> {
     /// Runs the layer's `session_id_callback` on the request.
@@ -63,14 +67,14 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     /// [`session_exists`](Self::session_exists) and all that needs the session answer
     /// [`SessionError::CallbackPanicked`]. No store call, unless the cookie stands more than once with different ids.
     pub async fn fetch_session_id(&self, request: &mut Request) {
-        if self.0.fetches_by_itself() {
+        if self.0.setup.looks_when_needed {
             return;
         }
-        let mut head = Head::take(request, Arc::clone(&self.0) as Arc<dyn LayerState>);
-        let result = self.0.config.session_id.call(&mut head.parts).await;
+        let mut head = Head::take(request, Arc::clone(&self.0) as Arc<dyn EnteredLayer>);
+        let result = self.0.setup.session_id.call(&mut head.parts).await;
         match result {
             Ok(()) => head.keep_id = true,
-            Err(error) => self.0.fail(error),
+            Err(error) => self.0.core().fail(error),
         }
     }
 
@@ -83,8 +87,8 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<bool, SessionError>> + Send + use<T, R> {
-        let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
-        async move { Ok(matches!(state.read(&looked).await?, Read::Session(_))) }
+        let (driver, carried) = (Arc::clone(&self.0), self.0.look(request));
+        async move { Ok(matches!(driver.read(&carried).await?, View::Live(_))) }
     }
 
     /// Stores a new session of the default data, under a new id. One store call, one more for each id that is taken.
@@ -100,8 +104,8 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     /// [`WeakId`](SessionError::WeakId), [`RepeatedId`](SessionError::RepeatedId));
     /// [`SessionError::ResponseStarted`]. Nothing is stored then.
     pub async fn create_session(&self) -> Result<SessionId, SessionError> {
-        let data = Arc::clone(&self.0.config.default_data);
-        match self.0.create(data, OnlyIf::Asked).await? {
+        let data = Arc::clone(&self.0.setup.default_data);
+        match self.0.create(Create::Asked, data).await? {
             Some(id) => Ok(*id),
             None => Err(SessionError::NotExists),
         }
@@ -112,7 +116,7 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     /// Where the session was rotated in this request, the cookie has the new id; where it was destroyed, none is added.
     #[must_use]
     pub fn add_session_id(&self, mut response: Response, id: &SessionId) -> Response {
-        response::add(&self.0, &mut response, id);
+        self.0.add(&mut response, id);
         response
     }
 
@@ -128,10 +132,11 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
         request: &R,
         data: T,
     ) -> impl Future<Output = Result<(), SessionError>> + Send + use<T, R> {
-        let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
+        let (driver, carried) = (Arc::clone(&self.0), self.0.look(request));
         async move {
-            state.read(&looked).await?;
-            state.set(Arc::new(data)).await
+            driver.read(&carried).await?;
+            let data = Arc::new(data);
+            driver.change(ChangeKind::Edit, |_| Ok(((), Arc::clone(&data)))).await
         }
     }
 
@@ -146,36 +151,46 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
         &self,
         request: &R,
     ) -> impl Future<Output = Result<Arc<T>, SessionError>> + Send + use<T, R> {
-        let (state, looked) = (Arc::clone(&self.0), self.0.look(request));
-        async move { state.data(state.read(&looked).await?) }
+        let (driver, carried) = (Arc::clone(&self.0), self.0.look(request));
+        async move { driver.data(driver.read(&carried).await?) }
+    }
+
+    /// Ends the session that the request carries, without reading it: also one whose data cannot be read. If the cookie names several sessions, it ends
+    /// all of them. The client is told to forget the cookie. One store call for each session, and one more for each that is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::JustRotated`] if another request has just given the session a new id, which the client's next try will carry;
+    /// [`SessionError::CrossSite`] if the browser may be holding the cookie back; the store's.
+    pub fn destroy<R: SessionRequestExt>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<(), SessionError>> + Send + use<T, R> {
+        let (driver, carried) = (Arc::clone(&self.0), self.0.look(request));
+        async move { driver.destroy(Some(&carried)).await }
     }
 
     pub(crate) fn make_lazy(&self) {
-        self.0.lock().lazy = true;
+        self.0.core().make_lazy();
     }
 
-    pub(crate) fn failure(&self) -> Option<SessionError> {
-        self.0.failure()
+    pub(crate) fn failure(&self) -> Result<(), SessionError> {
+        self.0.core().failure()
     }
 
     /// The session system that the innermost layer for `T` put there.
     pub(crate) fn of(extensions: &Extensions) -> Result<Self, SessionError> {
-        let carried = extensions.get::<Carried>();
-        carried
-            .and_then(|carried| State::among(carried))
-            .map(Self)
-            .ok_or(SessionError::MissingLayer { data: std::any::type_name::<T>() })
+        Driver::of(extensions.get::<Carried>()).map(Self)
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> State<T> {
+impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// The data that a handler gets.
-    pub(crate) fn data(&self, read: Read<T>) -> Result<Arc<T>, SessionError> {
-        match read {
-            Read::Session(data) => Ok(data),
-            Read::Nothing(Absence::StoreDown(_)) => Ok(Arc::clone(&self.config.default_data)),
-            Read::Nothing(_) if self.lock().lazy => Ok(Arc::clone(&self.config.default_data)),
-            Read::Nothing(_) | Read::Destroyed => Err(SessionError::NotExists),
+    pub(crate) fn data(&self, view: View<T>) -> Result<Arc<T>, SessionError> {
+        match view {
+            View::Live(data) => Ok(data),
+            View::Default => Ok(Arc::clone(&self.setup.default_data)),
+            View::None => Err(SessionError::NotExists),
         }
     }
 }
@@ -214,14 +229,14 @@ struct Head<'a> {
     request: &'a mut Request,
     parts: Parts,
     body: Body,
-    inner: Option<Arc<dyn LayerState>>,
-    id_before: Option<SetId>,
+    inner: Option<Arc<dyn EnteredLayer>>,
+    id_before: Option<CarriedId>,
     keep_id: bool,
 }
 
 impl<'a> Head<'a> {
     /// `layer` becomes the one whose id is meant.
-    fn take(request: &'a mut Request, layer: Arc<dyn LayerState>) -> Self {
+    fn take(request: &'a mut Request, layer: Arc<dyn EnteredLayer>) -> Self {
         let (mut parts, body) = std::mem::take(request).into_parts();
         let carried = Carried::of(&mut parts.extensions);
         let inner = carried.current.replace(layer);

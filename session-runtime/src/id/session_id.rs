@@ -174,58 +174,14 @@ impl fmt::Display for InvalidSessionId {
 
 impl std::error::Error for InvalidSessionId {}
 
-/// What may be given as a session id: a [`SessionId`], a `String`, a `&str`, or an `Option` of these.
-///
-/// A text that is no valid id counts as none.
-pub trait IntoSessionId {
-    /// The id, or `None` where there is no valid one.
-    fn into_session_id(self) -> Option<SessionId>;
-}
-
-impl IntoSessionId for SessionId {
-    fn into_session_id(self) -> Option<SessionId> {
-        Some(self)
-    }
-}
-
-impl IntoSessionId for &SessionId {
-    fn into_session_id(self) -> Option<SessionId> {
-        Some(*self)
-    }
-}
-
-impl IntoSessionId for &str {
-    fn into_session_id(self) -> Option<SessionId> {
-        SessionId::parse(self).ok()
-    }
-}
-
-impl IntoSessionId for String {
-    fn into_session_id(self) -> Option<SessionId> {
-        SessionId::parse(&self).ok()
-    }
-}
-
-impl IntoSessionId for &String {
-    fn into_session_id(self) -> Option<SessionId> {
-        SessionId::parse(self).ok()
-    }
-}
-
-impl<I: IntoSessionId> IntoSessionId for Option<I> {
-    fn into_session_id(self) -> Option<SessionId> {
-        self.and_then(I::into_session_id)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::id::SharedId;
     use crate::random::for_all;
-    use crate::shared_id::SharedId;
 
     /// As the grammar of RFC 6265 has it, section 4.1.1.
     fn is_octet(byte: u8) -> bool {

@@ -1,9 +1,7 @@
-//! What can be known to be wrong about the options: `const` functions, which `session!` calls when it is compiled and the builder
-//! when it runs, so that both answer the same mistakes.
+//! What can be known to be wrong about the options of the cookie: `const` functions, which `session!` calls when it is compiled and the
+//! builder when it runs, so that both answer the same mistakes.
 
-use std::time::Duration;
-
-use crate::cookie::SameSite;
+use super::same_site::SameSite;
 use crate::error::ConfigError;
 
 /// The octets that a cookie's name and value may have together (RFC 6265bis, section 5.6).
@@ -15,11 +13,6 @@ const MAX_ATTRIBUTE: usize = 1024;
 
 /// The octets that a part of a host name may have (RFC 1123, section 2.1; RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
-
-/// A duration of zero would expire every session at once.
-pub(crate) const fn not_zero(option: &'static str, duration: Duration) -> Result<(), ConfigError> {
-    if duration.is_zero() { Err(ConfigError::new(option, "is zero: give it a positive duration")) } else { Ok(()) }
-}
 
 /// A cookie's name is a token (RFC 6265, section 4.1.1; RFC 9110, section 5.6.2).
 pub(crate) const fn cookie_name(name: &str) -> Result<(), ConfigError> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::id::SessionId;
-use crate::store::{KeptHash, Key};
+use super::key::{KeptHash, Key, Namespace};
+use super::session_id::SessionId;
 
 /// An id that is kept once and passed around: ids are large, and futures that hold them would be.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ impl Default for Kept {
 
 impl SharedId {
     pub(crate) fn new(id: &SessionId) -> Self {
-        Self(Arc::new(Kept { id: *id, hash: KeptHash::default() }))
+        Self::of_valid(id.as_bytes())
     }
 
     /// The id of this text, if it is a valid one.
@@ -41,9 +41,9 @@ impl SharedId {
         Self(kept)
     }
 
-    /// The name that it goes by in a store.
-    pub(crate) fn key(&self) -> Key<'_> {
-        Key::keeping(&self.0.id, &self.0.hash)
+    /// The name that it goes by in a store, in a namespace.
+    pub(crate) fn key<'a>(&'a self, namespace: &'a Namespace) -> Key<'a> {
+        Key::keeping(namespace, &self.0.id, &self.0.hash)
     }
 }
 

@@ -1,0 +1,47 @@
+//! What a layer can be told, and what it does unless it is told otherwise.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// How long a session lives after it was last used: 24 hours, as in the system that this one is a port of.
+pub(crate) const SESSION_EXPIRE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long one store call may take.
+pub(crate) const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a request gets whose session cannot be read because the store is down or slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnStoreError {
+    /// 503.
+    #[default]
+    Fail,
+    /// The request goes on as one without a session: it reads the default data, its changes answer 503, it gets no cookie, and
+    /// the client keeps the one it has. For pages that are worth showing to a user who looks logged out for that time.
+    Anonymous,
+}
+
+/// What a request gets whose session is there, but with data that cannot be read as the layer's type: it was written by a program
+/// with another type, or by another program altogether.
+///
+/// Reading leaves the stored data as it is until it expires. Logging in and logging out end it, and do not need to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUndecodable {
+    /// [`SessionError::Data`](crate::SessionError::Data), which answers 500. The client keeps its session for when the program reads
+    /// it again.
+    #[default]
+    Fail,
+    /// The request goes on as one whose session does not exist: a new one gets a new id. For programs that would rather log everybody
+    /// out than fail after their data type has changed.
+    Discard,
+}
+
+/// A duration of zero would expire every session at once.
+pub(crate) const fn not_zero(option: &'static str, duration: Duration) -> Result<(), ConfigError> {
+    if duration.is_zero() { Err(ConfigError::new(option, "is zero: give it a positive duration")) } else { Ok(()) }
+}
+
+/// An empty namespace is a value that is missing where it comes from.
+pub(crate) const fn not_empty(name: &str) -> Result<(), ConfigError> {
+    if name.is_empty() { Err(ConfigError::new("namespace", "is empty")) } else { Ok(()) }
+}

@@ -1,0 +1,643 @@
+//! Every state by every event, in a table; and tasks of one request in random orders, against a small model of a store.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::*;
+use crate::store::StoreError;
+
+const IDLE: Duration = Duration::from_secs(100);
+
+fn policy() -> Policy {
+    Policy {
+        limits: Limits::new(IDLE, None),
+        persistent: false,
+        on_store_error: OnStoreError::Anonymous,
+        on_undecodable: OnUndecodable::Discard,
+    }
+}
+
+fn id(text: &str) -> SharedId {
+    SharedId::new(&SessionId::parse(text).unwrap())
+}
+
+fn one(text: &str) -> CarriedId {
+    CarriedId::One { id: id(text), by_cookie: true }
+}
+
+fn record(data: u32, version: u64) -> Record<u32> {
+    Record::new(Arc::new(data), Version(version), IDLE, IDLE, None, Duration::ZERO)
+}
+
+fn outage() -> SessionError {
+    StoreError::unavailable("down").into()
+}
+
+/// A core that has read what `loaded` says of the id `a`.
+fn read(lazy: bool, loaded: Result<Loaded<u32>, SessionError>) -> Core<u32> {
+    let (mut core, carried) = (Core::new(lazy), one("a"));
+    assert!(matches!(core.read(&carried), Ok(Read::Load(_))));
+    assert!(core.loaded(&policy(), &carried, loaded).is_ok());
+    core
+}
+
+/// Every state that there is, by name.
+fn states() -> Vec<(&'static str, Core<u32>)> {
+    let found = || Ok(Loaded::Found(record(1, 1)));
+    let without = |carried: CarriedId| {
+        let mut core = Core::new(true);
+        assert!(matches!(core.read(&carried), Ok(Read::Done(_))));
+        core
+    };
+    let several = {
+        let (mut core, carried) = (Core::new(true), CarriedId::Ambiguous(Box::new(vec![id("a"), id("b")])));
+        assert!(matches!(core.read(&carried), Ok(Read::LoadEach(_))));
+        assert!(core.loaded_each(&policy(), &carried, vec![found(), found()]).is_ok());
+        core
+    };
+    let elsewhere = {
+        let (mut core, carried) = (Core::new(true), CarriedId::One { id: id("a"), by_cookie: false });
+        assert!(core.loaded(&policy(), &carried, found()).is_ok());
+        core
+    };
+    let new = {
+        let mut core = without(CarriedId::None);
+        assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert(_))));
+        core.created(&policy(), Create::Edit, id("a"), Version(1), Arc::new(1));
+        core.end_exclusive();
+        core
+    };
+    let ended = |mut core: Core<u32>| {
+        let Ok(BeginDestroy::Delete { ids, in_cookie }) = core.begin_destroy(None) else { panic!("it is there") };
+        assert_eq!(core.deleted(&ids, in_cookie, Deleted::Some).unwrap(), AfterDelete::Done);
+        core
+    };
+    let left = |mut core: Core<u32>| {
+        assert!(matches!(core.depart(false), Depart::Go(_)));
+        core
+    };
+    let busy = {
+        let mut core = read(true, found());
+        let base = Base { id: id("a"), data: Arc::new(1), version: Version(1) };
+        assert!(matches!(core.begin_rotate(&base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
+        core
+    };
+    vec![
+        ("unread", Core::new(true)),
+        ("none came", without(CarriedId::None)),
+        ("unknown, lazy", read(true, Ok(Loaded::Missing))),
+        ("unknown", read(false, Ok(Loaded::Missing))),
+        ("undecodable", read(true, Ok(Loaded::Undecodable(StoreError::data("no"))))),
+        ("just rotated", read(false, Ok(Loaded::JustRotated))),
+        ("withheld", without(CarriedId::Withheld)),
+        ("several", several),
+        ("store down", read(false, Err(outage()))),
+        ("live", read(false, found())),
+        ("live, elsewhere", elsewhere),
+        ("new", new),
+        ("rotating", busy),
+        ("ended", ended(read(true, found()))),
+        ("live, left", left(read(true, found()))),
+        ("unknown, left", left(read(true, Ok(Loaded::Missing)))),
+    ]
+}
+
+fn of_error(error: &SessionError) -> &'static str {
+    match error {
+        SessionError::NotExists => "NotExists",
+        SessionError::JustRotated => "JustRotated",
+        SessionError::CrossSite => "CrossSite",
+        SessionError::ResponseStarted => "Started",
+        SessionError::StoreUnavailable(_) => "down",
+        other => panic!("{other:?}"),
+    }
+}
+
+fn of<V>(result: Result<V, SessionError>, name: impl FnOnce(V) -> &'static str) -> &'static str {
+    result.map_or_else(|error| of_error(&error), name)
+}
+
+const TABLE: &str = "
+state           | reads   | edit        rotate      log in    | asked    visit    edit     log in    | destroy     | departs
+unread          | none    | NotExists   NotExists   NotExists | insert   insert   insert   exists    | nothing     | no cookie
+none came       | default | create      NotExists   create    | insert   insert   insert   insert    | nothing     | no cookie
+unknown, lazy   | default | create      NotExists   create    | insert   insert   insert   insert    | nothing     | no cookie
+unknown         | none    | NotExists   NotExists   create    | insert   insert   insert   insert    | nothing     | no cookie
+undecodable     | default | create      NotExists   create    | insert   insert   insert   ends, in  | a           | no cookie
+just rotated    | default | JustRotated JustRotated create    | withhold exists   exists   insert    | JustRotated | no cookie
+withheld        | default | CrossSite   CrossSite   create    | withhold exists   exists   insert    | CrossSite   | no cookie
+several         | default | NotExists   NotExists   create    | withhold exists   exists   ends, in  | a b         | no cookie
+store down      | default | down        down        down      | withhold exists   exists   down      | down        | no cookie
+live            | live    | from        from        from      | insert   exists   exists   exists    | a           | no cookie
+live, elsewhere | live    | from        from        from      | insert   exists   exists   exists    | a           | no cookie
+new             | live    | from        from        from      | insert   exists   exists   exists    | a           | set
+rotating        | live    | from        from        from      | busy     busy     busy     busy      | a           | busy
+ended           | none    | NotExists   NotExists   NotExists | insert   exists   exists   exists    | nothing     | remove
+live, left      | live    | from        from        from      | Started  Started  Started  Started   | a           | no cookie
+unknown, left   | default | create      NotExists   create    | Started  Started  Started  Started   | nothing     | no cookie
+";
+
+#[test]
+fn every_state_answers_every_event() {
+    let mut table = String::from("\n");
+    let _ = writeln!(table, "{}", TABLE.lines().nth(1).unwrap());
+    for (at, (name, _)) in states().iter().enumerate() {
+        let fresh = || states().remove(at).1;
+        let reads = match fresh().view() {
+            View::Live(_) => "live",
+            View::Default => "default",
+            View::None => "none",
+        };
+        let change = |kind| {
+            of(fresh().begin_change(kind), |begin| match begin {
+                BeginChange::Create => "create",
+                BeginChange::From(_) => "from",
+            })
+        };
+        let create = |create| {
+            of(fresh().begin_create(create), |begin| match begin {
+                BeginCreate::Insert(others) if others.is_empty() => "insert",
+                BeginCreate::Insert(_) => "ends, in",
+                BeginCreate::Withhold => "withhold",
+                BeginCreate::Exists => "exists",
+                BeginCreate::Busy => "busy",
+            })
+        };
+        let destroy = match fresh().begin_destroy(None) {
+            Ok(BeginDestroy::Done) => "nothing".to_owned(),
+            Ok(BeginDestroy::Delete { ids, .. }) => ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" "),
+            Err(error) => of_error(&error).to_owned(),
+        };
+        let departs = match fresh().depart(false) {
+            Depart::Busy => "busy",
+            Depart::Go(Departing { cookie: SendCookie::None, .. }) => "no cookie",
+            Depart::Go(Departing { cookie: SendCookie::Set(..), .. }) => "set",
+            Depart::Go(Departing { cookie: SendCookie::Remove, .. }) => "remove",
+            Depart::Refresh(_) | Depart::Undo(_) => panic!("{name}"),
+        };
+        let [edit, rotate, log_in] = [ChangeKind::Edit, ChangeKind::Rotate, ChangeKind::LogIn].map(change);
+        let [asked, visit, first, first_login] = [Create::Asked, Create::Visit, Create::Edit, Create::LogIn].map(create);
+        let _ = writeln!(
+            table,
+            "{name:15} | {reads:7} | {edit:11} {rotate:11} {log_in:9} | {asked:8} {visit:8} {first:8} {first_login:9} | {destroy:11} | {departs}"
+        );
+    }
+    assert!(table == TABLE, "{table}");
+}
+
+#[test]
+fn a_session_that_is_gone_reads_as_a_visitors_until_the_head_has_left_and_never_after() {
+    for (left, gone, change, reads, answer) in [
+        (false, Gone::Missing, ChangeKind::Edit, "default", "NotExists"),
+        (false, Gone::Missing, ChangeKind::Rotate, "default", "NotExists"),
+        (false, Gone::Missing, ChangeKind::LogIn, "default", "goes on"),
+        (false, Gone::JustRotated, ChangeKind::Edit, "default", "JustRotated"),
+        (false, Gone::JustRotated, ChangeKind::Rotate, "default", "JustRotated"),
+        (false, Gone::JustRotated, ChangeKind::LogIn, "default", "goes on"),
+        (true, Gone::Missing, ChangeKind::Edit, "none", "NotExists"),
+        (true, Gone::JustRotated, ChangeKind::Edit, "none", "NotExists"),
+        (true, Gone::JustRotated, ChangeKind::LogIn, "none", "NotExists"),
+    ] {
+        let live = || {
+            let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+            if left {
+                assert!(matches!(core.depart(false), Depart::Go(_)));
+            }
+            core
+        };
+        let mut core = live();
+        core.gone(&id("a"), gone);
+        let view = if matches!(core.view(), View::Default) { "default" } else { "none" };
+        assert_eq!(view, reads, "{gone:?}, left: {left}");
+        assert_eq!(of(live().lost(&id("a"), gone, change), |()| "goes on"), answer, "{gone:?} {change:?}, left: {left}");
+    }
+}
+
+#[test]
+fn what_a_request_has_written_is_not_forgotten_for_something_older() {
+    let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+    core.replaced(&policy(), Instant::now, &id("a"), Version(3), Arc::new(3));
+    assert!(!core.learn(&id("a"), record(2, 2)));
+    assert!(!core.changed(Instant::now, &id("a"), Version(2), Arc::new(2)));
+    assert!(matches!(core.view(), View::Live(data) if *data == 3));
+    assert!(core.learn(&id("a"), record(4, 4)));
+    assert!(matches!(core.view(), View::Live(data) if *data == 4));
+}
+
+#[test]
+fn of_several_ids_the_one_that_exists_counts() {
+    let found = || Ok(Loaded::Found(record(1, 1)));
+    let carried = CarriedId::Ambiguous(Box::new(vec![id("a"), id("b"), id("c")]));
+    let undecodable = || Ok(Loaded::Undecodable(StoreError::data("no")));
+    let cases = [
+        ([Ok(Loaded::Missing), found(), Ok(Loaded::Missing)], "live", "b"),
+        ([Ok(Loaded::JustRotated), Ok(Loaded::Missing), found()], "live", "c"),
+        ([found(), found(), Ok(Loaded::Missing)], "default", "a b"),
+        ([found(), undecodable(), Ok(Loaded::Missing)], "default", "a b"),
+        ([Ok(Loaded::Missing), undecodable(), Ok(Loaded::Missing)], "default", "b"),
+        ([Ok(Loaded::Missing), Ok(Loaded::JustRotated), Ok(Loaded::Missing)], "default", "JustRotated"),
+        ([found(), Err(outage()), Ok(Loaded::Missing)], "default", "down"),
+        ([Ok(Loaded::Missing), Ok(Loaded::Missing), Ok(Loaded::Missing)], "default", ""),
+    ];
+    for (loaded, reads, ends) in cases {
+        let mut core = Core::new(true);
+        assert!(core.loaded_each(&policy(), &carried, loaded.into()).is_ok());
+        let view = if matches!(core.view(), View::Live(_)) { "live" } else { "default" };
+        let ended = match core.begin_destroy(None) {
+            Ok(BeginDestroy::Delete { ids, .. }) => ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" "),
+            Ok(BeginDestroy::Done) => String::new(),
+            Err(error) => of_error(&error).to_owned(),
+        };
+        assert_eq!((view, &*ended), (reads, ends));
+    }
+    let fails = Policy { on_store_error: OnStoreError::Fail, on_undecodable: OnUndecodable::Fail, ..policy() };
+    for bad in [Err(outage()), undecodable()] {
+        assert!(Core::new(true).loaded_each(&fails, &carried, vec![Ok(Loaded::Missing), bad, found()]).is_err());
+    }
+}
+
+#[test]
+fn a_touch_is_due_after_a_tenth_of_the_idle_limit_if_it_helps() {
+    let left = |left: u64, absolute: Option<u64>| Record {
+        expires_in: Duration::from_secs(left),
+        absolute_in: absolute.map(Duration::from_secs),
+        ..record(1, 1)
+    };
+    for (record, is_due) in [
+        (left(100, None), false),
+        (left(91, None), false),
+        (left(90, None), true),
+        (left(1, None), true),
+        (left(50, Some(50)), false),
+        (left(41, Some(50)), false),
+        (left(40, Some(50)), true),
+        (left(90, Some(500)), true),
+    ] {
+        let (mut core, carried) = (Core::new(true), one("a"));
+        let step = core.loaded(&policy(), &carried, Ok(Loaded::Found(record.clone()))).unwrap();
+        assert_eq!(matches!(step, AfterLoad::Touch(_)), is_due, "{:?} {:?}", record.expires_in, record.absolute_in);
+        // With a cookie that has to move, it waits for the response.
+        let mut core = Core::new(true);
+        let step = core.loaded(&Policy { persistent: true, ..policy() }, &carried, Ok(Loaded::Found(record))).unwrap();
+        assert!(matches!(step, AfterLoad::Done(_)));
+        assert_eq!(matches!(core.depart(false), Depart::Refresh(_)), is_due);
+    }
+}
+
+#[test]
+fn the_absolute_limit_runs_on_while_a_request_takes_its_time() {
+    let start = Instant::now();
+    let record =
+        Record { absolute_in: Some(Duration::from_secs(50)), expires_in: Duration::from_secs(50), at: start, ..record(1, 1) };
+    let mut core = read(true, Ok(Loaded::Found(record)));
+    let later = start + Duration::from_secs(20);
+    assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
+    core.replaced(&policy(), || later, &id("a"), Version(2), Arc::new(2));
+    assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
+    let base = Base { id: id("a"), data: Arc::new(2), version: Version(2) };
+    let Ok(BeginRotate::Move(mut moved)) = core.begin_rotate(&base, &Arc::new(3)) else { panic!() };
+    moved.let_pass(later + Duration::from_secs(5));
+    assert_eq!((moved.absolute_in, moved.age), (Some(Duration::from_secs(25)), Duration::from_secs(25)));
+}
+
+#[test]
+fn a_request_that_an_inner_layer_refuses_leaves_nothing_behind() {
+    let mut core = Core::<u32>::new(false);
+    assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(View::None))));
+    assert!(matches!(core.begin_create(Create::Visit), Ok(BeginCreate::Insert(_))));
+    core.created(&policy(), Create::Visit, id("a"), Version(1), Arc::new(1));
+    core.end_exclusive();
+    core.refuse();
+    assert!(core.add(&policy(), &id("a")).is_none());
+    assert!(matches!(core.depart(false), Depart::Undo(undone) if undone == id("a")));
+    assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::None, .. })));
+    // One that was there before stays.
+    let mut core = read(false, Ok(Loaded::Found(record(1, 1))));
+    core.refuse();
+    assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::None, .. })));
+}
+
+// Random walks.
+
+/// A store: what lies under an id, and the ids that were rotated away.
+#[derive(Default)]
+struct Model {
+    rows: HashMap<String, (u32, u64)>,
+    marks: Vec<String>,
+    next: u64,
+}
+
+impl Model {
+    fn load(&self, id: &SharedId) -> Loaded<u32> {
+        match self.rows.get(id.as_str()) {
+            Some(&(data, version)) => Loaded::Found(record(data, version)),
+            None if self.marks.iter().any(|mark| mark == id.as_str()) => Loaded::JustRotated,
+            None => Loaded::Missing,
+        }
+    }
+
+    fn how_gone(&self, id: &SharedId) -> Gone {
+        if matches!(self.load(id), Loaded::JustRotated) { Gone::JustRotated } else { Gone::Missing }
+    }
+
+    fn version(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// The new version, `None` for a conflict, or how it is gone.
+    fn replace(&mut self, id: &SharedId, expected: Version, data: u32) -> Result<Option<Version>, Gone> {
+        let version = self.version();
+        match self.rows.get_mut(id.as_str()) {
+            None => Err(self.how_gone(id)),
+            Some(row) if row.1 != expected.0 => Ok(None),
+            Some(row) => {
+                *row = (data, version);
+                Ok(Some(Version(version)))
+            }
+        }
+    }
+
+    fn rotate(&mut self, old: &SharedId, new: &SharedId, expected: Version, data: u32) -> Result<Option<Version>, Gone> {
+        let replaced = self.replace(old, expected, data);
+        if let Ok(Some(_)) = replaced {
+            let row = self.rows.remove(old.as_str()).unwrap();
+            self.rows.insert(new.as_str().to_owned(), row);
+            self.marks.push(old.as_str().to_owned());
+        }
+        replaced
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Read,
+    Add,
+    Rotate,
+    LogIn,
+    LogOut,
+}
+
+/// Where a task is: each step is one event of the core, or one answer of the store.
+enum At {
+    Start,
+    Loading,
+    Loaded(Loaded<u32>),
+    Change,
+    Replacing(Base<u32>),
+    Replaced(Base<u32>, Result<Option<Version>, Gone>),
+    Rotating(Base<u32>),
+    RotateUnderWay(Base<u32>, SharedId),
+    Rotated(Base<u32>, SharedId, Result<Option<Version>, Gone>),
+    Lost(SharedId, Gone),
+    Creating,
+    CreateUnderWay(InlineVec<SharedId>, SharedId),
+    Created(SharedId, Version),
+    Deleting,
+    DeleteUnderWay(InlineVec<SharedId>, bool),
+    Deleted(InlineVec<SharedId>, bool, Deleted),
+    Done(Result<(), SessionError>),
+}
+
+struct Task {
+    op: Op,
+    at: At,
+}
+
+struct Walk {
+    core: Core<u32>,
+    store: Model,
+    carried: CarriedId,
+    ids: u32,
+}
+
+impl Walk {
+    fn new_id(&mut self) -> SharedId {
+        self.ids += 1;
+        id(&format!("new{}", self.ids))
+    }
+
+    fn kind(op: Op) -> ChangeKind {
+        match op {
+            Op::Rotate => ChangeKind::Rotate,
+            Op::LogIn => ChangeKind::LogIn,
+            _ => ChangeKind::Edit,
+        }
+    }
+
+    fn creation(op: Op) -> Create {
+        if op == Op::LogIn { Create::LogIn } else { Create::Edit }
+    }
+
+    /// One step of a task, as the driver does it.
+    fn step(&mut self, op: Op, at: At) -> At {
+        let fail = |error| At::Done(Err(error));
+        match at {
+            At::Start => match self.core.read(&self.carried) {
+                Ok(Read::Done(_)) => At::Change,
+                Ok(Read::Load(_)) => At::Loading,
+                Ok(Read::LoadEach(_) | Read::Reload(_)) => panic!("the walk has one id, and the head is still there"),
+                Err(error) => fail(error),
+            },
+            At::Loading => At::Loaded(self.store.load(&self.carried.ids()[0])),
+            At::Loaded(loaded) => match self.core.loaded(&policy(), &self.carried, Ok(loaded)) {
+                Ok(_) => At::Change,
+                Err(error) => fail(error),
+            },
+            At::Change if op == Op::Read => At::Done(Ok(())),
+            At::Change if op == Op::LogOut => At::Deleting,
+            At::Change => match self.core.begin_change(Self::kind(op)) {
+                Ok(BeginChange::Create) => At::Creating,
+                Ok(BeginChange::From(base)) if op == Op::Add => At::Replacing(base),
+                Ok(BeginChange::From(base)) => At::Rotating(base),
+                Err(error) => fail(error),
+            },
+            At::Replacing(base) => {
+                let replaced = self.store.replace(&base.id, base.version, *base.data + 1);
+                At::Replaced(base, replaced)
+            }
+            At::Replaced(base, Ok(Some(version))) => {
+                self.core.replaced(&policy(), Instant::now, &base.id, version, Arc::new(*base.data + 1));
+                At::Done(Ok(()))
+            }
+            At::Rotating(base) => match self.core.begin_rotate(&base, &base.data) {
+                Ok(BeginRotate::Busy) => At::Rotating(base),
+                Ok(BeginRotate::IdChanged) => At::Change,
+                Ok(BeginRotate::Move(_)) => At::RotateUnderWay(base, self.new_id()),
+                Err(error) => fail(error),
+            },
+            At::RotateUnderWay(base, new) => {
+                let rotated = self.store.rotate(&base.id, &new, base.version, *base.data);
+                At::Rotated(base, new, rotated)
+            }
+            At::Rotated(base, new, rotated) => self.rotated(base, new, rotated),
+            At::Replaced(base, Ok(None)) => self.conflict(base.id),
+            At::Replaced(base, Err(gone)) => At::Lost(base.id, gone),
+            At::Lost(id, gone) if self.core.is_exclusive() => At::Lost(id, gone),
+            At::Lost(id, gone) => match self.core.lost(&id, gone, Self::kind(op)) {
+                Ok(()) => At::Change,
+                Err(error) => fail(error),
+            },
+            At::Creating => match self.core.begin_create(Self::creation(op)) {
+                Ok(BeginCreate::Busy) => At::Creating,
+                Ok(BeginCreate::Exists | BeginCreate::Withhold) => At::Change,
+                Ok(BeginCreate::Insert(others)) => At::CreateUnderWay(others, self.new_id()),
+                Err(error) => fail(error),
+            },
+            At::CreateUnderWay(others, new) => {
+                others.iter().for_each(|id| {
+                    self.store.rows.remove(id.as_str());
+                });
+                let version = self.store.version();
+                self.store.rows.insert(new.as_str().to_owned(), (1, version));
+                At::Created(new, Version(version))
+            }
+            At::Created(new, version) => {
+                self.core.created(&policy(), Self::creation(op), new, version, Arc::new(1));
+                self.core.end_exclusive();
+                At::Done(Ok(()))
+            }
+            At::Deleting if self.core.is_exclusive() => At::Deleting,
+            At::Deleting => match self.core.begin_destroy(None) {
+                Ok(BeginDestroy::Done) => At::Done(Ok(())),
+                Ok(BeginDestroy::Delete { ids, in_cookie }) => At::DeleteUnderWay(ids, in_cookie),
+                Err(error) => fail(error),
+            },
+            At::DeleteUnderWay(ids, in_cookie) => {
+                let mut deleted = Deleted::None;
+                for id in ids.iter() {
+                    if self.store.rows.remove(id.as_str()).is_some() {
+                        deleted = Deleted::Some;
+                    } else if self.store.how_gone(id) == Gone::JustRotated {
+                        deleted = Deleted::JustRotated;
+                    }
+                }
+                At::Deleted(ids, in_cookie, deleted)
+            }
+            At::Deleted(ids, in_cookie, deleted) if self.core.is_exclusive() => At::Deleted(ids, in_cookie, deleted),
+            At::Deleted(ids, in_cookie, deleted) => match self.core.deleted(&ids, in_cookie, deleted) {
+                Ok(AfterDelete::Done) => At::Done(Ok(())),
+                Ok(AfterDelete::Again) => At::Deleting,
+                Err(error) => fail(error),
+            },
+            At::Done(result) => At::Done(result),
+        }
+    }
+
+    fn rotated(&mut self, base: Base<u32>, new: SharedId, rotated: Result<Option<Version>, Gone>) -> At {
+        if let Ok(Some(version)) = rotated {
+            self.core.rotated(Instant::now, &base.id, new, version, Arc::clone(&base.data));
+        }
+        self.core.end_exclusive();
+        match rotated {
+            Ok(Some(_)) => At::Done(Ok(())),
+            Ok(None) => self.conflict(base.id),
+            Err(gone) => At::Lost(base.id, gone),
+        }
+    }
+
+    /// Reads what is there, and tries again with that.
+    fn conflict(&mut self, id: SharedId) -> At {
+        if let Loaded::Found(record) = self.store.load(&id) {
+            self.core.learn(&id, record);
+            At::Change
+        } else {
+            let gone = self.store.how_gone(&id);
+            At::Lost(id, gone)
+        }
+    }
+}
+
+/// What other requests do.
+fn interfere(store: &mut Model, random: &mut StdRng) -> bool {
+    let Some(name) = store.rows.keys().min().cloned() else { return false };
+    let version = store.version();
+    match random.random_range(0..3) {
+        0 => drop(store.rows.remove(&name)),
+        1 => {
+            let (data, _) = store.rows.remove(&name).unwrap();
+            store.rows.insert(format!("other{version}"), (data, version));
+            store.marks.push(name);
+        }
+        _ => {
+            store.rows.get_mut(&name).unwrap().1 = version;
+            return false;
+        }
+    }
+    true
+}
+
+#[test]
+fn tasks_of_one_request_leave_the_client_with_what_the_store_holds_in_every_order() {
+    const OPS: [Op; 5] = [Op::Read, Op::Add, Op::Rotate, Op::LogIn, Op::LogOut];
+    for seed in 0..20_000 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let starts_with_one = random.random_bool(0.8);
+        let mut store = Model { next: 1, ..Model::default() };
+        if starts_with_one {
+            store.rows.insert("a".to_owned(), (0, 1));
+        }
+        let carried = if random.random_bool(0.9) { one("a") } else { CarriedId::None };
+        let mut walk = Walk { core: Core::new(true), store, carried, ids: 0 };
+        let mut tasks: Vec<Task> =
+            (0..random.random_range(1..4)).map(|_| Task { op: OPS[random.random_range(0..OPS.len())], at: At::Start }).collect();
+        let interferes = random.random_bool(0.3);
+        let mut ended_by_others = false;
+        for steps in 0.. {
+            assert!(steps < 10_000, "seed {seed}: nobody gets on");
+            let waiting: Vec<usize> = (0..tasks.len()).filter(|&at| !matches!(tasks[at].at, At::Done(_))).collect();
+            if waiting.is_empty() {
+                break;
+            }
+            if interferes && random.random_bool(0.1) {
+                ended_by_others |= interfere(&mut walk.store, &mut random);
+            }
+            let task = &mut tasks[waiting[random.random_range(0..waiting.len())]];
+            let at = std::mem::replace(&mut task.at, At::Start);
+            task.at = walk.step(task.op, at);
+        }
+        let told = || {
+            tasks
+                .iter()
+                .map(|Task { op, at }| format!("{op:?} {:?}", if let At::Done(result) = at { result } else { &Ok(()) }))
+                .collect::<Vec<_>>()
+        };
+        assert!(!walk.core.is_exclusive());
+        let Depart::Go(departing) = walk.core.depart(false) else { panic!("seed {seed}: {:?}", told()) };
+        let done = |op: Op| tasks.iter().filter(|task| task.op == op && matches!(task.at, At::Done(Ok(())))).count();
+        let has = |id: &SharedId| walk.store.rows.contains_key(id.as_str());
+        let kept = walk.carried.one().filter(|id| has(id)).cloned();
+        // The id that the client has now.
+        let client = match departing.cookie {
+            SendCookie::Set(id, _) => {
+                assert!(has(&id) || ended_by_others, "seed {seed}: a dead id is sent: {:?}", told());
+                Some(id)
+            }
+            SendCookie::Remove => {
+                assert!(done(Op::LogOut) > 0, "seed {seed}: {:?}", told());
+                None
+            }
+            SendCookie::None => kept,
+        };
+        if !ended_by_others {
+            // No session is there that the client does not have, and the other way round.
+            let there: Vec<_> = walk.store.rows.keys().filter(|id| *id != "a" || walk.carried.one().is_some()).collect();
+            let known: Vec<_> = client.iter().filter(|id| has(id)).map(|id| id.as_str()).collect();
+            assert_eq!(there, known, "seed {seed}: {:?}", told());
+            if done(Op::LogOut) > 0 && done(Op::Add) + done(Op::LogIn) == 0 {
+                assert!(there.is_empty(), "seed {seed}: {:?}", told());
+            }
+            // No acknowledged change is lost.
+            if let (Some(id), 0) = (client, done(Op::LogOut)) {
+                let created = !(starts_with_one && walk.carried.one().is_some());
+                let (count, _) = walk.store.rows[id.as_str()];
+                let logins_that_created =
+                    u32::from(created && done(Op::Add) + done(Op::LogIn) > 0 && count as usize > done(Op::Add));
+                assert_eq!(count as usize, done(Op::Add) + logins_that_created as usize, "seed {seed}: {:?}", told());
+            }
+        }
+    }
+}

@@ -1,0 +1,752 @@
+//! Does what [`core`](super::core) decides: calls the store, waits, tries again. It holds the lock for one expression, and never across an await (law 12).
+
+use std::any::{Any, type_name};
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::future::join_all;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::core::{
+    AfterDelete, AfterLoad, Base, BeginChange, BeginCreate, BeginDestroy, BeginRotate, ChangeKind, Core, Create, Deleted, Depart,
+    Departing, Gone, Policy, Read, View,
+};
+use super::departure;
+use super::retries::{Lines, Next, Retries};
+use crate::config::{OnStoreError, OnUndecodable};
+use crate::cookie::{self, CookieTemplate, SameSite};
+use crate::error::SessionError;
+use crate::id::{GenerateCallback, Key, Namespace, SessionId, SharedId};
+use crate::inline_vec::InlineVec;
+use crate::maybe_ready::{MaybeReady, poll_immediate};
+use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
+use crate::store::{Answer, Change, Created, ErasedStore, Loaded, NewSession, Replaced, Rotated};
+use crate::transport::Transport;
+
+/// How many new ids are tried if each one is taken.
+const NEW_ID_TRIES: usize = 8;
+
+/// What a layer was set up with.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(crate) struct Setup<T> {
+    pub(crate) default_data: Arc<T>,
+    pub(crate) session_id: SessionIdCallback,
+    pub(crate) generate: GenerateCallback,
+    pub(crate) policy: Policy,
+    pub(crate) store: Arc<dyn ErasedStore<T>>,
+    pub(crate) namespace: Namespace,
+    pub(crate) cookie: CookieTemplate,
+    pub(crate) same_site: SameSite,
+    pub(crate) store_timeout: Duration,
+    /// The standard callback is the layer's, and a standard middleware runs it: so it looks when the id is first needed.
+    pub(crate) looks_when_needed: bool,
+    /// Neither the store nor the generator ever waits.
+    pub(crate) begins_immediately: bool,
+    /// The layer's middleware is the lazy one.
+    pub(crate) lazy: bool,
+    /// The middleware has nothing to do before the handler.
+    pub(crate) starts_immediately: bool,
+    /// The changes of a session that met a conflict.
+    pub(crate) lines: Arc<Lines<T>>,
+}
+
+/// One layer's part in one request.
+pub(crate) struct Driver<T> {
+    pub(crate) setup: Arc<Setup<T>>,
+    outer: Option<Arc<dyn EnteredLayer>>,
+    depth: u32,
+    transport: Transport,
+    /// What `session_id()` shows of the id that came.
+    shown: OnceLock<Box<CarriedId>>,
+    core: Mutex<Core<T>>,
+    /// Told when an exclusive step ends, if somebody waits for that. Boxed, since it is rare, and a driver of more than 240 bytes costs more to
+    /// move into its `Arc`.
+    released: OnceLock<Box<Notify>>,
+}
+
+/// What became of a write.
+enum WriteOutcome {
+    Committed,
+    Conflict,
+    /// Another task of the request has given the session a new id.
+    IdChanged,
+    /// The store does not hold it any more.
+    Gone,
+}
+
+/// How a step begins that owes the client a cookie.
+enum Start<'d, 'a, T, R, S> {
+    /// Another one is under way.
+    Busy,
+    Stop(S),
+    Started((Called<'a, R>, Exclusive<'d, T>)),
+}
+
+type Called<'a, R> = MaybeReady<'a, Result<R, SessionError>>;
+
+type Viewed<'a, T> = MaybeReady<'a, Result<View<T>, SessionError>>;
+
+impl<T: Clone + Send + Sync + 'static> Driver<T> {
+    /// The part of this layer in a request that enters it; `None` if the request has entered the same layer before.
+    pub(crate) fn enter(setup: &Arc<Setup<T>>, request: &mut Request) -> Result<Option<Arc<Self>>, SessionError> {
+        let transport = Transport::of(request.headers(), request.uri());
+        let driver = Arc::new(Self::new(setup, transport, None));
+        match request.extensions_mut().insert(Carried::by(Arc::clone(&driver) as Arc<dyn EnteredLayer>)) {
+            None => Ok(Some(driver)),
+            Some(carried) => Self::enter_within(setup, carried, request),
+        }
+    }
+
+    /// The same if the request carries something already: it has entered other layers, or was given an id before any.
+    #[cold]
+    fn enter_within(
+        setup: &Arc<Setup<T>>,
+        mut carried: Carried,
+        request: &mut Request,
+    ) -> Result<Option<Arc<Self>>, SessionError> {
+        if carried.layers().any(|layer| layer.identity() == identity(setup)) {
+            request.extensions_mut().insert(carried);
+            return Ok(None);
+        }
+        if let Some(other) = carried.layers().find(|layer| layer.cookie_name() == setup.cookie.name()) {
+            let (outer, inner) = (other.data_type_name(), type_name::<T>());
+            carried.layers().for_each(|layer| layer.refuse());
+            return Err(SessionError::DuplicateCookie { outer, inner });
+        }
+        let transport = Transport::of(request.headers(), request.uri());
+        let driver = Arc::new(Self::new(setup, transport, carried.current.clone()));
+        carried.enter(Arc::clone(&driver) as Arc<dyn EnteredLayer>);
+        request.extensions_mut().insert(carried);
+        Ok(Some(driver))
+    }
+
+    fn new(setup: &Arc<Setup<T>>, transport: Transport, outer: Option<Arc<dyn EnteredLayer>>) -> Self {
+        Self {
+            setup: Arc::clone(setup),
+            depth: outer.as_ref().map_or(0, |outer| outer.depth()) + 1,
+            outer,
+            transport,
+            shown: OnceLock::new(),
+            core: Mutex::new(Core::new(setup.lazy)),
+            released: OnceLock::new(),
+        }
+    }
+
+    /// The part in a request of the innermost layer for `T`.
+    pub(crate) fn of(carried: Option<&Carried>) -> Result<Arc<Self>, SessionError> {
+        // Not by `layers`, since nearly always it is the first.
+        let innermost = carried.and_then(|carried| carried.current.as_ref()).and_then(Self::from_layer);
+        match innermost {
+            Some(driver) => Ok(driver),
+            None => Self::among(carried),
+        }
+    }
+
+    fn from_layer(layer: &Arc<dyn EnteredLayer>) -> Option<Arc<Self>> {
+        Arc::clone(layer).into_any().downcast().ok()
+    }
+
+    #[cold]
+    fn among(carried: Option<&Carried>) -> Result<Arc<Self>, SessionError> {
+        carried
+            .and_then(|carried| carried.layers().find_map(Self::from_layer))
+            .ok_or(SessionError::MissingLayer { data: type_name::<T>() })
+    }
+
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core<T>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key<'a>(&'a self, id: &'a SharedId) -> Key<'a> {
+        id.key(&self.setup.namespace)
+    }
+
+    // Looking at a request.
+
+    /// The id of a request that has just entered, by a callback that never waits; `None` if the callback is still to be run.
+    pub(crate) fn find_immediately(&self, request: Request) -> (Request, Option<Result<(), SessionError>>) {
+        if self.setup.looks_when_needed {
+            return (request, Some(Ok(())));
+        }
+        let callback = &self.setup.session_id;
+        if !callback.is_immediate() {
+            return (request, None);
+        }
+        let (mut parts, body) = request.into_parts();
+        let found = callback.call(&mut parts).try_now().ok();
+        (Request::from_parts(parts, body), found)
+    }
+
+    /// What `request` carries for this session.
+    pub(crate) fn look(&self, request: &impl SessionRequestExt) -> CarriedId {
+        self.look_at(request.extensions().get::<Carried>(), request)
+    }
+
+    /// The same if what the request carries is at hand.
+    pub(crate) fn look_at(&self, carried: Option<&Carried>, request: &impl SessionRequestExt) -> CarriedId {
+        match carried.and_then(|carried| carried.set(self.depth)) {
+            None if self.setup.looks_when_needed => self.find(request.method(), request.headers()),
+            None | Some(CarriedId::None) => self.none(request.method(), request.headers()),
+            Some(CarriedId::One { id, .. }) => {
+                let by_cookie = cookie::values(request.headers(), self.setup.cookie.name())
+                    .any(|value| cookie::unquoted(value) == id.as_bytes());
+                CarriedId::One { id: id.clone(), by_cookie }
+            }
+            Some(other) => other.clone(),
+        }
+    }
+
+    #[inline]
+    fn find(&self, method: &Method, headers: &HeaderMap) -> CarriedId {
+        let look = || {
+            let carried = CarriedId::in_cookies(headers, self.setup.cookie.name());
+            if matches!(carried, CarriedId::None) {
+                self.transport.note(headers);
+                return carried.or_withheld(method, headers, self.setup.same_site);
+            }
+            carried
+        };
+        self.core().came(look).clone()
+    }
+
+    /// What it means that a callback has found no id.
+    fn none(&self, method: &Method, headers: &HeaderMap) -> CarriedId {
+        let carried = CarriedId::None.or_withheld(method, headers, self.setup.same_site);
+        if matches!(carried, CarriedId::Withheld) && cookie::values(headers, self.setup.cookie.name()).next().is_some() {
+            return CarriedId::None;
+        }
+        carried
+    }
+
+    /// If the cookie appears more than once, the request carries from now on the id that counts.
+    pub(crate) fn settle_id(&self, carried: &CarriedId, parts: &mut Parts) {
+        if matches!(carried, CarriedId::Ambiguous(_))
+            && let Some(id) = self.core().id()
+        {
+            Carried::of(&mut parts.extensions).put_at(self.depth, CarriedId::One { id: id.clone(), by_cookie: true });
+        }
+    }
+
+    // Reading.
+
+    /// Reads the session that the request carries; from the store once a request, until the response has started.
+    pub(crate) fn read<'a>(&'a self, carried: &'a CarriedId) -> Viewed<'a, T> {
+        let read = self.core().read(carried);
+        match read {
+            Ok(Read::Done(view)) => MaybeReady::ready(Ok(view)),
+            Ok(Read::Load(id)) => self.call_then(|store| store.load(self.key(id)), move |loaded| self.loaded(carried, loaded)),
+            Ok(Read::LoadEach(ids)) => MaybeReady::boxed(self.load_each(carried, ids)),
+            Ok(Read::Reload(id)) => MaybeReady::boxed(self.reload(id, true)),
+            Err(error) => MaybeReady::ready(Err(error)),
+        }
+    }
+
+    fn loaded<'a>(&'a self, carried: &'a CarriedId, loaded: Result<Loaded<T>, SessionError>) -> Viewed<'a, T> {
+        if !matches!(loaded, Ok(Loaded::Found(_))) {
+            self.tell(&loaded);
+        }
+        let step = self.core().loaded(&self.setup.policy, carried, loaded);
+        match step {
+            Ok(AfterLoad::Done(view)) => MaybeReady::ready(Ok(view)),
+            other => self.after_load(other),
+        }
+    }
+
+    fn after_load(&self, step: Result<AfterLoad<T>, SessionError>) -> Viewed<'_, T> {
+        match step {
+            Ok(AfterLoad::Done(view)) => MaybeReady::ready(Ok(view)),
+            Ok(AfterLoad::Touch(id)) => self.touch(id).then(|()| MaybeReady::ready(Ok(self.core().view()))),
+            Err(error) => MaybeReady::ready(Err(error)),
+        }
+    }
+
+    /// Side by side, so that all of them share one `store_timeout` (law 5).
+    async fn load_each(&self, carried: &CarriedId, ids: &[SharedId]) -> Result<View<T>, SessionError> {
+        let loaded = join_all(ids.iter().map(|id| self.call(|store| store.load(self.key(id))))).await;
+        for loaded in &loaded {
+            self.tell(loaded);
+        }
+        let step = self.core().loaded_each(&self.setup.policy, carried, loaded);
+        self.after_load(step).await
+    }
+
+    /// Reads what is there now, and renews it if `renew` says so.
+    async fn reload(&self, id: SharedId, renew: bool) -> Result<View<T>, SessionError> {
+        match self.call(|store| store.load(self.key(&id))).await? {
+            Loaded::Found(record) if renew => {
+                let step = self.core().reloaded(&self.setup.policy, &id, record);
+                return self.after_load(Ok(step)).await;
+            }
+            Loaded::Found(record) => drop(self.core().learn(&id, record)),
+            other => self.gone(&id, other).await?,
+        }
+        Ok(self.core().view())
+    }
+
+    /// What is there now.
+    pub(crate) async fn latest(&self, renew: bool) -> Result<View<T>, SessionError> {
+        let id = self.core().id().cloned();
+        match id {
+            Some(id) => self.reload(id, renew).await,
+            None => Ok(self.core().view()),
+        }
+    }
+
+    fn touch(&self, id: SharedId) -> MaybeReady<'_, ()> {
+        let touch = |id: SharedId| async move {
+            match self.call(|store| store.touch(self.key(&id))).await {
+                Ok(true) => self.core().touched(Instant::now, &id),
+                Ok(false) => self.look_for(&id).await,
+                // The read was good; the next one tries again.
+                Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+            }
+        };
+        if self.setup.store.is_immediate() && poll_immediate(touch(id.clone())).is_some() {
+            return MaybeReady::ready(());
+        }
+        MaybeReady::boxed(touch(id))
+    }
+
+    /// The session that was read a moment ago is no longer there. If another request has given it a new id, nothing is created for the old one.
+    async fn look_for(&self, id: &SharedId) {
+        if let Ok(other @ (Loaded::Missing | Loaded::JustRotated)) = self.call(|store| store.load(self.key(id))).await {
+            // The read was good.
+            let _ = self.gone(id, other).await;
+        }
+    }
+
+    async fn gone(&self, id: &SharedId, loaded: Loaded<T>) -> Result<(), SessionError> {
+        let gone = self.how_gone(loaded)?;
+        // If it was another task of this request that moved it, that one has said by then where to.
+        self.idle().await?;
+        self.core().gone(id, gone);
+        Ok(())
+    }
+
+    fn how_gone(&self, loaded: Loaded<T>) -> Result<Gone, SessionError> {
+        match loaded {
+            Loaded::JustRotated => Ok(Gone::JustRotated),
+            Loaded::Undecodable(error) if self.setup.policy.on_undecodable == OnUndecodable::Fail => Err(error.into()),
+            _ => Ok(Gone::Missing),
+        }
+    }
+
+    /// Says in the log what the request does not answer.
+    #[cold]
+    fn tell(&self, loaded: &Result<Loaded<T>, SessionError>) {
+        match loaded {
+            Ok(Loaded::Undecodable(error)) if self.setup.policy.on_undecodable == OnUndecodable::Discard => {
+                tracing::warn!(reason = ?error.source().map(ToString::to_string), "a stored session cannot be read and is taken for none");
+            }
+            Err(error) if self.setup.policy.on_store_error == OnStoreError::Anonymous && error.is_outage() => {
+                tracing::warn!(%error, "the request goes on without its session");
+            }
+            _ => {}
+        }
+    }
+
+    // Changing.
+
+    /// Changes the session's data by compare-and-swap, and its id with it if `kind` says so. If there is none, the change may create it.
+    pub(crate) async fn change<R, E: From<SessionError>>(
+        &self,
+        kind: ChangeKind,
+        mut edit: impl FnMut(&Arc<T>) -> Result<(R, Arc<T>), E>,
+    ) -> Result<R, E> {
+        let mut retries = Retries::new(&self.setup.lines, self.setup.store_timeout);
+        loop {
+            let begin = self.core().begin_change(kind)?;
+            let base = match begin {
+                BeginChange::From(base) => base,
+                BeginChange::Create => {
+                    let (result, data) = edit(&self.setup.default_data)?;
+                    let create = if kind == ChangeKind::LogIn { Create::LogIn } else { Create::Edit };
+                    match self.create(create, data).await? {
+                        Some(_) => return Ok(result),
+                        // Another task of this request was faster.
+                        None => continue,
+                    }
+                }
+            };
+            if retries.is_to_line_up(&base.id) {
+                Box::pin(self.retry(&mut retries, &base.id, kind)).await?;
+                continue;
+            }
+            let (result, data) = edit(&base.data)?;
+            let outcome =
+                if kind == ChangeKind::Edit { self.replace(&base, data).await? } else { self.rotate(&base, data).await? };
+            match outcome {
+                WriteOutcome::Committed => {
+                    retries.pass_on(|| match self.core().begin_change(kind) {
+                        Ok(BeginChange::From(now)) if now.id == base.id => Some(now),
+                        _ => None,
+                    });
+                    return Ok(result);
+                }
+                WriteOutcome::IdChanged => {}
+                WriteOutcome::Conflict => Box::pin(self.retry(&mut retries, &base.id, kind)).await?,
+                WriteOutcome::Gone => Box::pin(self.lost(&base.id, kind)).await?,
+            }
+        }
+    }
+
+    /// Waits until the session may be changed, and gets to know what it is then.
+    async fn retry(&self, retries: &mut Retries<'_, T>, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
+        match retries.wait(id).await {
+            Next::GiveUp => return Err(SessionError::Conflict),
+            Next::Known(Base { version, data, .. }) => drop(self.core().changed(Instant::now, id, version, data)),
+            Next::Reload => match self.call(|store| store.load(self.key(id))).await? {
+                Loaded::Found(record) => drop(self.core().learn(id, record)),
+                other => self.lose(id, other, kind).await?,
+            },
+        }
+        Ok(())
+    }
+
+    /// The store did not hold the session any more when it was to be changed.
+    async fn lost(&self, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
+        let loaded = self.call(|store| store.load(self.key(id))).await?;
+        self.lose(id, loaded, kind).await
+    }
+
+    async fn lose(&self, id: &SharedId, loaded: Loaded<T>, kind: ChangeKind) -> Result<(), SessionError> {
+        let gone = self.how_gone(loaded)?;
+        // If it was another task of this request that moved it, that one has said by then where to.
+        self.idle().await?;
+        self.core().lost(id, gone, kind)
+    }
+
+    fn replace<'a>(&'a self, base: &'a Base<T>, data: Arc<T>) -> MaybeReady<'a, Result<WriteOutcome, SessionError>> {
+        let change = Change::new(Arc::clone(&data));
+        self.call_then(
+            |store| store.replace(self.key(&base.id), base.version, change),
+            move |replaced| {
+                MaybeReady::ready(replaced.map(|replaced| match replaced {
+                    Replaced::Replaced(version) => {
+                        self.core().replaced(&self.setup.policy, Instant::now, &base.id, version, data);
+                        WriteOutcome::Committed
+                    }
+                    Replaced::Conflict => WriteOutcome::Conflict,
+                    Replaced::Missing => WriteOutcome::Gone,
+                }))
+            },
+        )
+    }
+
+    async fn rotate(&self, base: &Base<T>, data: Arc<T>) -> Result<WriteOutcome, SessionError> {
+        for _ in 0..NEW_ID_TRIES {
+            let new = self.setup.generate.call().await?;
+            let (rotating, _exclusive) = loop {
+                match self.start_rotate(base, &new, &data)? {
+                    Start::Started(rotating) => break rotating,
+                    Start::Stop(outcome) => return Ok(outcome),
+                    Start::Busy => {}
+                }
+                self.idle().await?;
+            };
+            let rotated = rotating.await?;
+            match rotated {
+                Rotated::Rotated(version) => {
+                    self.core().rotated(Instant::now, &base.id, new, version, data);
+                    return Ok(WriteOutcome::Committed);
+                }
+                Rotated::Conflict => return Ok(WriteOutcome::Conflict),
+                Rotated::Missing => return Ok(WriteOutcome::Gone),
+                Rotated::Exists => {}
+            }
+        }
+        Err(SessionError::RepeatedId { callback: self.setup.generate.name() })
+    }
+
+    fn start_rotate<'d: 'a, 'a>(
+        &'d self,
+        base: &'a Base<T>,
+        new: &'a SharedId,
+        data: &Arc<T>,
+    ) -> Result<Start<'d, 'a, T, Rotated, WriteOutcome>, SessionError> {
+        let begin = self.core().begin_rotate(base, data)?;
+        Ok(match begin {
+            BeginRotate::Busy => Start::Busy,
+            BeginRotate::IdChanged => Start::Stop(WriteOutcome::IdChanged),
+            BeginRotate::Move(record) => {
+                let exclusive = Exclusive(self);
+                Start::Started((self.call(|store| store.rotate(self.key(&base.id), self.key(new), record)), exclusive))
+            }
+        })
+    }
+
+    /// Stores a new session of `data`; `None` if another task of the request has created one.
+    pub(crate) async fn create(&self, create: Create, data: Arc<T>) -> Result<Option<SharedId>, SessionError> {
+        for _ in 0..NEW_ID_TRIES {
+            let id = self.setup.generate.call().await?;
+            let (creating, _exclusive) = loop {
+                match self.start_create(create, &id, &data)? {
+                    Start::Started(creating) => break creating,
+                    Start::Stop(withheld) => return Ok(withheld.then(|| id.clone())),
+                    Start::Busy => {}
+                }
+                self.idle().await?;
+            };
+            let created = creating.await;
+            match created {
+                Ok(Created::Created(version)) => self.core().created(&self.setup.policy, create, id.clone(), version, data),
+                Ok(Created::Exists) => continue,
+                Err(error) if create.is_visit() => self.core().not_created(&self.setup.policy, id.clone(), error)?,
+                Err(error) => return Err(error),
+            }
+            return Ok(Some(id));
+        }
+        Err(SessionError::RepeatedId { callback: self.setup.generate.name() })
+    }
+
+    fn start_create<'d: 'a, 'a>(
+        &'d self,
+        create: Create,
+        id: &'a SharedId,
+        data: &Arc<T>,
+    ) -> Result<Start<'d, 'a, T, Created, bool>, SessionError> {
+        let begin = self.core().begin_create(create)?;
+        Ok(match begin {
+            BeginCreate::Busy => Start::Busy,
+            BeginCreate::Exists => Start::Stop(false),
+            BeginCreate::Withhold => {
+                self.core().withhold(id.clone());
+                Start::Stop(true)
+            }
+            BeginCreate::Insert(others) => {
+                let exclusive = Exclusive(self);
+                let session = NewSession::new(Arc::clone(data), self.setup.policy.limits, create.origin());
+                let create = move || self.call(|store| store.create(self.key(id), session));
+                let creating = if others.is_empty() { create() } else { self.after_deleting(others, create) };
+                Start::Started((creating, exclusive))
+            }
+        })
+    }
+
+    #[cold]
+    fn after_deleting<'a, R: Send + 'a>(
+        &'a self,
+        ids: InlineVec<SharedId>,
+        call: impl FnOnce() -> Called<'a, R> + Send + 'a,
+    ) -> Called<'a, R> {
+        MaybeReady::boxed(async move {
+            self.delete_each(&ids).await?;
+            call().await
+        })
+    }
+
+    // Ending.
+
+    /// Ends the session that the request has read; with `carried`, the one that it means.
+    pub(crate) async fn destroy(&self, carried: Option<&CarriedId>) -> Result<(), SessionError> {
+        let mut client_has_it = false;
+        loop {
+            self.idle().await?;
+            let begin = self.core().begin_destroy(carried)?;
+            let BeginDestroy::Delete { ids, in_cookie } = begin else { return Ok(()) };
+            client_has_it |= in_cookie;
+            let deleted = self.delete_each(&ids).await?;
+            // If it was another task of this request that moved it, that one has said by then where to.
+            self.idle().await?;
+            if self.core().deleted(&ids, client_has_it, deleted)? == AfterDelete::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn delete_each(&self, ids: &InlineVec<SharedId>) -> Result<Deleted, SessionError> {
+        let mut all = Deleted::None;
+        for deleted in join_all(ids.iter().map(|id| self.delete(id))).await {
+            all = match (all, deleted?) {
+                (Deleted::JustRotated, _) | (_, Deleted::JustRotated) => Deleted::JustRotated,
+                (Deleted::Some, _) | (_, Deleted::Some) => Deleted::Some,
+                _ => Deleted::None,
+            };
+        }
+        Ok(all)
+    }
+
+    async fn delete(&self, id: &SharedId) -> Result<Deleted, SessionError> {
+        if self.call(|store| store.delete(self.key(id))).await? {
+            return Ok(Deleted::Some);
+        }
+        // Another request has ended it, or has given it an id that this one does not know: then it is still there.
+        let loaded = self.call(|store| store.load(self.key(id))).await?;
+        Ok(if matches!(loaded, Loaded::JustRotated) { Deleted::JustRotated } else { Deleted::None })
+    }
+
+    // Leaving.
+
+    /// Lets the response's head go, if it has to wait for nothing.
+    #[inline]
+    pub(crate) fn try_depart(&self, response: &mut Response) -> Result<(), Depart> {
+        let without_cookie = self.core().depart_without_cookie();
+        match without_cookie {
+            Some(false) => Ok(()),
+            Some(true) => {
+                departure::vary(response.headers_mut());
+                Ok(())
+            }
+            None => self.try_depart_with_cookie(response),
+        }
+    }
+
+    fn try_depart_with_cookie(&self, response: &mut Response) -> Result<(), Depart> {
+        let depart = self.core().depart(false);
+        let Depart::Go(departing) = depart else { return Err(depart) };
+        self.write(&departing, response);
+        Ok(())
+    }
+
+    fn write(&self, departing: &Departing, response: &mut Response) {
+        departure::write(departing, &self.setup.cookie, &self.transport, response);
+    }
+
+    /// Lets the response's head go after what it waits for, of which `depart` is the first.
+    pub(crate) async fn depart(&self, mut depart: Depart, response: &mut Response) {
+        let mut now_or_never = false;
+        loop {
+            match depart {
+                Depart::Go(departing) => return self.write(&departing, response),
+                Depart::Busy => now_or_never = self.idle().await.is_err(),
+                Depart::Refresh(id) => match self.call(|store| store.touch(self.key(&id))).await {
+                    Ok(true) => self.core().refreshed(Instant::now, &id),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+                },
+                Depart::Undo(id) => {
+                    if let Err(error) = self.delete(&id).await {
+                        tracing::warn!(%error, "a session that was created for a request that was then refused is left to expire");
+                    }
+                }
+            }
+            depart = self.core().depart(now_or_never);
+        }
+    }
+
+    /// Adds the cookie of `id`, or of the id that the session has by now.
+    pub(crate) fn add(&self, response: &mut Response, id: &SessionId) {
+        let mut core = self.core();
+        let Some((id, expires_in)) = core.add(&self.setup.policy, id) else { return };
+        let again = core.added();
+        drop(core);
+        departure::add(&id, expires_in, again, &self.setup.cookie, &self.transport, response);
+    }
+
+    // Waiting.
+
+    /// Waits until no exclusive step is under way.
+    ///
+    /// # Errors
+    ///
+    /// It took longer than `store_timeout`, and so than the call it is for: nobody goes on with it.
+    fn idle(&self) -> MaybeReady<'_, Result<(), SessionError>> {
+        if !self.core().is_exclusive() {
+            return MaybeReady::ready(Ok(()));
+        }
+        MaybeReady::boxed(async {
+            loop {
+                let released = self.released.get_or_init(Box::default).notified();
+                if !self.core().is_exclusive() {
+                    return Ok(());
+                }
+                if tokio::time::timeout(self.setup.store_timeout, released).await.is_err() {
+                    return Err(SessionError::StoreTimeout);
+                }
+            }
+        })
+    }
+
+    /// A call of the store, bounded by `store_timeout`.
+    fn call<'a, R: Send + 'a>(&'a self, call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>) -> Called<'a, R> {
+        self.call_then(call, MaybeReady::ready)
+    }
+
+    /// A call of the store, bounded by `store_timeout`, and what comes of its answer.
+    #[inline]
+    fn call_then<'a, R: Send + 'a, S: Send + 'a>(
+        &'a self,
+        call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>,
+        next: impl FnOnce(Result<R, SessionError>) -> MaybeReady<'a, S> + Send + 'a,
+    ) -> MaybeReady<'a, S> {
+        match call(&*self.setup.store).try_now() {
+            Ok(answer) => next(answer.map_err(SessionError::from)),
+            Err(calling) => MaybeReady::boxed(async move { next(self.bounded(calling).await).await }),
+        }
+    }
+
+    async fn bounded<R>(&self, calling: Answer<'_, R>) -> Result<R, SessionError> {
+        match tokio::time::timeout(self.setup.store_timeout, calling).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(SessionError::StoreTimeout),
+        }
+    }
+}
+
+fn identity<T>(setup: &Arc<Setup<T>>) -> *const () {
+    Arc::as_ptr(setup).cast()
+}
+
+impl<T: Clone + Send + Sync + 'static> EnteredLayer for Driver<T> {
+    fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    fn outer(&self) -> Option<&Arc<dyn EnteredLayer>> {
+        self.outer.as_ref()
+    }
+
+    fn cookie_name(&self) -> &str {
+        self.setup.cookie.name()
+    }
+
+    fn data_type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+
+    fn identity(&self) -> *const () {
+        identity(&self.setup)
+    }
+
+    fn found(&self, method: &Method, headers: &HeaderMap) -> Option<&CarriedId> {
+        self.setup.looks_when_needed.then(|| &**self.shown.get_or_init(|| Box::new(self.find(method, headers))))
+    }
+
+    fn settle<'a>(&'a self, carried: &'a CarriedId) -> MaybeReady<'a, CarriedId> {
+        self.read(carried).then(|read| {
+            let mut core = self.core();
+            if let Err(error) = read {
+                core.fail(error);
+            }
+            MaybeReady::ready(match core.id() {
+                Some(id) => CarriedId::One { id: id.clone(), by_cookie: true },
+                None => carried.clone(),
+            })
+        })
+    }
+
+    fn refuse(&self) {
+        self.core().refuse();
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+struct Exclusive<'a, T>(&'a Driver<T>);
+
+impl<T> Drop for Exclusive<'_, T> {
+    fn drop(&mut self) {
+        self.0.core.lock().unwrap_or_else(PoisonError::into_inner).end_exclusive();
+        if let Some(released) = self.0.released.get() {
+            released.notify_waiters();
+        }
+    }
+}

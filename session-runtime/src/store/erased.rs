@@ -1,0 +1,271 @@
+//! A store without its type, as a layer keeps it.
+//!
+//! [`Store`] is written as `async fn`s, which no trait object can have. [`ErasedStore`] is its twin with boxed futures, and this file is
+//! the only place that boxes a store's future. A store that says it is [`IMMEDIATE`](Store::IMMEDIATE) is polled once instead, on the
+//! stack, so that one in memory costs no allocation.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use crate::maybe_ready::{MaybeReady, poll_immediate};
+
+/// What a store answers.
+pub(crate) type Answer<'a, R> = MaybeReady<'a, Result<R, StoreError>>;
+
+/// [`Store`] as an object.
+pub(crate) trait ErasedStore<T>: Send + Sync {
+    fn is_immediate(&self) -> bool;
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> Answer<'a, Created>;
+    fn load<'a>(&'a self, key: Key<'a>) -> Answer<'a, Loaded<T>>;
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Version, change: Change<T>) -> Answer<'a, Replaced>;
+    fn touch<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool>;
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> Answer<'a, Rotated>;
+    fn delete<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool>;
+    fn sweep(&self) -> Answer<'_, u64>;
+    fn close(&self) -> Answer<'_, ()>;
+}
+
+impl<T: 'static, S: Store<T>> ErasedStore<T> for S {
+    fn is_immediate(&self) -> bool {
+        S::IMMEDIATE
+    }
+
+    fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> Answer<'a, Created> {
+        answer::<S, T, _>(Store::create(self, key, session))
+    }
+
+    fn load<'a>(&'a self, key: Key<'a>) -> Answer<'a, Loaded<T>> {
+        answer::<S, T, _>(Store::load(self, key))
+    }
+
+    fn replace<'a>(&'a self, key: Key<'a>, expected: Version, change: Change<T>) -> Answer<'a, Replaced> {
+        answer::<S, T, _>(Store::replace(self, key, expected, change))
+    }
+
+    fn touch<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool> {
+        answer::<S, T, _>(Store::touch(self, key))
+    }
+
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> Answer<'a, Rotated> {
+        answer::<S, T, _>(Store::rotate(self, old, new, session))
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool> {
+        answer::<S, T, _>(Store::delete(self, key))
+    }
+
+    fn sweep(&self) -> Answer<'_, u64> {
+        MaybeReady::boxed(Store::sweep(self))
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        MaybeReady::boxed(Store::close(self))
+    }
+}
+
+/// Polls a call once, or boxes it.
+fn answer<'a, S, T, R>(call: impl Future<Output = Result<R, StoreError>> + Send + 'a) -> Answer<'a, R>
+where
+    S: Store<T>,
+{
+    if !S::IMMEDIATE {
+        return MaybeReady::boxed(call);
+    }
+    MaybeReady::ready(poll_immediate(call).unwrap_or_else(|| Err(waits(type_name::<S>()))))
+}
+
+#[cold]
+fn waits(store: &str) -> StoreError {
+    StoreError::unavailable(format!("`{store}` waits, although it says by `Store::IMMEDIATE` that it never does"))
+}
+
+/// A store of any kind, for programs that choose it when they start. [`connect`](super::connect) gives one.
+///
+/// A clone shares the sessions of the original. A layer that is given one keeps it as it is.
+///
+/// ```
+/// use session_runtime::store::{AnyStore, MemoryStore};
+///
+/// fn choose(small: bool) -> AnyStore<String> {
+///     if small { AnyStore::new(MemoryStore::bounded(1000)) } else { AnyStore::new(MemoryStore::new()) }
+/// }
+/// ```
+pub struct AnyStore<T>(Arc<dyn ErasedStore<T>>);
+
+impl<T: 'static> AnyStore<T> {
+    /// This store, without its type. An `AnyStore` stays as it is.
+    pub fn new(store: impl Store<T>) -> Self {
+        let store = Arc::new(store);
+        let any: Arc<dyn Any + Send + Sync> = Arc::clone(&store) as _;
+        any.downcast::<Self>().map_or_else(|_| Self(store), |any_store| Self::clone(&any_store))
+    }
+
+    pub(crate) fn into_erased(self) -> Arc<dyn ErasedStore<T>> {
+        self.0
+    }
+
+    /// Writes out and closes what the store has open, as [`Store::close`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where that fails.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.0.close().await
+    }
+}
+
+impl<T> Clone for AnyStore<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for AnyStore<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyStore(..)")
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> Store<T> for AnyStore<T> {
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        self.0.create(key, session).await
+    }
+
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        self.0.load(key).await
+    }
+
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        self.0.replace(key, expected, change).await
+    }
+
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.touch(key).await
+    }
+
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        self.0.rotate(old, new, session).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.delete(key).await
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.0.sweep().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.0.close().await
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Arc<S> {
+    const IMMEDIATE: bool = S::IMMEDIATE;
+
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        (**self).create(key, session).await
+    }
+
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        (**self).load(key).await
+    }
+
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        (**self).replace(key, expected, change).await
+    }
+
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        (**self).touch(key).await
+    }
+
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        (**self).rotate(old, new, session).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        (**self).delete(key).await
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        (**self).sweep().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        (**self).close().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SessionId;
+    use crate::store::{Limits, MemoryStore, Namespace, Origin};
+
+    /// Says that it never waits, and does.
+    struct Waits;
+
+    impl Store<u32> for Waits {
+        const IMMEDIATE: bool = true;
+
+        async fn create(&self, _: Key<'_>, _: NewSession<u32>) -> Result<Created, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn load(&self, _: Key<'_>) -> Result<Loaded<u32>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn replace(&self, _: Key<'_>, _: Version, _: Change<u32>) -> Result<Replaced, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn touch(&self, _: Key<'_>) -> Result<bool, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<u32>) -> Result<Rotated, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn delete(&self, _: Key<'_>) -> Result<bool, StoreError> {
+            std::future::pending().await
+        }
+    }
+
+    #[test]
+    fn a_store_that_waits_although_it_says_it_never_does_is_named() {
+        let (namespace, id) = (Namespace::new("sid"), SessionId::parse("abc").unwrap());
+        let store = AnyStore::new(Waits).into_erased();
+        let answer = store.load(Key::new(&namespace, &id)).try_now().expect("it is not waited for");
+        let Err(StoreError::Unavailable(said)) = answer else { panic!("{answer:?}") };
+        assert!(said.to_string().contains("tests::Waits"), "{said}");
+    }
+
+    #[test]
+    fn a_store_is_erased_once() {
+        let erased = AnyStore::new(MemoryStore::<u32>::new());
+        let again = AnyStore::new(erased.clone());
+        assert!(Arc::ptr_eq(&erased.0, &again.0));
+        let shared = Arc::new(MemoryStore::<u32>::new());
+        let (erased, weak) = (AnyStore::new(Arc::clone(&shared)), Arc::downgrade(&shared));
+        assert!(erased.0.is_immediate() && weak.strong_count() == 2);
+    }
+
+    #[tokio::test]
+    async fn an_erased_store_answers_as_the_one_within() {
+        let (namespace, id) = (Namespace::new("sid"), SessionId::parse("abc").unwrap());
+        let key = Key::new(&namespace, &id);
+        let store = AnyStore::new(MemoryStore::<u32>::new());
+        let session = NewSession::new(Arc::new(1), Limits::new(std::time::Duration::MAX, None), Origin::Change);
+        assert!(matches!(Store::create(&store, key, session).await, Ok(Created::Created(_))));
+        assert!(matches!(Store::load(&store, key).await, Ok(Loaded::Found(record)) if *record.data == 1));
+        assert!(matches!(Store::delete(&store, key).await, Ok(true)));
+        assert!(matches!(store.close().await, Ok(())));
+    }
+}

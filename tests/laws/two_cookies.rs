@@ -1,0 +1,129 @@
+//! The cookie appears more than once: of one that exists, one that was planted, or two that both exist, since its domain was changed.
+
+use axum::http::StatusCode;
+use session_runtime::store::MemoryStore;
+use session_runtime::{SessionLayer, standard as middlewares};
+
+use crate::support::Client;
+use crate::support::counting::Counting;
+use crate::support::visit::{Builder, Store, Visit, lazy, router, standard};
+use crate::support::yielding::Yielding;
+
+/// Clients with a live session each, and one that has the cookies of all of them.
+async fn with_two(builder: Builder) -> (Vec<Client>, Client) {
+    let mut one = Client::of(router(builder));
+    let mut other = one.clone();
+    one.post("/login/one").await;
+    other.post("/login/other").await;
+    let cookies = [&one, &other].map(|client| client.cookie.clone().unwrap()).join("; ");
+    let both = one.with_cookie(cookies);
+    (vec![one, other], both)
+}
+
+fn sessions(store: &Store) -> usize {
+    store.store.len()
+}
+
+#[tokio::test]
+async fn of_two_sessions_none_counts_for_reading_and_nothing_is_created_or_sent() {
+    for (builder, store) in [lazy(), standard()] {
+        let (_, both) = with_two(builder).await;
+        let answer = both.clone().get("/read").await;
+        assert_eq!((answer.status, &*answer.body, answer.set_cookie()), (StatusCode::OK, " 0", None));
+        let answer = both.clone().post("/add").await;
+        assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None));
+        assert_eq!(sessions(&store), 2);
+    }
+}
+
+#[tokio::test]
+async fn logging_in_with_two_sessions_makes_one_new_one_and_ends_those() {
+    for (builder, store) in [lazy(), standard()] {
+        let (others, mut both) = with_two(builder).await;
+        let answer = both.post("/login/ada").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.id().is_some());
+        assert_eq!(both.get("/read").await.body, "ada 0");
+        for mut other in others {
+            assert_eq!(other.get("/read").await.body, " 0");
+        }
+        assert!(sessions(&store) <= 3);
+    }
+}
+
+#[tokio::test]
+async fn logging_out_with_two_sessions_ends_both_and_removes_the_cookie() {
+    for (builder, store) in [lazy(), standard()] {
+        let (_, mut both) = with_two(builder).await;
+        let answer = both.post("/logout").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")));
+        assert_eq!(sessions(&store), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_planted_beside_the_real_one_changes_nothing() {
+    for (builder, store) in [lazy(), standard()] {
+        let mut client = Client::of(router(builder));
+        client.post("/login/ada").await;
+        let real = client.cookie.clone().unwrap();
+        for cookies in [format!("{real}; SESSION_ID=planted"), format!("SESSION_ID=planted; {real}")] {
+            let mut client = client.with_cookie(cookies);
+            assert_eq!(client.get("/read").await.body, "ada 0");
+        }
+        let mut client = client.with_cookie(format!("SESSION_ID=planted; {real}"));
+        let answer = client.post("/logout").await;
+        assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")));
+        assert_eq!(sessions(&store), 0);
+    }
+}
+
+#[tokio::test]
+async fn of_nine_cookies_none_is_looked_up_and_all_are_ended_at_a_logout() {
+    let (builder, store) = lazy();
+    let mut one = Client::of(router(builder));
+    let mut cookies = Vec::new();
+    for _ in 0..9 {
+        one.cookie = None;
+        one.post("/login/ada").await;
+        cookies.push(one.cookie.clone().unwrap());
+    }
+    let mut all = one.with_cookie(cookies.join("; "));
+    store.take();
+    let answer = all.clone().get("/read").await;
+    assert_eq!((&*answer.body, answer.set_cookie()), (" 0", None));
+    assert!(store.take().is_empty());
+    assert_eq!(all.post("/logout").await.status, StatusCode::OK);
+    assert_eq!(sessions(&store), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_look_ups_share_one_store_timeout() {
+    for count in [8, 9] {
+        let store = Counting::new(Yielding::new(MemoryStore::new()));
+        store.set_silent(true);
+        let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(store);
+        let builder = builder.middleware(middlewares::lazy_session_middleware);
+        let cookies: Vec<_> = (0..count).map(|number| format!("SESSION_ID=id-{number}")).collect();
+        let client = Client::of(router(builder)).with_cookie(cookies.join("; "));
+        let start = tokio::time::Instant::now();
+        let status = client.clone().get("/read").await.status;
+        if count == 8 {
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(start.elapsed().as_millis() / 10, 200, "2 s, unless the layer says otherwise");
+        } else {
+            assert_eq!((status, start.elapsed().as_millis()), (StatusCode::OK, 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_in_double_quotes_is_that_value() {
+    let (builder, _) = lazy();
+    let mut client = Client::of(router(builder));
+    client.post("/login/ada").await;
+    let (name, id) = client.cookie.clone().unwrap().split_once('=').map(|(name, id)| (name.to_owned(), id.to_owned())).unwrap();
+    assert_eq!(client.with_cookie(format!("$Version=1; {name}=\"{id}\"; $Path=\"/\"")).get("/read").await.body, "ada 0");
+    assert_eq!(client.with_cookie(format!("{name}=\"{id}")).get("/read").await.body, " 0");
+}
