@@ -1,5 +1,6 @@
 //! The one error type of the session system, and what each error answers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,8 +8,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
-/// Why the session system could not do what was asked. As a response it has the status that is named at each variant, and its
-/// message as the text where that helps the client; what is the server's own affair is logged, not sent.
+use crate::log;
+
+/// Why the session system could not do what was asked.
+///
+/// As a response it has the status that is named at each variant. In a build with debug assertions the text is the whole message, which names types
+/// and callbacks; in a release build it is the short text of the status, such as `Service Unavailable`. The log has all of it, with the chain of
+/// causes, once a second for each cause. The response carries the error as an extension
+/// (`response.extensions().get::<SessionError>()`), for middlewares of your own; the option `error_response` makes your own answer of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -79,7 +86,17 @@ impl SessionError {
         matches!(self, Self::StoreUnavailable(StoreError::Unavailable(_)) | Self::StoreTimeout)
     }
 
-    fn status(&self) -> StatusCode {
+    /// What the client is told: what to do, in a build for those who write the program; else nothing of the program.
+    fn text(&self, is_for_developers: bool) -> Cow<'static, str> {
+        if is_for_developers {
+            return Cow::Owned(self.to_string());
+        }
+        Cow::Borrowed(self.status().canonical_reason().unwrap_or_default())
+    }
+
+    /// The status that it answers.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
         match self {
             Self::NotExists => StatusCode::UNAUTHORIZED,
             Self::Conflict | Self::JustRotated => StatusCode::CONFLICT,
@@ -162,16 +179,21 @@ impl From<StoreError> for SessionError {
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
-            tracing::error!(error = %self, cause = ?std::error::Error::source(&self).map(ToString::to_string), "session error");
+        if matches!(self, Self::StoreTimeout) {
+            // Said where it was waited for, with the store and the operation.
+        } else if status.is_server_error() {
+            log::error(&self, "a session error");
+        } else {
+            tracing::debug!(error = %self, "a request was refused its session");
         }
-        let mut response = (status, self.to_string()).into_response();
+        let mut response = (status, self.text(cfg!(debug_assertions))).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"session\""));
         }
         if matches!(self, Self::JustRotated) {
             response.headers_mut().insert(RETRY_AFTER, const { HeaderValue::from_static("1") });
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -84,6 +84,7 @@ mod id;
 mod inline_vec;
 mod layer;
 mod locks;
+mod log;
 mod maybe_ready;
 #[cfg(test)]
 mod random;

@@ -3,10 +3,12 @@
 mod cancellation;
 mod cross_site;
 mod delete_wins;
+mod error_response;
 mod expiry;
 mod flood;
 mod interleavings;
 mod kinds;
+mod log;
 mod logging_in;
 mod no_lost_update;
 mod outage;

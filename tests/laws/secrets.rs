@@ -1,50 +1,15 @@
 //! A raw id appears in no log, Debug, error or store key.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::request::Parts;
 use axum::routing::post;
 use session_runtime::{OnStoreError, Session, SessionData, SessionId, SessionRequestExt};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::Client;
+use crate::support::log::log_everything;
 use crate::support::visit::{Visit, client, lazy, standard};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-fn log_everything() -> (Log, tracing::subscriber::DefaultGuard) {
-    let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).with_ansi(false).finish();
-    (log, tracing::subscriber::set_default(subscriber))
-}
 
 #[tokio::test]
 async fn no_id_is_logged_whatever_goes_wrong() {

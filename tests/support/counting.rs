@@ -1,7 +1,7 @@
 //! A store that counts what is asked of it, and can be told to fail.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use session_runtime::store::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
@@ -12,6 +12,8 @@ pub struct Counting<S> {
     calls: Arc<Mutex<Vec<&'static str>>>,
     down: Arc<AtomicBool>,
     silent: Arc<AtomicBool>,
+    /// Tells its errors from those of others: the log has a line a second for each.
+    number: u32,
 }
 
 impl<S> Clone for Counting<S> {
@@ -21,13 +23,22 @@ impl<S> Clone for Counting<S> {
             calls: Arc::clone(&self.calls),
             down: Arc::clone(&self.down),
             silent: Arc::clone(&self.silent),
+            number: self.number,
         }
     }
 }
 
 impl<S> Counting<S> {
     pub fn new(store: S) -> Self {
-        Self { store: Arc::new(store), calls: Arc::default(), down: Arc::default(), silent: Arc::default() }
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+
+        Self {
+            store: Arc::new(store),
+            calls: Arc::default(),
+            down: Arc::default(),
+            silent: Arc::default(),
+            number: NEXT.fetch_add(1, Ordering::SeqCst),
+        }
     }
 
     /// The calls since the last time this was asked.
@@ -49,7 +60,7 @@ impl<S> Counting<S> {
     async fn begin(&self, name: &'static str) -> Result<(), StoreError> {
         self.calls.lock().unwrap().push(name);
         if self.down.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("the store is down"));
+            return Err(StoreError::unavailable(format!("store {} is down", self.number)));
         }
         if self.silent.load(Ordering::SeqCst) {
             std::future::pending().await

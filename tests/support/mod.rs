@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod counting;
+pub mod log;
 pub mod visit;
 pub mod wire;
 pub mod yielding;

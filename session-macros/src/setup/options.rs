@@ -100,6 +100,7 @@ pub(super) const OPTIONS: &[Choice] = &[
         word(ON_UNDECODABLE),
         "What a request gets when its session's data cannot be read; defaults to `Fail`.",
     ),
+    choice("error_response", Kind::Value, "Your own answer of a `SessionError`: a function of it to a response."),
 ];
 
 /// The option of this name.

@@ -5,16 +5,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::IntoResponse;
+
 use crate::callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback, Middleware};
 use crate::config::{self, OnStoreError, OnUndecodable};
 use crate::cookie::{CookieOptions, SameSite};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, SessionError};
 use crate::id::{GenerateCallback, Namespace};
 use crate::layer::session_layer::{Config, SessionLayer};
 use crate::request::SessionIdCallback;
 use crate::session::core::Policy;
-use crate::session::driver::Setup;
-use crate::store::{AnyStore, Limits, MemoryStore, Store};
+use crate::session::driver::{ErrorResponse, Setup};
+use crate::store::{AnyStore, Limits, MemoryStore, Store, Traced};
 
 /// No default data was given: `T::default()` will be it.
 #[derive(Debug)]
@@ -106,6 +108,7 @@ pub struct SessionLayerBuilder<T, D = DefaultOf<T>> {
     store_timeout: Duration,
     on_store_error: OnStoreError,
     on_undecodable: OnUndecodable,
+    error_response: Option<ErrorResponse>,
 }
 
 impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {
@@ -130,6 +133,7 @@ impl<T: Clone + Send + Sync + 'static> SessionLayerBuilder<T> {
             store_timeout: config::STORE_TIMEOUT,
             on_store_error: OnStoreError::Fail,
             on_undecodable: OnUndecodable::Fail,
+            error_response: None,
         }
     }
 }
@@ -150,6 +154,7 @@ impl<T, D> SessionLayerBuilder<T, D> {
             store_timeout: self.store_timeout,
             on_store_error: self.on_store_error,
             on_undecodable: self.on_undecodable,
+            error_response: self.error_response,
         }
     }
 
@@ -311,6 +316,33 @@ impl<T, D> SessionLayerBuilder<T, D> {
         self
     }
 
+    /// Your own answer of a [`SessionError`], a page of your application's, say: a function of it to anything that is a response. It is asked wherever the
+    /// session system answers by itself, and where a handler or an extractor under this layer answers a `SessionError`. What the session owes the
+    /// client, such as a cookie, is then added to your answer. Of several layers around a route, the innermost that has one answers.
+    ///
+    /// ```
+    /// use axum::response::Html;
+    /// use session_runtime::{SessionError, SessionLayer};
+    ///
+    /// # #[derive(Clone, Default)] struct Visit;
+    /// let layer = SessionLayer::<Visit>::builder()
+    ///     .error_response(|error| {
+    ///         let status = error.status();
+    ///         (status, Html(format!("<h1>{status}</h1> <a href='/log-in'>Log in again</a>")))
+    ///     })
+    ///     .build()?;
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(|| async {})).layer(layer);
+    /// # Ok::<(), session_runtime::ConfigError>(())
+    /// ```
+    pub fn error_response<F, R>(mut self, answer: F) -> Self
+    where
+        F: Fn(SessionError) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.error_response = Some(Box::new(move |error| answer(error).into_response()));
+        self
+    }
+
     /// The layer.
     ///
     /// # Errors
@@ -357,11 +389,13 @@ impl<T, D> SessionLayerBuilder<T, D> {
                 on_store_error: self.on_store_error,
                 on_undecodable: self.on_undecodable,
             },
+            traced_store: Traced(Arc::clone(&store)),
             store,
             namespace: Namespace::new(namespace),
             same_site: self.cookie.same_site,
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,
+            error_response: self.error_response,
             lines: Arc::default(),
         };
         SessionLayer::new(Config { setup: Arc::new(setup), middleware: self.middleware })

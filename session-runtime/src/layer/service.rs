@@ -118,7 +118,11 @@ where
         let driver = match Driver::enter(setup, &mut request) {
             Ok(Some(driver)) => driver,
             Ok(None) => return self.inner.pass(request),
-            Err(error) => return ResponseFuture::boxed(async move { error.into_response() }),
+            Err(error) => {
+                let mut response = error.into_response();
+                setup.answer_by_own(&mut response);
+                return ResponseFuture::boxed(async move { response });
+            }
         };
         match &mut self.inner {
             Inner::Direct(inner) if setup.starts_immediately => ResponseFuture::direct(inner.call(request), driver),

@@ -28,9 +28,15 @@ impl Clone for CarriedId {
             Self::One { id, by_cookie } => Self::One { id: id.clone(), by_cookie: *by_cookie },
             Self::None => Self::None,
             Self::Withheld => Self::Withheld,
-            Self::Ambiguous(ids) => Self::Ambiguous(ids.clone()),
+            Self::Ambiguous(ids) => ambiguous(ids),
         }
     }
+}
+
+/// Of its own, so that the rest is small enough to be inlined.
+#[cold]
+fn ambiguous(ids: &[SharedId]) -> CarriedId {
+    CarriedId::Ambiguous(Box::new(ids.to_vec()))
 }
 
 /// The most ids of one request that are kept. A logout ends all of them.

@@ -2,6 +2,7 @@
 
 use std::any::{Any, type_name};
 use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::level_filters::LevelFilter;
 
 use super::core::{
     AfterDelete, AfterLoad, Base, BeginChange, BeginCreate, BeginDestroy, BeginRotate, ChangeKind, Core, Create, Deleted, Depart,
@@ -24,13 +26,17 @@ use crate::cookie::{self, CookieTemplate, SameSite};
 use crate::error::SessionError;
 use crate::id::{GenerateCallback, Key, Namespace, SessionId, SharedId};
 use crate::inline_vec::InlineVec;
+use crate::log;
 use crate::maybe_ready::{MaybeReady, poll_immediate};
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
-use crate::store::{Answer, Change, Created, ErasedStore, Loaded, NewSession, Replaced, Rotated};
+use crate::store::{Answer, Change, Created, ErasedStore, Loaded, NewSession, Replaced, Rotated, Traced};
 use crate::transport::Transport;
 
 /// How many new ids are tried if each one is taken.
 const NEW_ID_TRIES: usize = 8;
+
+/// The application's own answer of an error.
+pub(crate) type ErrorResponse = Box<dyn Fn(SessionError) -> Response + Send + Sync>;
 
 /// What a layer was set up with.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -40,10 +46,13 @@ pub(crate) struct Setup<T> {
     pub(crate) generate: GenerateCallback,
     pub(crate) policy: Policy,
     pub(crate) store: Arc<dyn ErasedStore<T>>,
+    /// The same store.
+    pub(crate) traced_store: Traced<T>,
     pub(crate) namespace: Namespace,
     pub(crate) cookie: CookieTemplate,
     pub(crate) same_site: SameSite,
     pub(crate) store_timeout: Duration,
+    pub(crate) error_response: Option<ErrorResponse>,
     /// The standard callback is the layer's, and a standard middleware runs it: so it looks when the id is first needed.
     pub(crate) looks_when_needed: bool,
     /// Neither the store nor the generator ever waits.
@@ -54,6 +63,20 @@ pub(crate) struct Setup<T> {
     pub(crate) starts_immediately: bool,
     /// The changes of a session that met a conflict.
     pub(crate) lines: Arc<Lines<T>>,
+}
+
+impl<T> Setup<T> {
+    /// If `response` answers an error, it becomes the application's own answer of it.
+    #[cold]
+    pub(crate) fn answer_by_own(&self, response: &mut Response) {
+        if let Some(error_response) = &self.error_response
+            && let Some(error) = response.extensions_mut().remove::<SessionError>()
+        {
+            *response = error_response(error);
+            // It may have been made of the error's own response. No other layer answers it again.
+            response.extensions_mut().remove::<SessionError>();
+        }
+    }
 }
 
 /// One layer's part in one request.
@@ -240,7 +263,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         let read = self.core().read(carried);
         match read {
             Ok(Read::Done(view)) => MaybeReady::ready(Ok(view)),
-            Ok(Read::Load(id)) => self.call_then(|store| store.load(self.key(id)), move |loaded| self.loaded(carried, loaded)),
+            Ok(Read::Load(id)) => {
+                self.call_then("load", |store| store.load(self.key(id)), move |loaded| self.loaded(carried, loaded))
+            }
             Ok(Read::LoadEach(ids)) => MaybeReady::boxed(self.load_each(carried, ids)),
             Ok(Read::Reload(id)) => MaybeReady::boxed(self.reload(id, true)),
             Err(error) => MaybeReady::ready(Err(error)),
@@ -268,7 +293,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// Side by side, so that all of them share one `store_timeout` (law 5).
     async fn load_each(&self, carried: &CarriedId, ids: &[SharedId]) -> Result<View<T>, SessionError> {
-        let loaded = join_all(ids.iter().map(|id| self.call(|store| store.load(self.key(id))))).await;
+        let loaded = join_all(ids.iter().map(|id| self.call("load", |store| store.load(self.key(id))))).await;
         for loaded in &loaded {
             self.tell(loaded);
         }
@@ -278,7 +303,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// Reads what is there now, and renews it if `renew` says so.
     async fn reload(&self, id: SharedId, renew: bool) -> Result<View<T>, SessionError> {
-        match self.call(|store| store.load(self.key(&id))).await? {
+        match self.call("load", |store| store.load(self.key(&id))).await? {
             Loaded::Found(record) if renew => {
                 let step = self.core().reloaded(&self.setup.policy, &id, record);
                 return self.after_load(Ok(step)).await;
@@ -300,11 +325,11 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     fn touch(&self, id: SharedId) -> MaybeReady<'_, ()> {
         let touch = |id: SharedId| async move {
-            match self.call(|store| store.touch(self.key(&id))).await {
+            match self.call("touch", |store| store.touch(self.key(&id))).await {
                 Ok(true) => self.core().touched(Instant::now, &id),
                 Ok(false) => self.look_for(&id).await,
                 // The read was good; the next one tries again.
-                Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+                Err(error) => log::warn(&error, "a session's idle limit was not renewed"),
             }
         };
         if self.setup.store.is_immediate() && poll_immediate(touch(id.clone())).is_some() {
@@ -315,7 +340,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// The session that was read a moment ago is no longer there. If another request has given it a new id, nothing is created for the old one.
     async fn look_for(&self, id: &SharedId) {
-        if let Ok(other @ (Loaded::Missing | Loaded::JustRotated)) = self.call(|store| store.load(self.key(id))).await {
+        if let Ok(other @ (Loaded::Missing | Loaded::JustRotated)) = self.call("load", |store| store.load(self.key(id))).await {
             // The read was good.
             let _ = self.gone(id, other).await;
         }
@@ -341,11 +366,13 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     #[cold]
     fn tell(&self, loaded: &Result<Loaded<T>, SessionError>) {
         match loaded {
+            Ok(Loaded::Missing) => self.note("a request carries an id that the store does not hold"),
+            Ok(Loaded::JustRotated) => self.note("a request carries an id that another request has just replaced"),
             Ok(Loaded::Undecodable(error)) if self.setup.policy.on_undecodable == OnUndecodable::Discard => {
-                tracing::warn!(reason = ?error.source().map(ToString::to_string), "a stored session cannot be read and is taken for none");
+                log::warn(error, "a stored session cannot be read and is taken for none");
             }
             Err(error) if self.setup.policy.on_store_error == OnStoreError::Anonymous && error.is_outage() => {
-                tracing::warn!(%error, "the request goes on without its session");
+                log::warn(error, "the request goes on without its session");
             }
             _ => {}
         }
@@ -401,7 +428,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         match retries.wait(id).await {
             Next::GiveUp => return Err(SessionError::Conflict),
             Next::Known(Base { version, data, .. }) => drop(self.core().changed(Instant::now, id, version, data)),
-            Next::Reload => match self.call(|store| store.load(self.key(id))).await? {
+            Next::Reload => match self.call("load", |store| store.load(self.key(id))).await? {
                 Loaded::Found(record) => drop(self.core().learn(id, record)),
                 other => self.lose(id, other, kind).await?,
             },
@@ -411,7 +438,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// The store did not hold the session any more when it was to be changed.
     async fn lost(&self, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
-        let loaded = self.call(|store| store.load(self.key(id))).await?;
+        let loaded = self.call("load", |store| store.load(self.key(id))).await?;
         self.lose(id, loaded, kind).await
     }
 
@@ -425,6 +452,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     fn replace<'a>(&'a self, base: &'a Base<T>, data: Arc<T>) -> MaybeReady<'a, Result<WriteOutcome, SessionError>> {
         let change = Change::new(Arc::clone(&data));
         self.call_then(
+            "replace",
             |store| store.replace(self.key(&base.id), base.version, change),
             move |replaced| {
                 MaybeReady::ready(replaced.map(|replaced| match replaced {
@@ -454,6 +482,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             match rotated {
                 Rotated::Rotated(version) => {
                     self.core().rotated(Instant::now, &base.id, new, version, data);
+                    self.note("a session has got a new id");
                     return Ok(WriteOutcome::Committed);
                 }
                 Rotated::Conflict => return Ok(WriteOutcome::Conflict),
@@ -476,7 +505,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             BeginRotate::IdChanged => Start::Stop(WriteOutcome::IdChanged),
             BeginRotate::Move(record) => {
                 let exclusive = Exclusive(self);
-                Start::Started((self.call(|store| store.rotate(self.key(&base.id), self.key(new), record)), exclusive))
+                Start::Started((self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), record)), exclusive))
             }
         })
     }
@@ -495,7 +524,10 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             };
             let created = creating.await;
             match created {
-                Ok(Created::Created(version)) => self.core().created(&self.setup.policy, create, id.clone(), version, data),
+                Ok(Created::Created(version)) => {
+                    self.core().created(&self.setup.policy, create, id.clone(), version, data);
+                    self.note("a session was created");
+                }
                 Ok(Created::Exists) => continue,
                 Err(error) if create.is_visit() => self.core().not_created(&self.setup.policy, id.clone(), error)?,
                 Err(error) => return Err(error),
@@ -522,7 +554,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             BeginCreate::Insert(others) => {
                 let exclusive = Exclusive(self);
                 let session = NewSession::new(Arc::clone(data), self.setup.policy.limits, create.origin());
-                let create = move || self.call(|store| store.create(self.key(id), session));
+                let create = move || self.call("create", |store| store.create(self.key(id), session));
                 let creating = if others.is_empty() { create() } else { self.after_deleting(others, create) };
                 Start::Started((creating, exclusive))
             }
@@ -555,6 +587,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             // If it was another task of this request that moved it, that one has said by then where to.
             self.idle().await?;
             if self.core().deleted(&ids, client_has_it, deleted)? == AfterDelete::Done {
+                self.note("a session was ended");
                 return Ok(());
             }
         }
@@ -573,11 +606,11 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     async fn delete(&self, id: &SharedId) -> Result<Deleted, SessionError> {
-        if self.call(|store| store.delete(self.key(id))).await? {
+        if self.call("delete", |store| store.delete(self.key(id))).await? {
             return Ok(Deleted::Some);
         }
         // Another request has ended it, or has given it an id that this one does not know: then it is still there.
-        let loaded = self.call(|store| store.load(self.key(id))).await?;
+        let loaded = self.call("load", |store| store.load(self.key(id))).await?;
         Ok(if matches!(loaded, Loaded::JustRotated) { Deleted::JustRotated } else { Deleted::None })
     }
 
@@ -586,6 +619,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// Lets the response's head go, if it has to wait for nothing.
     #[inline]
     pub(crate) fn try_depart(&self, response: &mut Response) -> Result<(), Depart> {
+        if self.setup.error_response.is_some() {
+            self.setup.answer_by_own(response);
+        }
         let without_cookie = self.core().depart_without_cookie();
         match without_cookie {
             Some(false) => Ok(()),
@@ -615,14 +651,14 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             match depart {
                 Depart::Go(departing) => return self.write(&departing, response),
                 Depart::Busy => now_or_never = self.idle().await.is_err(),
-                Depart::Refresh(id) => match self.call(|store| store.touch(self.key(&id))).await {
+                Depart::Refresh(id) => match self.call("touch", |store| store.touch(self.key(&id))).await {
                     Ok(true) => self.core().refreshed(Instant::now, &id),
                     Ok(false) => {}
-                    Err(error) => tracing::warn!(%error, "a session's idle limit was not renewed"),
+                    Err(error) => log::warn(&error, "a session's idle limit was not renewed"),
                 },
                 Depart::Undo(id) => {
                     if let Err(error) = self.delete(&id).await {
-                        tracing::warn!(%error, "a session that was created for a request that was then refused is left to expire");
+                        log::warn(&error, "a session that was created for a request that was then refused is left to expire");
                     }
                 }
             }
@@ -664,30 +700,81 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     /// A call of the store, bounded by `store_timeout`.
-    fn call<'a, R: Send + 'a>(&'a self, call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>) -> Called<'a, R> {
-        self.call_then(call, MaybeReady::ready)
+    fn call<'a, R: Send + 'a>(
+        &'a self,
+        operation: &'static str,
+        call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>,
+    ) -> Called<'a, R> {
+        self.call_then(operation, call, MaybeReady::ready)
     }
 
     /// A call of the store, bounded by `store_timeout`, and what comes of its answer.
     #[inline]
     fn call_then<'a, R: Send + 'a, S: Send + 'a>(
         &'a self,
+        operation: &'static str,
         call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>,
         next: impl FnOnce(Result<R, SessionError>) -> MaybeReady<'a, S> + Send + 'a,
     ) -> MaybeReady<'a, S> {
-        match call(&*self.setup.store).try_now() {
+        match call(self.store()).try_now() {
             Ok(answer) => next(answer.map_err(SessionError::from)),
-            Err(calling) => MaybeReady::boxed(async move { next(self.bounded(calling).await).await }),
+            Err(calling) => MaybeReady::boxed(async move { next(self.bounded(operation, calling).await).await }),
         }
     }
 
-    async fn bounded<R>(&self, calling: Answer<'_, R>) -> Result<R, SessionError> {
-        match tokio::time::timeout(self.setup.store_timeout, calling).await {
+    async fn bounded<R>(&self, operation: &'static str, calling: Answer<'_, R>) -> Result<R, SessionError> {
+        let after = self.setup.store_timeout;
+        match tokio::time::timeout(after, calling).await {
             Ok(result) => Ok(result?),
-            Err(_) => Err(SessionError::StoreTimeout),
+            Err(_) => {
+                log::error(
+                    &NoAnswer { store: self.setup.store.name(), operation, after },
+                    "the session store did not answer in time",
+                );
+                Err(SessionError::StoreTimeout)
+            }
         }
     }
+
+    /// Tells whoever looks at what happens. Ids are told to nobody (law 10).
+    #[inline]
+    fn note(&self, what: &'static str) {
+        if is_traced() {
+            self.note_traced(what);
+        }
+    }
+
+    #[cold]
+    fn note_traced(&self, what: &'static str) {
+        tracing::debug!(cookie = self.setup.cookie.name(), data = type_name::<T>(), "{what}");
+    }
+
+    #[inline]
+    fn store(&self) -> &dyn ErasedStore<T> {
+        if is_traced() { &self.setup.traced_store } else { &*self.setup.store }
+    }
 }
+
+/// Whether somebody may look at what happens: the cheapest question there is, asked before any other.
+#[inline]
+fn is_traced() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+#[derive(Debug)]
+struct NoAnswer {
+    store: &'static str,
+    operation: &'static str,
+    after: Duration,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` did not answer `{}` within {:?}", self.store, self.operation, self.after)
+    }
+}
+
+impl Error for NoAnswer {}
 
 fn identity<T>(setup: &Arc<Setup<T>>) -> *const () {
     Arc::as_ptr(setup).cast()

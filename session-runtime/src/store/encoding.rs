@@ -94,6 +94,10 @@ where
         self.bytes.sweep().await
     }
 
+    fn name(&self) -> &'static str {
+        self.bytes.name()
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.bytes.close().await
     }

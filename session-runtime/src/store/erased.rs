@@ -4,10 +4,13 @@
 //! the only place that boxes a store's future. A store that says it is [`IMMEDIATE`](Store::IMMEDIATE) is polled once instead, on the
 //! stack, so that one in memory costs no allocation.
 
-use std::any::{Any, type_name};
+use std::any::Any;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+
+use tracing::{Instrument as _, Span};
 
 use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 use crate::maybe_ready::{MaybeReady, poll_immediate};
@@ -18,6 +21,7 @@ pub(crate) type Answer<'a, R> = MaybeReady<'a, Result<R, StoreError>>;
 /// [`Store`] as an object.
 pub(crate) trait ErasedStore<T>: Send + Sync {
     fn is_immediate(&self) -> bool;
+    fn name(&self) -> &'static str;
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> Answer<'a, Created>;
     fn load<'a>(&'a self, key: Key<'a>) -> Answer<'a, Loaded<T>>;
     fn replace<'a>(&'a self, key: Key<'a>, expected: Version, change: Change<T>) -> Answer<'a, Replaced>;
@@ -33,28 +37,32 @@ impl<T: 'static, S: Store<T>> ErasedStore<T> for S {
         S::IMMEDIATE
     }
 
+    fn name(&self) -> &'static str {
+        <S as Store<T>>::name(self)
+    }
+
     fn create<'a>(&'a self, key: Key<'a>, session: NewSession<T>) -> Answer<'a, Created> {
-        answer::<S, T, _>(Store::create(self, key, session))
+        answer::<S, T, _>(self, "create", Store::create(self, key, session))
     }
 
     fn load<'a>(&'a self, key: Key<'a>) -> Answer<'a, Loaded<T>> {
-        answer::<S, T, _>(Store::load(self, key))
+        answer::<S, T, _>(self, "load", Store::load(self, key))
     }
 
     fn replace<'a>(&'a self, key: Key<'a>, expected: Version, change: Change<T>) -> Answer<'a, Replaced> {
-        answer::<S, T, _>(Store::replace(self, key, expected, change))
+        answer::<S, T, _>(self, "replace", Store::replace(self, key, expected, change))
     }
 
     fn touch<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool> {
-        answer::<S, T, _>(Store::touch(self, key))
+        answer::<S, T, _>(self, "touch", Store::touch(self, key))
     }
 
     fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> Answer<'a, Rotated> {
-        answer::<S, T, _>(Store::rotate(self, old, new, session))
+        answer::<S, T, _>(self, "rotate", Store::rotate(self, old, new, session))
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool> {
-        answer::<S, T, _>(Store::delete(self, key))
+        answer::<S, T, _>(self, "delete", Store::delete(self, key))
     }
 
     fn sweep(&self) -> Answer<'_, u64> {
@@ -67,19 +75,123 @@ impl<T: 'static, S: Store<T>> ErasedStore<T> for S {
 }
 
 /// Polls a call once, or boxes it.
-fn answer<'a, S, T, R>(call: impl Future<Output = Result<R, StoreError>> + Send + 'a) -> Answer<'a, R>
+fn answer<'a, S, T, R>(
+    store: &'a S,
+    operation: &'static str,
+    call: impl Future<Output = Result<R, StoreError>> + Send + 'a,
+) -> Answer<'a, R>
+where
+    S: Store<T>,
+    T: 'static,
+    R: 'a,
+{
+    if S::IMMEDIATE {
+        return MaybeReady::ready(answer_immediately::<S, T, R>(store, operation, call));
+    }
+    MaybeReady::boxed(answer_later::<S, T, R>(store, operation, call))
+}
+
+async fn answer_later<S, T, R>(
+    store: &S,
+    operation: &'static str,
+    call: impl Future<Output = Result<R, StoreError>>,
+) -> Result<R, StoreError>
 where
     S: Store<T>,
 {
-    if !S::IMMEDIATE {
-        return MaybeReady::boxed(call);
+    let mut answer = call.await;
+    if let Err(error) = &mut answer {
+        add_call(store.name(), operation, error);
     }
-    MaybeReady::ready(poll_immediate(call).unwrap_or_else(|| Err(waits(type_name::<S>()))))
+    answer
+}
+
+#[inline]
+fn answer_immediately<S, T, R>(
+    store: &S,
+    operation: &'static str,
+    call: impl Future<Output = Result<R, StoreError>>,
+) -> Result<R, StoreError>
+where
+    S: Store<T>,
+{
+    let mut answer = poll_immediate(call).unwrap_or_else(|| Err(waits(store.name())));
+    // In its place: most answers are large to be moved, and nearly none is an error.
+    if let Err(error) = &mut answer {
+        add_call(store.name(), operation, error);
+    }
+    answer
 }
 
 #[cold]
 fn waits(store: &str) -> StoreError {
     StoreError::unavailable(format!("`{store}` waits, although it says by `Store::IMMEDIATE` that it never does"))
+}
+
+/// Adds the store and the operation to the causes of an error.
+#[cold]
+fn add_call(store: &'static str, operation: &'static str, error: &mut StoreError) {
+    if let StoreError::Unavailable(cause) = error {
+        *error = StoreError::unavailable(FailedCall { store, operation, cause: Arc::clone(cause) });
+    }
+}
+
+#[derive(Debug)]
+struct FailedCall {
+    store: &'static str,
+    operation: &'static str,
+    cause: Arc<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for FailedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` failed at `{}`", self.store, self.operation)
+    }
+}
+
+impl Error for FailedCall {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+/// A store each of whose calls is a span, for when somebody looks at what happens.
+pub(crate) struct Traced<T>(pub(crate) Arc<dyn ErasedStore<T>>);
+
+impl<T> Traced<T> {
+    fn span(&self, operation: &'static str) -> Span {
+        tracing::debug_span!("session_store", store = self.0.name(), operation)
+    }
+}
+
+impl<T: Send + Sync + 'static> Store<T> for Traced<T> {
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        self.0.create(key, session).instrument(self.span("create")).await
+    }
+
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        self.0.load(key).instrument(self.span("load")).await
+    }
+
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        self.0.replace(key, expected, change).instrument(self.span("replace")).await
+    }
+
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.touch(key).instrument(self.span("touch")).await
+    }
+
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        self.0.rotate(old, new, session).instrument(self.span("rotate")).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.delete(key).instrument(self.span("delete")).await
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
 }
 
 /// A store of any kind, for programs that choose it when they start. [`connect`](super::connect) gives one.
@@ -159,6 +271,10 @@ impl<T: Send + Sync + 'static> Store<T> for AnyStore<T> {
         self.0.sweep().await
     }
 
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.0.close().await
     }
@@ -194,6 +310,10 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Arc<S> {
 
     async fn sweep(&self) -> Result<u64, StoreError> {
         (**self).sweep().await
+    }
+
+    fn name(&self) -> &'static str {
+        <S as Store<T>>::name(self)
     }
 
     async fn close(&self) -> Result<(), StoreError> {

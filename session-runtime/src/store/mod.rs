@@ -42,7 +42,7 @@ pub use connect::{ConnectError, connect};
 #[cfg(feature = "_encoding")]
 pub use encoding::Encoded;
 pub use erased::AnyStore;
-pub(crate) use erased::{Answer, ErasedStore};
+pub(crate) use erased::{Answer, ErasedStore, Traced};
 
 pub use crate::id::{HashSecret, Key, Namespace};
 pub use memory::MemoryStore;
@@ -111,6 +111,11 @@ pub trait Store<T>: Send + Sync + 'static {
     /// expires by itself keep the default, which removes nothing.
     fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
         ready(Ok(0))
+    }
+
+    /// What the store is called in logs and traces; the path of its type unless it says otherwise.
+    fn name(&self) -> &'static str {
+        std::any::type_name::<Self>()
     }
 
     /// Writes out and closes what the store has open, such as connections; afterwards its operations may fail. By default there is

@@ -194,6 +194,10 @@ impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
         Ok(self.inner.delete(key))
     }
 
+    fn name(&self) -> &'static str {
+        "MemoryStore"
+    }
+
     async fn sweep(&self) -> Result<u64, StoreError> {
         Ok(sweeper::sweep(|| Some(&*self.inner), |store, start, gone| store.sweep_step(start, Shard::expects_expired, gone))
             .await

@@ -198,6 +198,10 @@ impl Store<Vec<u8>> for Redis {
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.remove(key).await
     }
+
+    fn name(&self) -> &'static str {
+        "RedisStore"
+    }
 }
 
 impl Redis {

@@ -98,6 +98,8 @@ struct Inner<D> {
 
 /// A database: its words for what SQL leaves open, and its ways to run a statement.
 pub trait Dialect: Send + Sync + 'static {
+    /// The store's name.
+    const NAME: &'static str;
     const SYNTAX: Syntax;
 
     /// Creates the table where it is missing, also when many processes do so at once.
@@ -171,6 +173,10 @@ impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.inner.delete(&key.sha256()).await.map_err(unavailable)
+    }
+
+    fn name(&self) -> &'static str {
+        D::NAME
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {

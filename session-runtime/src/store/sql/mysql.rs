@@ -68,6 +68,7 @@ impl MySqlStore {
 }
 
 impl Dialect for MySql {
+    const NAME: &'static str = "MySqlStore";
     const SYNTAX: Syntax = Syntax {
         // UNIX_TIMESTAMP() has no fractions, and of a local time it would be ambiguous when the clocks go back.
         now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000",

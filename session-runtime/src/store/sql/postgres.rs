@@ -70,6 +70,7 @@ impl PostgresStore {
 }
 
 impl Dialect for Postgres {
+    const NAME: &'static str = "PostgresStore";
     const SYNTAX: Syntax = Syntax {
         now: "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
         now_for_index: "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint",

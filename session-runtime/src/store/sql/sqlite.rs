@@ -99,6 +99,7 @@ fn is_in_memory(url: &str) -> bool {
 }
 
 impl Dialect for Sqlite {
+    const NAME: &'static str = "SqliteStore";
     const SYNTAX: Syntax = Syntax {
         now: "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)",
         now_for_index: "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)",

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Weak;
 use std::time::Duration;
 
+use crate::log;
 use crate::store::StoreError;
 
 pub(super) trait Sweep: Send + Sync + 'static {
@@ -19,7 +20,7 @@ pub(super) fn start<S: Sweep>(store: Weak<S>, interval: Duration) {
             tokio::time::sleep(interval.mul_f64(rand::random_range(0.9..1.0))).await;
             let Some(store) = store.upgrade() else { return };
             if let Err(error) = store.sweep().await {
-                tracing::warn!(%error, "sweeping expired sessions failed; it is tried again");
+                log::warn(&error, "sweeping expired sessions failed; it is tried again");
             }
         }
     });

@@ -31,6 +31,7 @@ use super::encoding::{NOT_FINITE, or_undecodable};
 use super::finite::is_finite;
 use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
 use crate::locks::{self, ALL, Locks};
+use crate::log;
 
 /// Sessions in a store that was written for tower-sessions: any `SessionStore` of `tower-sessions-core` 0.14, which is what its Redis,
 /// sqlx, moka, `DynamoDB` and libSQL stores are written for.
@@ -164,7 +165,7 @@ async fn sweep<S: ExpiredDeletion>(store: Weak<S>, interval: Duration) {
         tokio::time::sleep(interval).await;
         let Some(store) = store.upgrade() else { return };
         if let Err(error) = store.delete_expired().await {
-            tracing::warn!(%error, "sweeping expired sessions failed; it is tried again");
+            log::warn(&error, "sweeping expired sessions failed; it is tried again");
         }
     }
 }
@@ -225,6 +226,10 @@ where
         let place = self.rows.place(key);
         let guard = self.lock(place).await;
         self.to_its_end(guard, |rows| delete(rows, place)).await
+    }
+
+    fn name(&self) -> &'static str {
+        "TowerSessionsStore"
     }
 }
 
