@@ -79,7 +79,7 @@ pub async fn session_middleware<T: Clone + Send + Sync + 'static>(
     next: Next,
 ) -> Response {
     session_system.fetch_session_id(&mut request).await;
-    let created = match begin(&session_system.0, &mut request).await {
+    let created = match begin(&session_system.0, &mut request).await.or_else(unless_unreadable) {
         Ok(created) => created,
         Err(error) => return error.into_response(),
     };
@@ -111,6 +111,15 @@ where
             }
             Ok(created)
         }
+    }
+}
+
+/// The handler may be the one that logs out, which needs nothing of the session to be read (law 14).
+#[cold]
+pub(crate) fn unless_unreadable<R: Default>(error: SessionError) -> Result<R, SessionError> {
+    match error {
+        SessionError::Data(_) => Ok(R::default()),
+        error => Err(error),
     }
 }
 

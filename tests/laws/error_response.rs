@@ -120,3 +120,24 @@ async fn a_middleware_of_ones_own_finds_the_error_in_the_response() {
     let app = Router::new().route("/", post(async || SessionError::NotExists)).layer(session!(<Visit>)).layer(from_fn(counts));
     assert_eq!(Client::of(app).post("/").await.header("x-no-session"), Some("1"));
 }
+
+#[tokio::test]
+async fn the_cookies_of_other_layers_and_of_the_application_stay_on_the_page() {
+    #[derive(Clone, Default)]
+    struct Admin;
+
+    async fn logs_in_and_fails(admin: SessionData<Admin>) -> Result<(), SessionError> {
+        admin.rotate_with(|_| ()).await?;
+        Err(SessionError::NotExists)
+    }
+    fn cached(error: SessionError) -> impl IntoResponse {
+        (error.status(), [(header::CACHE_CONTROL, "public, max-age=60")], "our page")
+    }
+    let inner = session!(<Admin>, middleware = lazy_session_middleware, cookie_name = "admin");
+    let outer = session!(<Visit>, middleware = lazy_session_middleware, error_response = cached);
+    let app = Router::new().route("/", post(logs_in_and_fails)).layer(inner).layer(outer);
+    let answer = Client::of(app).post("/").await;
+    assert_eq!(answer.body, "our page");
+    assert!(answer.set_cookie().is_some_and(|cookie| cookie.starts_with("admin=")));
+    assert_eq!((answer.header("vary"), answer.header("cache-control")), (Some("cookie"), Some("no-store")));
+}

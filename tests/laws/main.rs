@@ -23,4 +23,5 @@ mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod two_cookies;
+mod undecodable;
 mod unknown_ids;

@@ -16,7 +16,7 @@ use session_runtime::{Session, SessionData, SessionError, SessionLayer};
 use tower::ServiceExt as _;
 
 use crate::support::Client;
-use crate::support::visit::{Builder, Visit, add, lazy, standard};
+use crate::support::visit::{Builder, Pause, Visit, add, lazy, standard};
 
 /// What a part of the body says of each way to look: `latest`, `peek`, `get_data`.
 async fn looks(session: &SessionData<Visit>, system: &Session<Visit>, parts: &Parts) -> String {
@@ -149,4 +149,63 @@ async fn a_session_says_when_it_was_created_how_long_it_lives_and_whether_it_is_
     let (builder, _) = lazy();
     let client = Client::of(Router::new().route("/says", get(says)).layer(builder.build().unwrap()));
     assert_eq!(client.clone().get("/says").await.body, "false None None");
+}
+
+/// A long poll: it looks again before it answers.
+#[tokio::test]
+async fn what_was_logged_out_while_a_request_waits_is_not_the_default_data_and_not_created_again() {
+    for (builder, store) in [lazy(), standard()] {
+        let pause = Pause::default();
+        let poll = {
+            let pause = pause.clone();
+            async move |session: SessionData<Visit>| {
+                pause.here().await;
+                let latest = session.latest().await.map(|visit| visit.count);
+                let changed = session.update(|visit| visit.count += 1).await;
+                format!("{latest:?} {changed:?}")
+            }
+        };
+        let layer = builder.build().unwrap();
+        let app = Router::new()
+            .route("/add", post(async |session: SessionData<Visit>| add(&session).await))
+            .route("/logout", post(async |session: SessionData<Visit>| session.destroy().await))
+            .route("/rotate", post(async |session: SessionData<Visit>| session.rotate().await))
+            .route("/poll", get(poll))
+            .layer(layer);
+        for (path, says) in [("/logout", "Err(NotExists) Err(NotExists)"), ("/rotate", "Err(JustRotated) Err(JustRotated)")] {
+            let mut client = Client::of(app.clone());
+            client.post("/add").await;
+            let before = store.store.len();
+            let mut polls = client.clone();
+            let polling = tokio::spawn(async move { polls.get("/poll").await });
+            pause.arrived.notified().await;
+            client.post(path).await;
+            pause.go_on.notify_one();
+            let answer = polling.await.unwrap();
+            assert_eq!((&*answer.body, answer.set_cookie()), (says, None), "{path}");
+            assert!(store.store.len() <= before, "{path}: nothing is created");
+        }
+    }
+}
+
+/// A websocket that takes the session system alone, and first looks when its response has started.
+#[tokio::test]
+async fn a_stream_that_first_looks_late_sees_no_default_data_for_a_session_that_has_ended() {
+    async fn watch(system: Session<Visit>, parts: Parts) -> Response {
+        let body = stream::once(async move { Ok::<_, Infallible>(Bytes::from(format!("{:?}", system.get_data(&parts).await))) });
+        Body::from_stream(body).into_response()
+    }
+    for path in ["/rotate", "/logout"] {
+        for (builder, _) in [lazy(), standard()] {
+            let layer = builder.build().unwrap();
+            let app = pages(layer.clone()).merge(Router::new().route("/watch", get(watch)).layer(layer));
+            let mut client = Client::of(app.clone());
+            client.post("/add").await;
+            let request = Request::get("/watch").header("cookie", client.cookie.clone().unwrap()).body(Body::empty()).unwrap();
+            let response = app.oneshot(request).await.unwrap();
+            client.post(path).await;
+            let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+            assert_eq!(body, "Err(NotExists)", "{path}");
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! The cookie appears more than once: of one that exists, one that was planted, or two that both exist, since its domain was changed.
 
-use axum::http::StatusCode;
+use axum::Router;
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode};
+use axum::routing::{get, post};
 use session_runtime::store::MemoryStore;
-use session_runtime::{SessionLayer, standard as middlewares};
+use session_runtime::{Session, SessionData, SessionError, SessionLayer, SessionRequestExt, standard as middlewares};
 
 use crate::support::Client;
 use crate::support::counting::Counting;
@@ -126,4 +130,55 @@ async fn a_value_in_double_quotes_is_that_value() {
     let (name, id) = client.cookie.clone().unwrap().split_once('=').map(|(name, id)| (name.to_owned(), id.to_owned())).unwrap();
     assert_eq!(client.with_cookie(format!("$Version=1; {name}=\"{id}\"; $Path=\"/\"")).get("/read").await.body, "ada 0");
     assert_eq!(client.with_cookie(format!("{name}=\"{id}")).get("/read").await.body, " 0");
+}
+
+/// The documented callback, which takes the first cookie.
+fn first_cookie(request: &Parts) -> Option<&str> {
+    request.cookie("SESSION_ID")
+}
+
+#[tokio::test]
+async fn a_callback_that_takes_the_first_cookie_finds_the_one_that_exists() {
+    for (builder, store) in [lazy(), standard()] {
+        let mut client = Client::of(router(builder.session_id_callback(first_cookie)));
+        client.post("/login/ada").await;
+        let real = client.cookie.clone().unwrap();
+        let mut client = client.with_cookie(format!("SESSION_ID=planted; {real}"));
+        let answer = client.get("/read").await;
+        assert_eq!((&*answer.body, answer.set_cookie()), ("ada 0", None));
+        let quoted = format!("SESSION_ID=\"{}\"", real.split_once('=').unwrap().1);
+        assert_eq!(client.with_cookie(quoted).get("/read").await.body, "ada 0");
+        assert_eq!(client.post("/logout").await.status, StatusCode::OK);
+        assert_eq!(sessions(&store), 0);
+    }
+}
+
+#[tokio::test]
+async fn ending_another_session_of_the_user_leaves_the_one_of_the_request() {
+    async fn end_other(session: SessionData<Visit>, system: Session<Visit>, mut parts: Parts) -> Result<String, SessionError> {
+        session.rotate().await?;
+        let other = parts.headers["x-other"].to_str().unwrap().to_owned();
+        parts.set_session_id(other);
+        system.destroy(&parts).await?;
+        session.update(|visit| visit.count += 1).await?;
+        Ok(session.latest().await?.count.to_string())
+    }
+    for (builder, store) in [lazy(), standard()] {
+        let layer = builder.build().unwrap();
+        let app = Router::new()
+            .route("/login", post(async |session: SessionData<Visit>| session.rotate_with(|visit| visit.count = 1).await))
+            .route("/read", get(async |session: SessionData<Visit>| session.count.to_string()))
+            .route("/end-other", post(end_other))
+            .layer(layer);
+        let mut phone = Client::of(app.clone());
+        let id = phone.post("/login").await.id().unwrap().to_owned();
+        let mut laptop = Client::of(app);
+        laptop.post("/login").await;
+        let request = Request::post("/end-other").header("cookie", laptop.cookie.clone().unwrap()).header("x-other", id);
+        let answer = laptop.request(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, &*answer.body), (StatusCode::OK, "2"));
+        let id = answer.id().expect("the new id of its own session");
+        assert_eq!(laptop.with_cookie(format!("SESSION_ID={id}")).get("/read").await.body, "2");
+        assert_eq!(sessions(&store), 1, "the other one is gone, and its mark does not count");
+    }
 }

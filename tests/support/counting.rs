@@ -12,6 +12,7 @@ pub struct Counting<S> {
     calls: Arc<Mutex<Vec<&'static str>>>,
     down: Arc<AtomicBool>,
     silent: Arc<AtomicBool>,
+    unreadable: Arc<AtomicBool>,
     /// Tells its errors from those of others: the log has a line a second for each.
     number: u32,
 }
@@ -23,6 +24,7 @@ impl<S> Clone for Counting<S> {
             calls: Arc::clone(&self.calls),
             down: Arc::clone(&self.down),
             silent: Arc::clone(&self.silent),
+            unreadable: Arc::clone(&self.unreadable),
             number: self.number,
         }
     }
@@ -37,6 +39,7 @@ impl<S> Counting<S> {
             calls: Arc::default(),
             down: Arc::default(),
             silent: Arc::default(),
+            unreadable: Arc::default(),
             number: NEXT.fetch_add(1, Ordering::SeqCst),
         }
     }
@@ -54,6 +57,11 @@ impl<S> Counting<S> {
     /// No call is ever answered from now on, or they are again. Not for a store that says that it never waits.
     pub fn set_silent(&self, silent: bool) {
         self.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// The data of what is stored cannot be read from now on, as if a program with another type had written it, or can again.
+    pub fn set_unreadable(&self, unreadable: bool) {
+        self.unreadable.store(unreadable, Ordering::SeqCst);
     }
 
     /// What stands before a call.
@@ -85,7 +93,12 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Counting<S> {
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
         self.begin("load").await?;
-        self.store.load(key).await
+        Ok(match self.store.load(key).await? {
+            Loaded::Found(_) if self.unreadable.load(Ordering::SeqCst) => {
+                Loaded::Undecodable(StoreError::data(format!("what store {} holds cannot be read", self.number)))
+            }
+            loaded => loaded,
+        })
     }
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {

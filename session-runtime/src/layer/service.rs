@@ -195,7 +195,10 @@ where
 
 /// What a standard middleware does before the handler, once the id is found.
 async fn begin<T: Clone + Send + Sync + 'static>(session: &Session<T>, request: &mut Request) -> Result<(), SessionError> {
-    if session.0.setup.lazy { session.failure() } else { standard::begin(&session.0, request).await.map(drop) }
+    if session.0.setup.lazy {
+        return session.failure();
+    }
+    standard::begin(&session.0, request).await.map(drop).or_else(standard::unless_unreadable)
 }
 
 async fn respond<R: IntoResponse>(future: impl Future<Output = Result<R, Infallible>>) -> Response {

@@ -56,13 +56,14 @@ pub trait SessionRequestExt: sealed::Head {
         Carried::of(self.extensions_mut()).put(CarriedId::set(id.into_shared_id()));
     }
 
-    /// The value of the first cookie of this exact name, as it stands in the request; `None` also where it is not UTF-8.
+    /// The value of the first cookie of this exact name, without the one pair of double quotes that it may be in (RFC 6265, section
+    /// 4.1.1); `None` also where it is not UTF-8.
     fn cookie<'a>(&'a self, name: &str) -> Option<&'a str> {
         // No cookie has such a name, but a pair without one (`=x`) would be taken for the cookie of the empty name.
         if name.is_empty() || name.contains('=') {
             return None;
         }
-        cookie::values(self.headers(), name).next().and_then(|value| str::from_utf8(value).ok())
+        cookie::values(self.headers(), name).next().and_then(|value| str::from_utf8(cookie::unquoted(value)).ok())
     }
 }
 
@@ -137,9 +138,15 @@ mod tests {
         for_all(inputs, |(headers, name)| {
             let mut request = Request::new(());
             *request.headers_mut() = headers.clone();
-            let first = expected(&headers, &name).first().and_then(|value| str::from_utf8(value).ok());
+            let first = expected(&headers, &name).first().and_then(|value| str::from_utf8(cookie::unquoted(value)).ok());
             assert_eq!(request.cookie(&name), first);
         });
+    }
+
+    #[test]
+    fn a_value_in_quotes_is_what_stands_in_them() {
+        let request = Request::builder().header("cookie", "a=\"1\"; b=\"\"; c=\"; d=x\"y\"").body(()).unwrap();
+        assert_eq!(["a", "b", "c", "d"].map(|name| request.cookie(name)), [Some("1"), Some(""), Some("\""), Some("x\"y\"")]);
     }
 
     #[test]

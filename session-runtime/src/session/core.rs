@@ -64,6 +64,8 @@ pub(crate) struct Core<T> {
 /// What few requests need.
 #[derive(Default)]
 struct Rare {
+    /// The cookie that is owed for a session that the request has left for another one.
+    left: Option<(SharedId, Duration)>,
     /// Sessions that the request's cookies name beside the one of the phase. Logging in and logging out end them.
     named: InlineVec<SharedId>,
     /// The id that `create_session` gave without storing anything.
@@ -110,6 +112,8 @@ pub(crate) enum CookieChange {
     Unchanged,
     /// The id is new.
     Set,
+    /// The same, and the request has left the session for another one since.
+    SetLeft,
     /// The id is as it was, but `Max-Age` moves, if the session is still there when the response leaves.
     Refresh,
     Remove,
@@ -144,6 +148,8 @@ pub(crate) enum AfterLoad<T> {
 pub(crate) enum Gone {
     Missing,
     JustRotated,
+    /// It is there, but its data is taken for none.
+    Discarded,
 }
 
 /// Which change is to be made.
@@ -185,8 +191,9 @@ pub(crate) enum Create {
 }
 
 pub(crate) enum BeginCreate {
-    /// Insert it, after these have been deleted.
-    Insert(InlineVec<SharedId>),
+    Insert,
+    /// These are to be ended before (law 5).
+    After(InlineVec<SharedId>),
     /// Nothing is to be stored, and the client is not to get the id.
     Withhold,
     /// Another task of the request has created it.
@@ -196,6 +203,8 @@ pub(crate) enum BeginCreate {
 
 pub(crate) enum BeginRotate<T> {
     Move(Record<T>),
+    /// These are to be ended before (law 5).
+    After(InlineVec<SharedId>),
     IdChanged,
     Busy,
 }
@@ -284,6 +293,7 @@ impl<T> Core<T> {
         self.rare().failed = Some(error);
     }
 
+    #[inline]
     pub(crate) fn failure(&self) -> Result<(), SessionError> {
         match self.rare.as_deref() {
             Some(Rare { failed: Some(error), .. }) => Err(error.clone()),
@@ -295,8 +305,8 @@ impl<T> Core<T> {
         self.rare.get_or_insert_default()
     }
 
-    fn named(&self) -> InlineVec<SharedId> {
-        self.rare.as_ref().map(|rare| rare.named.clone()).unwrap_or_default()
+    fn named(&self) -> Option<InlineVec<SharedId>> {
+        self.rare.as_ref().filter(|rare| !rare.named.is_empty()).map(|rare| rare.named.clone())
     }
 
     fn name(&mut self, ids: &[SharedId]) {
@@ -362,7 +372,7 @@ impl<T> Core<T> {
             other => {
                 let (absence, discarded) = absence(policy, other)?;
                 let named = if discarded { carried.ids() } else { &[] };
-                self.arrive(carried, Phase::Absent(absence), named);
+                self.arrive(carried, self.without(absence), named);
                 Ok(AfterLoad::Done(self.view()))
             }
         }
@@ -387,21 +397,31 @@ impl<T> Core<T> {
                 other => match absence(policy, other)? {
                     (_, true) => named.push(id.clone()),
                     (Absence::Unknown, _) => {}
+                    // What an outage hides may be the session (law 11).
+                    _ if matches!(why, Absence::StoreDown(_)) => {}
                     (absence, _) => why = absence,
                 },
             }
         }
         let phase = match (live, &named[..]) {
-            _ if matches!(why, Absence::StoreDown(_)) => Phase::Absent(why),
-            (_, [_, _, ..]) => Phase::Absent(Absence::Ambiguous),
+            _ if matches!(why, Absence::StoreDown(_)) => self.without(why),
+            (_, [_, _, ..]) => self.without(Absence::Ambiguous),
             (Some((id, record)), _) => {
                 named.clear();
                 Phase::Live(Live::read(id, record, true))
             }
-            (None, _) => Phase::Absent(why),
+            (None, _) => self.without(why),
         };
         let arrived = self.arrive(carried, phase, &named);
         Ok(self.after_load(policy, arrived))
+    }
+
+    /// The phase of a request whose id leads to no session. A stream never falls back to the default data (law 6).
+    fn without(&self, absence: Absence) -> Phase<T> {
+        match absence {
+            Absence::Unknown | Absence::JustRotated if self.head_sent => Phase::Ended,
+            absence => Phase::Absent(absence),
+        }
     }
 
     fn after_load(&mut self, policy: &Policy, arrived: bool) -> AfterLoad<T> {
@@ -410,12 +430,16 @@ impl<T> Core<T> {
         if !arrived || !touch_is_due(&live.record) {
             return AfterLoad::Done(self.view());
         }
+        let id = live.id.clone();
+        let may_expire = live.record.expires_in < full_life(&live.record) / 2;
         if policy.persistent && live.by_cookie && !self.head_sent {
-            // The client's cookie has to move with the limit, so this waits for the response.
+            // The client's cookie has to move with the limit, so this waits for the response, if the session does not expire before.
             self.owe(CookieChange::Refresh);
-            return AfterLoad::Done(self.view());
+            if !may_expire {
+                return AfterLoad::Done(self.view());
+            }
         }
-        AfterLoad::Touch(live.id.clone())
+        AfterLoad::Touch(id)
     }
 
     /// The session was read again.
@@ -440,7 +464,7 @@ impl<T> Core<T> {
         if let Phase::Live(live) = &mut self.phase
             && live.id == *id
         {
-            renew(&mut live.record, now);
+            renew(&mut live.record, self.head_sent, now);
         }
     }
 
@@ -449,12 +473,25 @@ impl<T> Core<T> {
         if !self.is_at(id) {
             return;
         }
-        // A stream never falls back to the default data (law 6).
+        self.leave(id, gone, Phase::Absent(Absence::Unknown));
+    }
+
+    /// Reading it again found that the session with this id is not there any more: it never falls back to the default data (law 6).
+    pub(crate) fn ended(&mut self, id: &SharedId, gone: Gone) {
+        if self.is_at(id) {
+            self.leave(id, gone, Phase::Ended);
+        }
+    }
+
+    fn leave(&mut self, id: &SharedId, gone: Gone, otherwise: Phase<T>) {
         self.leave_to(match gone {
             _ if self.head_sent => Phase::Ended,
-            Gone::Missing => Phase::Absent(Absence::Unknown),
             Gone::JustRotated => Phase::Absent(Absence::JustRotated),
+            Gone::Missing | Gone::Discarded => otherwise,
         });
+        if gone == Gone::Discarded {
+            self.name(std::slice::from_ref(id));
+        }
     }
 
     pub(crate) fn view(&self) -> View<T> {
@@ -469,6 +506,7 @@ impl<T> Core<T> {
     // Changing.
 
     /// What `change` starts from.
+    #[inline]
     pub(crate) fn begin_change(&self, change: ChangeKind) -> Result<BeginChange<T>, SessionError> {
         self.failure()?;
         match (&self.phase, change) {
@@ -501,7 +539,7 @@ impl<T> Core<T> {
     pub(crate) fn changed(&mut self, now: impl FnOnce() -> Instant, id: &SharedId, version: Version, data: Arc<T>) -> bool {
         match &mut self.phase {
             Phase::Live(live) if live.id == *id && live.record.version <= version => {
-                live.change(now, version, data);
+                live.change(self.head_sent, now, version, data);
                 live.by_cookie
             }
             _ => false,
@@ -516,12 +554,8 @@ impl<T> Core<T> {
             Phase::Live(_) => {}
             _ => return self.begin_change(change).map(drop),
         }
-        self.leave_to(match gone {
-            _ if self.head_sent => Phase::Ended,
-            Gone::JustRotated => Phase::Absent(Absence::JustRotated),
-            Gone::Missing if change == ChangeKind::LogIn => Phase::Absent(Absence::Unknown),
-            Gone::Missing => Phase::Ended,
-        });
+        let otherwise = if change == ChangeKind::LogIn { Phase::Absent(Absence::Unknown) } else { Phase::Ended };
+        self.leave(id, gone, otherwise);
         self.begin_change(change).map(drop)
     }
 
@@ -544,16 +578,25 @@ impl<T> Core<T> {
         if self.exclusive {
             return Ok(BeginCreate::Busy);
         }
-        let named = match (&self.phase, create) {
+        match (&self.phase, create) {
             (Phase::Absent(Absence::Unknown) | Phase::Unread, Create::Asked | Create::Visit | Create::Edit)
-            | (Phase::Live(_) | Phase::Ended, Create::Asked) => InlineVec::new(),
+            | (Phase::Live(_) | Phase::Ended, Create::Asked) => {}
             (Phase::Absent(_), Create::Asked) => return Ok(BeginCreate::Withhold),
             (Phase::Absent(Absence::StoreDown(error)), Create::LogIn) => return Err(error.clone()),
-            (Phase::Absent(_), Create::LogIn) => self.named(),
+            (Phase::Absent(_), Create::LogIn) => {
+                if let Some(named) = self.named() {
+                    return Ok(BeginCreate::After(named));
+                }
+            }
             (_, Create::Visit | Create::Edit | Create::LogIn) => return Ok(BeginCreate::Exists),
-        };
+        }
         self.exclusive = true;
-        Ok(BeginCreate::Insert(named))
+        Ok(BeginCreate::Insert)
+    }
+
+    /// The other sessions that the cookies named were ended.
+    pub(crate) fn ended_named(&mut self) {
+        self.name(&[]);
     }
 
     /// Keeps the id from the client: nothing is stored under it.
@@ -576,7 +619,6 @@ impl<T> Core<T> {
         let Limits { idle, absolute, .. } = policy.limits;
         let record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
         self.used = true;
-        self.name(&[]);
         self.phase = Phase::Live(Live { id, record, by_cookie: true, is_new: true, undisclosed: true });
         if create != Create::Asked {
             self.cookie = CookieChange::Set;
@@ -584,7 +626,12 @@ impl<T> Core<T> {
     }
 
     /// The session is to get a new id, and `data`. After `Move` the step is under way, until [`end_exclusive`](Self::end_exclusive).
-    pub(crate) fn begin_rotate(&mut self, base: &Base<T>, data: &Arc<T>) -> Result<BeginRotate<T>, SessionError> {
+    pub(crate) fn begin_rotate(
+        &mut self,
+        kind: ChangeKind,
+        base: &Base<T>,
+        data: &Arc<T>,
+    ) -> Result<BeginRotate<T>, SessionError> {
         if self.head_sent {
             return Err(SessionError::ResponseStarted);
         }
@@ -594,6 +641,11 @@ impl<T> Core<T> {
         let Phase::Live(live) = &self.phase else { return Ok(BeginRotate::IdChanged) };
         if live.id != base.id {
             return Ok(BeginRotate::IdChanged);
+        }
+        if kind == ChangeKind::LogIn
+            && let Some(named) = self.named()
+        {
+            return Ok(BeginRotate::After(named));
         }
         let record = Record { data: Arc::clone(data), version: base.version, ..live.record };
         self.exclusive = true;
@@ -609,15 +661,15 @@ impl<T> Core<T> {
         version: Version,
         data: Arc<T>,
     ) {
-        self.aliases.push(old.clone());
         if let Phase::Live(live) = &mut self.phase
             && live.id == *old
         {
             live.id = new;
-            live.change(now, version, data);
+            live.change(self.head_sent, now, version, data);
             if live.by_cookie {
                 self.cookie = CookieChange::Set;
             }
+            self.aliases.push(old.clone());
         }
     }
 
@@ -639,15 +691,16 @@ impl<T> Core<T> {
         }
         match &self.phase {
             Phase::Live(live) => {
-                let ids = std::iter::once(&live.id).chain(self.named().iter()).cloned().collect();
-                Ok(BeginDestroy::Delete { ids, in_cookie: live.by_cookie && !live.undisclosed })
+                let named = self.named();
+                let in_cookie = live.by_cookie && !live.undisclosed || named.is_some();
+                let ids = std::iter::once(&live.id).chain(named.iter().flat_map(InlineVec::iter)).cloned().collect();
+                Ok(BeginDestroy::Delete { ids, in_cookie })
             }
             Phase::Absent(Absence::StoreDown(error)) => Err(error.clone()),
             Phase::Absent(Absence::JustRotated) => Err(SessionError::JustRotated),
             Phase::Absent(Absence::Withheld) => Err(SessionError::CrossSite),
             Phase::Absent(_) | Phase::Unread | Phase::Ended => {
-                let ids = self.named();
-                Ok(if ids.is_empty() { BeginDestroy::Done } else { BeginDestroy::Delete { ids, in_cookie: true } })
+                Ok(self.named().map_or(BeginDestroy::Done, |ids| BeginDestroy::Delete { ids, in_cookie: true }))
             }
         }
     }
@@ -664,6 +717,16 @@ impl<T> Core<T> {
                 if !ids.iter().any(|id| *id == live.id) && self.aliases.iter().any(|alias| ids.iter().any(|id| id == alias)) =>
             {
                 return Ok(AfterDelete::Again);
+            }
+            // It was another session, which the request does not go on with.
+            Phase::Live(live) if !ids.iter().any(|id| *id == live.id) => {
+                if deleted == Deleted::JustRotated {
+                    return Err(SessionError::JustRotated);
+                }
+                if in_cookie && !live.by_cookie {
+                    self.cookie = CookieChange::Remove;
+                }
+                return Ok(AfterDelete::Done);
             }
             _ if deleted == Deleted::JustRotated => {
                 self.leave_to(Phase::Absent(Absence::JustRotated));
@@ -717,6 +780,10 @@ impl<T> Core<T> {
         self.head_sent = true;
         let cookie = match (self.cookie, &self.phase) {
             (CookieChange::Set, Phase::Live(live)) => SendCookie::Set(live.id.clone(), live.record.expires_in),
+            (CookieChange::SetLeft, _) => match self.rare().left.take() {
+                Some((id, expires_in)) => SendCookie::Set(id, expires_in),
+                None => SendCookie::None,
+            },
             (CookieChange::Remove, _) => SendCookie::Remove,
             _ => SendCookie::None,
         };
@@ -738,7 +805,7 @@ impl<T> Core<T> {
         let found = match &self.phase {
             _ if self.refused || self.rare.as_ref().is_some_and(|rare| rare.withheld.as_ref().is_some_and(is_it)) => return None,
             Phase::Live(live) if is_it(&live.id) || is_alias => (*live.id, live.record.expires_in),
-            Phase::Ended if is_alias => return None,
+            Phase::Ended | Phase::Absent(_) if is_alias => return None,
             Phase::Live(live) => (*id, live.record.expires_in),
             _ => (*id, policy.limits.idle),
         };
@@ -796,10 +863,16 @@ impl<T> Core<T> {
     #[cold]
     fn make_way(&mut self, carried: &CarriedId) -> bool {
         let is_another = !self.is_meant_by(carried);
-        if is_another && self.cookie != CookieChange::Remove {
+        if !is_another {
+            return false;
+        }
+        if let (CookieChange::Set, Phase::Live(live)) = (self.cookie, &self.phase) {
+            self.rare().left = Some((live.id.clone(), live.record.expires_in));
+            self.cookie = CookieChange::SetLeft;
+        } else if !matches!(self.cookie, CookieChange::Remove | CookieChange::SetLeft) {
             self.cookie = CookieChange::Unchanged;
         }
-        is_another
+        true
     }
 
     fn is_meant_by(&self, carried: &CarriedId) -> bool {
@@ -849,15 +922,18 @@ impl<T> Live<T> {
     }
 
     /// The data was changed, which uses the session.
-    fn change(&mut self, now: impl FnOnce() -> Instant, version: Version, data: Arc<T>) {
-        renew(&mut self.record, now);
+    #[inline]
+    fn change(&mut self, is_late: bool, now: impl FnOnce() -> Instant, version: Version, data: Arc<T>) {
+        renew(&mut self.record, is_late, now);
         (self.record.version, self.record.data) = (version, data);
     }
 }
 
-/// The session was used. Its end moves only within its absolute limit, so only that takes the time.
-fn renew<T>(record: &mut Record<T>, now: impl FnOnce() -> Instant) {
-    if record.absolute_in.is_some() {
+/// The session was used. Its end moves only within its absolute limit, so only that takes the time, and a response that has started, which may
+/// last.
+#[inline]
+fn renew<T>(record: &mut Record<T>, is_late: bool, now: impl FnOnce() -> Instant) {
+    if is_late || record.absolute_in.is_some() {
         record.let_pass(now());
     }
     record.expires_in = full_life(record);

@@ -51,6 +51,19 @@ pub(super) fn add(
     put(response.headers_mut(), template.set(id, expires_in, transport.is_loopback()), again, template.name());
 }
 
+/// An application's own answer takes the place of one that has headers of other layers, and cookies: these stay.
+pub(super) fn keep(of: &HeaderMap, headers: &mut HeaderMap) {
+    for value in of.get_all(&VARY) {
+        headers.append(&VARY, value.clone());
+    }
+    for cookie in of.get_all(&SET_COOKIE) {
+        headers.append(&SET_COOKIE, cookie.clone());
+    }
+    if of.contains_key(&SET_COOKIE) {
+        keep_from_shared_caches(headers);
+    }
+}
+
 fn put(headers: &mut HeaderMap, cookie: Option<HeaderValue>, again: bool, name: &str) {
     let Some(mut cookie) = cookie else { return };
     if again {
@@ -61,6 +74,7 @@ fn put(headers: &mut HeaderMap, cookie: Option<HeaderValue>, again: bool, name: 
     keep_from_shared_caches(headers);
 }
 
+#[inline]
 fn keep_from_shared_caches(headers: &mut HeaderMap) {
     // These caches believe a header of their own before `Cache-Control` (RFC 9213; nginx).
     if headers.keys().any(is_for_some_caches) {

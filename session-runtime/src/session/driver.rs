@@ -72,7 +72,8 @@ impl<T> Setup<T> {
         if let Some(error_response) = &self.error_response
             && let Some(error) = response.extensions_mut().remove::<SessionError>()
         {
-            *response = error_response(error);
+            let answered = std::mem::replace(response, error_response(error));
+            departure::keep(answered.headers(), response.headers_mut());
             // It may have been made of the error's own response. No other layer answers it again.
             response.extensions_mut().remove::<SessionError>();
         }
@@ -85,12 +86,17 @@ pub(crate) struct Driver<T> {
     outer: Option<Arc<dyn EnteredLayer>>,
     depth: u32,
     transport: Transport,
-    /// What `session_id()` shows of the id that came.
-    shown: OnceLock<Box<CarriedId>>,
     core: Mutex<Core<T>>,
-    /// Told when an exclusive step ends, if somebody waits for that. Boxed, since it is rare, and a driver of more than 240 bytes costs more to
-    /// move into its `Arc`.
-    released: OnceLock<Box<Notify>>,
+    /// What few requests need. Boxed: a driver of more than 240 bytes costs more to move into its `Arc`.
+    seldom: OnceLock<Box<Seldom>>,
+}
+
+#[derive(Default)]
+struct Seldom {
+    /// What `session_id()` shows of the id that came.
+    shown: OnceLock<CarriedId>,
+    /// Told when an exclusive step ends, if somebody waits for that.
+    released: Notify,
 }
 
 /// What became of a write.
@@ -107,6 +113,8 @@ enum WriteOutcome {
 enum Start<'d, 'a, T, R, S> {
     /// Another one is under way.
     Busy,
+    /// These are to be ended before.
+    After(InlineVec<SharedId>),
     Stop(S),
     Started((Called<'a, R>, Exclusive<'d, T>)),
 }
@@ -155,9 +163,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             depth: outer.as_ref().map_or(0, |outer| outer.depth()) + 1,
             outer,
             transport,
-            shown: OnceLock::new(),
             core: Mutex::new(Core::new(setup.lazy)),
-            released: OnceLock::new(),
+            seldom: OnceLock::new(),
         }
     }
 
@@ -169,6 +176,10 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             Some(driver) => Ok(driver),
             None => Self::among(carried),
         }
+    }
+
+    fn seldom(&self) -> &Seldom {
+        self.seldom.get_or_init(Box::default)
     }
 
     fn from_layer(layer: &Arc<dyn EnteredLayer>) -> Option<Arc<Self>> {
@@ -217,8 +228,15 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             None if self.setup.looks_when_needed => self.find(request.method(), request.headers()),
             None | Some(CarriedId::None) => self.none(request.method(), request.headers()),
             Some(CarriedId::One { id, .. }) => {
-                let by_cookie = cookie::values(request.headers(), self.setup.cookie.name())
-                    .any(|value| cookie::unquoted(value) == id.as_bytes());
+                let (mut by_cookie, mut beside_others) = (false, false);
+                for value in cookie::values(request.headers(), self.setup.cookie.name()).map(cookie::unquoted) {
+                    by_cookie |= value == id.as_bytes();
+                    beside_others |= value != id.as_bytes() && SessionId::is_valid(value);
+                }
+                if by_cookie && beside_others {
+                    // Whichever of them a callback has taken, the one that exists counts (law 5).
+                    return CarriedId::in_cookies(request.headers(), self.setup.cookie.name());
+                }
                 CarriedId::One { id: id.clone(), by_cookie }
             }
             Some(other) => other.clone(),
@@ -309,7 +327,12 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 return self.after_load(Ok(step)).await;
             }
             Loaded::Found(record) => drop(self.core().learn(&id, record)),
-            other => self.gone(&id, other).await?,
+            other => {
+                let gone = self.how_gone(other)?;
+                // If it was another task of this request that moved it, that one has said by then where to.
+                self.idle().await?;
+                self.core().ended(&id, gone);
+            }
         }
         Ok(self.core().view())
     }
@@ -317,9 +340,14 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// What is there now.
     pub(crate) async fn latest(&self, renew: bool) -> Result<View<T>, SessionError> {
         let id = self.core().id().cloned();
-        match id {
-            Some(id) => self.reload(id, renew).await,
-            None => Ok(self.core().view()),
+        let Some(id) = id else { return Ok(self.core().view()) };
+        match self.reload(id, renew).await? {
+            View::Live(data) => Ok(View::Live(data)),
+            // It was there when the request read it.
+            View::Default | View::None => match self.core().begin_change(ChangeKind::Rotate) {
+                Err(error) => Err(error),
+                Ok(_) => Err(SessionError::NotExists),
+            },
         }
     }
 
@@ -358,6 +386,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         match loaded {
             Loaded::JustRotated => Ok(Gone::JustRotated),
             Loaded::Undecodable(error) if self.setup.policy.on_undecodable == OnUndecodable::Fail => Err(error.into()),
+            Loaded::Undecodable(_) => Ok(Gone::Discarded),
             _ => Ok(Gone::Missing),
         }
     }
@@ -407,7 +436,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             }
             let (result, data) = edit(&base.data)?;
             let outcome =
-                if kind == ChangeKind::Edit { self.replace(&base, data).await? } else { self.rotate(&base, data).await? };
+                if kind == ChangeKind::Edit { self.replace(&base, data).await? } else { self.rotate(kind, &base, data).await? };
             match outcome {
                 WriteOutcome::Committed => {
                     retries.pass_on(|| match self.core().begin_change(kind) {
@@ -467,16 +496,17 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         )
     }
 
-    async fn rotate(&self, base: &Base<T>, data: Arc<T>) -> Result<WriteOutcome, SessionError> {
+    async fn rotate(&self, kind: ChangeKind, base: &Base<T>, data: Arc<T>) -> Result<WriteOutcome, SessionError> {
         for _ in 0..NEW_ID_TRIES {
             let new = self.setup.generate.call().await?;
             let (rotating, _exclusive) = loop {
-                match self.start_rotate(base, &new, &data)? {
+                let before = match self.start_rotate(kind, base, &new, &data)? {
                     Start::Started(rotating) => break rotating,
                     Start::Stop(outcome) => return Ok(outcome),
-                    Start::Busy => {}
-                }
-                self.idle().await?;
+                    Start::After(ids) => Some(ids),
+                    Start::Busy => None,
+                };
+                self.prepare(before).await?;
             };
             let rotated = rotating.await?;
             match rotated {
@@ -495,14 +525,16 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     fn start_rotate<'d: 'a, 'a>(
         &'d self,
+        kind: ChangeKind,
         base: &'a Base<T>,
         new: &'a SharedId,
         data: &Arc<T>,
     ) -> Result<Start<'d, 'a, T, Rotated, WriteOutcome>, SessionError> {
-        let begin = self.core().begin_rotate(base, data)?;
+        let begin = self.core().begin_rotate(kind, base, data)?;
         Ok(match begin {
             BeginRotate::Busy => Start::Busy,
             BeginRotate::IdChanged => Start::Stop(WriteOutcome::IdChanged),
+            BeginRotate::After(ids) => Start::After(ids),
             BeginRotate::Move(record) => {
                 let exclusive = Exclusive(self);
                 Start::Started((self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), record)), exclusive))
@@ -515,12 +547,13 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         for _ in 0..NEW_ID_TRIES {
             let id = self.setup.generate.call().await?;
             let (creating, _exclusive) = loop {
-                match self.start_create(create, &id, &data)? {
+                let before = match self.start_create(create, &id, &data)? {
                     Start::Started(creating) => break creating,
                     Start::Stop(withheld) => return Ok(withheld.then(|| id.clone())),
-                    Start::Busy => {}
-                }
-                self.idle().await?;
+                    Start::After(ids) => Some(ids),
+                    Start::Busy => None,
+                };
+                self.prepare(before).await?;
             };
             let created = creating.await;
             match created {
@@ -551,25 +584,22 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 self.core().withhold(id.clone());
                 Start::Stop(true)
             }
-            BeginCreate::Insert(others) => {
+            BeginCreate::After(ids) => Start::After(ids),
+            BeginCreate::Insert => {
                 let exclusive = Exclusive(self);
                 let session = NewSession::new(Arc::clone(data), self.setup.policy.limits, create.origin());
-                let create = move || self.call("create", |store| store.create(self.key(id), session));
-                let creating = if others.is_empty() { create() } else { self.after_deleting(others, create) };
-                Start::Started((creating, exclusive))
+                Start::Started((self.call("create", |store| store.create(self.key(id), session)), exclusive))
             }
         })
     }
 
-    #[cold]
-    fn after_deleting<'a, R: Send + 'a>(
-        &'a self,
-        ids: InlineVec<SharedId>,
-        call: impl FnOnce() -> Called<'a, R> + Send + 'a,
-    ) -> Called<'a, R> {
+    /// What a step that owes the client a cookie waits for: that another one ends, or that these sessions are ended.
+    fn prepare(&self, ids: Option<InlineVec<SharedId>>) -> MaybeReady<'_, Result<(), SessionError>> {
+        let Some(ids) = ids else { return self.idle() };
         MaybeReady::boxed(async move {
             self.delete_each(&ids).await?;
-            call().await
+            self.core().ended_named();
+            Ok(())
         })
     }
 
@@ -688,11 +718,12 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         }
         MaybeReady::boxed(async {
             loop {
-                let released = self.released.get_or_init(Box::default).notified();
+                let released = self.seldom().released.notified();
                 if !self.core().is_exclusive() {
                     return Ok(());
                 }
                 if tokio::time::timeout(self.setup.store_timeout, released).await.is_err() {
+                    log::warn(&SessionError::StoreTimeout, "a task waited in vain for another task of its request");
                     return Err(SessionError::StoreTimeout);
                 }
             }
@@ -802,14 +833,16 @@ impl<T: Clone + Send + Sync + 'static> EnteredLayer for Driver<T> {
     }
 
     fn found(&self, method: &Method, headers: &HeaderMap) -> Option<&CarriedId> {
-        self.setup.looks_when_needed.then(|| &**self.shown.get_or_init(|| Box::new(self.find(method, headers))))
+        self.setup.looks_when_needed.then(|| self.seldom().shown.get_or_init(|| self.find(method, headers)))
     }
 
     fn settle<'a>(&'a self, carried: &'a CarriedId) -> MaybeReady<'a, CarriedId> {
         self.read(carried).then(|read| {
             let mut core = self.core();
-            if let Err(error) = read {
-                core.fail(error);
+            match read {
+                // Logging out needs none of it to be read (law 14).
+                Ok(_) | Err(SessionError::Data(_)) => {}
+                Err(error) => core.fail(error),
             }
             MaybeReady::ready(match core.id() {
                 Some(id) => CarriedId::One { id: id.clone(), by_cookie: true },
@@ -832,8 +865,8 @@ struct Exclusive<'a, T>(&'a Driver<T>);
 impl<T> Drop for Exclusive<'_, T> {
     fn drop(&mut self) {
         self.0.core.lock().unwrap_or_else(PoisonError::into_inner).end_exclusive();
-        if let Some(released) = self.0.released.get() {
-            released.notify_waiters();
+        if let Some(seldom) = self.0.seldom.get() {
+            seldom.released.notify_waiters();
         }
     }
 }

@@ -65,7 +65,7 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
     };
     let new = {
         let mut core = without(CarriedId::None);
-        assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert(_))));
+        assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert)));
         core.created(&policy(), Create::Edit, id("a"), Version(1), Arc::new(1));
         core.end_exclusive();
         core
@@ -82,7 +82,7 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
     let busy = {
         let mut core = read(true, found());
         let base = Base { id: id("a"), data: Arc::new(1), version: Version(1) };
-        assert!(matches!(core.begin_rotate(&base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
+        assert!(matches!(core.begin_rotate(ChangeKind::Rotate, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
         core
     };
     vec![
@@ -126,10 +126,10 @@ unread          | none    | NotExists   NotExists   NotExists | insert   insert 
 none came       | default | create      NotExists   create    | insert   insert   insert   insert    | nothing     | no cookie
 unknown, lazy   | default | create      NotExists   create    | insert   insert   insert   insert    | nothing     | no cookie
 unknown         | none    | NotExists   NotExists   create    | insert   insert   insert   insert    | nothing     | no cookie
-undecodable     | default | create      NotExists   create    | insert   insert   insert   ends, in  | a           | no cookie
+undecodable     | default | create      NotExists   create    | insert   insert   insert   ends      | a           | no cookie
 just rotated    | default | JustRotated JustRotated create    | withhold exists   exists   insert    | JustRotated | no cookie
 withheld        | default | CrossSite   CrossSite   create    | withhold exists   exists   insert    | CrossSite   | no cookie
-several         | default | NotExists   NotExists   create    | withhold exists   exists   ends, in  | a b         | no cookie
+several         | default | NotExists   NotExists   create    | withhold exists   exists   ends      | a b         | no cookie
 store down      | default | down        down        down      | withhold exists   exists   down      | down        | no cookie
 live            | live    | from        from        from      | insert   exists   exists   exists    | a           | no cookie
 live, elsewhere | live    | from        from        from      | insert   exists   exists   exists    | a           | no cookie
@@ -159,8 +159,8 @@ fn every_state_answers_every_event() {
         };
         let create = |create| {
             of(fresh().begin_create(create), |begin| match begin {
-                BeginCreate::Insert(others) if others.is_empty() => "insert",
-                BeginCreate::Insert(_) => "ends, in",
+                BeginCreate::Insert => "insert",
+                BeginCreate::After(_) => "ends",
                 BeginCreate::Withhold => "withhold",
                 BeginCreate::Exists => "exists",
                 BeginCreate::Busy => "busy",
@@ -217,6 +217,118 @@ fn a_session_that_is_gone_reads_as_a_visitors_until_the_head_has_left_and_never_
 }
 
 #[test]
+fn reading_again_never_falls_back_to_the_default_data() {
+    for (left, gone, change) in [
+        (false, Gone::Missing, "NotExists"),
+        (false, Gone::Discarded, "NotExists"),
+        (false, Gone::JustRotated, "JustRotated"),
+        (true, Gone::Missing, "NotExists"),
+        (true, Gone::JustRotated, "NotExists"),
+    ] {
+        let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+        if left {
+            assert!(matches!(core.depart(false), Depart::Go(_)));
+        }
+        core.ended(&id("a"), gone);
+        assert_eq!(of(core.begin_change(ChangeKind::Edit), |_| "goes on"), change, "{gone:?}, left: {left}");
+    }
+}
+
+#[test]
+fn a_stream_that_first_looks_after_the_head_has_left_gets_no_default_data() {
+    for loaded in [Loaded::Missing, Loaded::JustRotated] {
+        let mut core = Core::<u32>::new(true);
+        assert!(core.depart_without_cookie().is_some());
+        assert!(core.loaded(&policy(), &one("a"), Ok(loaded)).is_ok());
+        assert!(matches!(core.view(), View::None));
+    }
+    // A visitor without an id has nothing that could have ended.
+    let mut core = Core::<u32>::new(true);
+    assert!(core.depart_without_cookie().is_some());
+    assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(View::Default))));
+}
+
+/// What a logout would delete, and whether the client is told.
+fn logout(core: &mut Core<u32>) -> (Vec<String>, bool) {
+    match core.begin_destroy(None) {
+        Ok(BeginDestroy::Delete { ids, in_cookie }) => (ids.iter().map(|id| id.as_str().to_owned()).collect(), in_cookie),
+        Ok(BeginDestroy::Done) => (Vec::new(), false),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_new_one_was_created_too() {
+    for create in [Create::Visit, Create::Edit] {
+        let mut core = read(create == Create::Edit, Ok(Loaded::Undecodable(StoreError::data("no"))));
+        assert!(matches!(core.begin_create(create), Ok(BeginCreate::Insert)));
+        core.created(&policy(), create, id("b"), Version(1), Arc::new(1));
+        core.end_exclusive();
+        assert_eq!(logout(&mut core), (vec!["b".to_owned(), "a".to_owned()], true));
+        let base = Base { id: id("b"), data: Arc::new(1), version: Version(1) };
+        let begin = core.begin_rotate(ChangeKind::LogIn, &base, &Arc::new(2));
+        assert!(matches!(begin, Ok(BeginRotate::After(others)) if others.iter().eq([&id("a")])));
+        core.ended_named();
+        assert!(matches!(core.begin_rotate(ChangeKind::LogIn, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
+        core.rotated(Instant::now, &id("b"), id("c"), Version(2), Arc::new(2));
+        core.end_exclusive();
+        assert_eq!(logout(&mut core).0, ["c"]);
+    }
+    // It became so while the request was under way.
+    for gone in [
+        |core: &mut Core<u32>| core.ended(&id("a"), Gone::Discarded),
+        |core: &mut Core<u32>| {
+            core.gone(&id("a"), Gone::Discarded);
+        },
+    ] {
+        let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+        gone(&mut core);
+        assert_eq!(logout(&mut core), (vec!["a".to_owned()], true));
+    }
+}
+
+#[test]
+fn another_session_that_is_ended_or_read_takes_nothing_from_the_one_that_the_request_goes_on_with() {
+    let live = || {
+        let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+        core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
+        core
+    };
+    let other = CarriedId::One { id: id("b"), by_cookie: false };
+    for (deleted, answer) in
+        [(Deleted::Some, Some(AfterDelete::Done)), (Deleted::None, Some(AfterDelete::Done)), (Deleted::JustRotated, None)]
+    {
+        let mut core = live();
+        let Ok(BeginDestroy::Delete { ids, in_cookie }) = core.begin_destroy(Some(&other)) else { panic!("it is named") };
+        assert_eq!(core.deleted(&ids, in_cookie, deleted).ok(), answer);
+        assert!(core.id().is_some_and(|at| *at == id("a2")));
+        assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
+    }
+    let mut core = live();
+    assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
+    assert!(core.id().is_some_and(|at| *at == id("b")));
+    assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
+    // A rotation that comes in after the request has left the session makes its id no other name of the next one.
+    let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+    assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
+    core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
+    assert!(matches!(core.read(&one("a")), Ok(Read::Load(_))));
+}
+
+#[test]
+fn an_id_that_leads_nowhere_is_not_sent_again() {
+    for loaded in [Loaded::Missing, Loaded::JustRotated] {
+        let mut core = read(false, Ok(loaded));
+        assert!(core.add(&policy(), &id("a")).is_none());
+        assert!(core.add(&policy(), &id("elsewhere")).is_some());
+    }
+    let mut core = read(false, Ok(Loaded::JustRotated));
+    core.withhold(id("b"));
+    core.withhold(id("c"));
+    assert!(core.add(&policy(), &id("b")).is_none() && core.add(&policy(), &id("c")).is_none());
+}
+
+#[test]
 fn what_a_request_has_written_is_not_forgotten_for_something_older() {
     let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
     core.replaced(&policy(), Instant::now, &id("a"), Version(3), Arc::new(3));
@@ -240,6 +352,8 @@ fn of_several_ids_the_one_that_exists_counts() {
         ([Ok(Loaded::Missing), undecodable(), Ok(Loaded::Missing)], "default", "b"),
         ([Ok(Loaded::Missing), Ok(Loaded::JustRotated), Ok(Loaded::Missing)], "default", "JustRotated"),
         ([found(), Err(outage()), Ok(Loaded::Missing)], "default", "down"),
+        ([Err(outage()), Ok(Loaded::JustRotated), Ok(Loaded::Missing)], "default", "down"),
+        ([Err(outage()), Ok(Loaded::JustRotated), found()], "default", "down"),
         ([Ok(Loaded::Missing), Ok(Loaded::Missing), Ok(Loaded::Missing)], "default", ""),
     ];
     for (loaded, reads, ends) in cases {
@@ -279,10 +393,11 @@ fn a_touch_is_due_after_a_tenth_of_the_idle_limit_if_it_helps() {
         let (mut core, carried) = (Core::new(true), one("a"));
         let step = core.loaded(&policy(), &carried, Ok(Loaded::Found(record.clone()))).unwrap();
         assert_eq!(matches!(step, AfterLoad::Touch(_)), is_due, "{:?} {:?}", record.expires_in, record.absolute_in);
-        // With a cookie that has to move, it waits for the response.
+        // With a cookie that has to move, it waits for the response, unless the session may be over by then.
         let mut core = Core::new(true);
+        let is_urgent = record.expires_in < Duration::from_secs(25);
         let step = core.loaded(&Policy { persistent: true, ..policy() }, &carried, Ok(Loaded::Found(record))).unwrap();
-        assert!(matches!(step, AfterLoad::Done(_)));
+        assert_eq!(matches!(step, AfterLoad::Touch(_)), is_urgent);
         assert_eq!(matches!(core.depart(false), Depart::Refresh(_)), is_due);
     }
 }
@@ -298,7 +413,7 @@ fn the_absolute_limit_runs_on_while_a_request_takes_its_time() {
     core.replaced(&policy(), || later, &id("a"), Version(2), Arc::new(2));
     assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
     let base = Base { id: id("a"), data: Arc::new(2), version: Version(2) };
-    let Ok(BeginRotate::Move(mut moved)) = core.begin_rotate(&base, &Arc::new(3)) else { panic!() };
+    let Ok(BeginRotate::Move(mut moved)) = core.begin_rotate(ChangeKind::Rotate, &base, &Arc::new(3)) else { panic!() };
     moved.let_pass(later + Duration::from_secs(5));
     assert_eq!((moved.absolute_in, moved.age), (Some(Duration::from_secs(25)), Duration::from_secs(25)));
 }
@@ -307,7 +422,7 @@ fn the_absolute_limit_runs_on_while_a_request_takes_its_time() {
 fn a_request_that_an_inner_layer_refuses_leaves_nothing_behind() {
     let mut core = Core::<u32>::new(false);
     assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(View::None))));
-    assert!(matches!(core.begin_create(Create::Visit), Ok(BeginCreate::Insert(_))));
+    assert!(matches!(core.begin_create(Create::Visit), Ok(BeginCreate::Insert)));
     core.created(&policy(), Create::Visit, id("a"), Version(1), Arc::new(1));
     core.end_exclusive();
     core.refuse();
@@ -394,7 +509,7 @@ enum At {
     Rotated(Base<u32>, SharedId, Result<Option<Version>, Gone>),
     Lost(SharedId, Gone),
     Creating,
-    CreateUnderWay(InlineVec<SharedId>, SharedId),
+    CreateUnderWay(SharedId),
     Created(SharedId, Version),
     Deleting,
     DeleteUnderWay(InlineVec<SharedId>, bool),
@@ -463,9 +578,10 @@ impl Walk {
                 self.core.replaced(&policy(), Instant::now, &base.id, version, Arc::new(*base.data + 1));
                 At::Done(Ok(()))
             }
-            At::Rotating(base) => match self.core.begin_rotate(&base, &base.data) {
+            At::Rotating(base) => match self.core.begin_rotate(Self::kind(op), &base, &base.data) {
                 Ok(BeginRotate::Busy) => At::Rotating(base),
                 Ok(BeginRotate::IdChanged) => At::Change,
+                Ok(BeginRotate::After(_)) => panic!("the walk has one id"),
                 Ok(BeginRotate::Move(_)) => At::RotateUnderWay(base, self.new_id()),
                 Err(error) => fail(error),
             },
@@ -484,13 +600,11 @@ impl Walk {
             At::Creating => match self.core.begin_create(Self::creation(op)) {
                 Ok(BeginCreate::Busy) => At::Creating,
                 Ok(BeginCreate::Exists | BeginCreate::Withhold) => At::Change,
-                Ok(BeginCreate::Insert(others)) => At::CreateUnderWay(others, self.new_id()),
+                Ok(BeginCreate::After(_)) => panic!("the walk has one id"),
+                Ok(BeginCreate::Insert) => At::CreateUnderWay(self.new_id()),
                 Err(error) => fail(error),
             },
-            At::CreateUnderWay(others, new) => {
-                others.iter().for_each(|id| {
-                    self.store.rows.remove(id.as_str());
-                });
+            At::CreateUnderWay(new) => {
                 let version = self.store.version();
                 self.store.rows.insert(new.as_str().to_owned(), (1, version));
                 At::Created(new, Version(version))
