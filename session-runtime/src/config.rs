@@ -24,7 +24,8 @@ pub enum OnStoreError {
 /// What a request gets whose session is there, but with data that cannot be read as the layer's type: it was written by a program
 /// with another type, or by another program altogether.
 ///
-/// Reading leaves the stored data as it is until it expires. Logging in and logging out end it, and do not need to read it.
+/// Reading leaves the stored data as it is until it expires. A logout by [`Session::destroy`](crate::Session::destroy) ends it, and needs not read it;
+/// with `Discard` so do a login and [`SessionData::destroy`](crate::SessionData::destroy).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUndecodable {
     /// [`SessionError::Data`](crate::SessionError::Data), which answers 500. The client keeps its session for when the program reads

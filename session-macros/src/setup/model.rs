@@ -211,7 +211,8 @@ const KNOWN_ELSEWHERE: &[(&[&str], &str)] = &[
         &["secret", "secret_key", "signing_key", "signed", "encrypted", "private"],
         "the cookie holds a random id, which needs no key: leave it out",
     ),
-    (&["on_error", "error_handler", "on_failure"], "did you mean `on_store_error`?"),
+    (&["on_failure", "on_outage"], "did you mean `on_store_error`?"),
+    (&["on_error", "error_handler", "error_page", "handle_error", "rejection"], "did you mean `error_response`?"),
     (&["on_decode_error", "on_invalid", "on_invalid_data", "on_corrupt"], "did you mean `on_undecodable`?"),
     (&["prefix", "key_prefix", "session_prefix"], "did you mean `namespace`?"),
 ];

@@ -284,7 +284,7 @@ impl<T, D> SessionLayerBuilder<T, D> {
     }
 
     /// Whether the cookie outlives the browser: with `true` it has a `Max-Age`, the time left until the session expires, at most
-    /// 400 days, which moves when a touch renews the session. `false` unless given.
+    /// 400 days, which moves when the session is renewed or changed: one store call more then. `false` unless given.
     pub fn persistent(mut self, persistent: bool) -> Self {
         self.cookie.persistent = persistent;
         self

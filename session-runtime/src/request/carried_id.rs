@@ -39,7 +39,7 @@ fn ambiguous(ids: &[SharedId]) -> CarriedId {
     CarriedId::Ambiguous(Box::new(ids.to_vec()))
 }
 
-/// The most ids of one request that are kept. A logout ends all of them.
+/// The most ids of one request that are kept. A logout ends all that are.
 const MOST_KEPT: usize = 64;
 
 impl CarriedId {

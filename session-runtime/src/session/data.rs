@@ -57,7 +57,8 @@ pub struct SessionData<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> SessionData<T> {
-    /// Changes the data, and returns what the closure does. One store call, two more for each conflict.
+    /// Changes the data, and returns what the closure does. One store call, two more for each conflict, and with the option `persistent` one
+    /// more when the response leaves, by which the cookie moves with the limit.
     ///
     /// It is compare-and-swap: where another request has changed the session meanwhile, it is loaded anew and the closure runs
     /// again, on the new data, until `store_timeout` is over. So the closure must not give away what it captures: write
@@ -162,11 +163,13 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
         self.driver.change(ChangeKind::LogIn, |data| edited(data, |data| Ok(change(data)))).await
     }
 
-    /// What is there now, which renews the session as any read does. One store call: for streams and websockets, where the data that this derefs to is old.
+    /// What is there now, which renews the session as any read does: for streams, websockets and long polls, where the data that this derefs to is
+    /// old. One store call, and one more if a tenth of the idle limit has passed.
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotExists`] if the session has ended, or has got a new id from another request since the response has started; the store's.
+    /// [`SessionError::NotExists`] if the session has ended since it was read; if another request has given it a new id,
+    /// [`SessionError::JustRotated`], or `NotExists` when the response has started. It is never the default data then. The store's.
     pub async fn latest(&self) -> Result<Arc<T>, SessionError> {
         self.driver.data(self.driver.latest(true).await?)
     }

@@ -258,6 +258,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// What it means that a callback has found no id.
     fn none(&self, method: &Method, headers: &HeaderMap) -> CarriedId {
+        self.transport.note(headers);
         let carried = CarriedId::None.or_withheld(method, headers, self.setup.same_site);
         if matches!(carried, CarriedId::Withheld) && cookie::values(headers, self.setup.cookie.name()).next().is_some() {
             return CarriedId::None;
@@ -617,7 +618,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             // If it was another task of this request that moved it, that one has said by then where to.
             self.idle().await?;
             if self.core().deleted(&ids, client_has_it, deleted)? == AfterDelete::Done {
-                self.note("a session was ended");
+                if deleted != Deleted::None {
+                    self.note("a session was ended");
+                }
                 return Ok(());
             }
         }
@@ -755,16 +758,12 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     async fn bounded<R>(&self, operation: &'static str, calling: Answer<'_, R>) -> Result<R, SessionError> {
         let after = self.setup.store_timeout;
-        match tokio::time::timeout(after, calling).await {
-            Ok(result) => Ok(result?),
-            Err(_) => {
-                log::error(
-                    &NoAnswer { store: self.setup.store.name(), operation, after },
-                    "the session store did not answer in time",
-                );
-                Err(SessionError::StoreTimeout)
-            }
+        if let Ok(answer) = tokio::time::timeout(after, calling).await {
+            return Ok(answer?);
         }
+        let no_answer = NoAnswer { store: self.setup.store.name(), operation, after };
+        log::error(&no_answer, "the session store did not answer in time");
+        Err(SessionError::StoreTimeout)
     }
 
     /// Tells whoever looks at what happens. Ids are told to nobody (law 10).

@@ -93,10 +93,10 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
 
     /// Stores a new session of the default data, under a new id. One store call, one more for each id that is taken.
     ///
-    /// The id is for [`set_session_id`](SessionRequestExt::set_session_id) and [`add_session_id`](Self::add_session_id). For a
-    /// request that carries an id which another request rotated away less than 30 seconds ago, nothing is stored, and
-    /// `add_session_id` will add no cookie: it would overwrite the new one, and log the user out. The same goes where the
-    /// store is down and `on_store_error` lets the request go on without a session.
+    /// The id is for [`set_session_id`](SessionRequestExt::set_session_id) and [`add_session_id`](Self::add_session_id). Ask
+    /// [`session_exists`](Self::session_exists) before: then nothing is stored for a request whose id another one rotated away less than 30 seconds
+    /// ago, or whose cookie the browser may be holding back, and `add_session_id` adds no cookie, since that would overwrite the user's own. The same
+    /// goes where the store is down and `on_store_error` lets the request go on without a session.
     ///
     /// # Errors
     ///
@@ -111,9 +111,11 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
         }
     }
 
-    /// Adds the session's cookie to the response, with `Cache-Control: no-store` unless the handler set its own. No store call.
+    /// Adds the session's cookie to the response. No store call.
     ///
-    /// Where the session was rotated in this request, the cookie has the new id; where it was destroyed, none is added.
+    /// Such a response is not for a shared cache: a `Cache-Control` of the handler stays only if it says `private` or `no-store`; any other becomes
+    /// `no-store` (RFC 9111, section 5.2.2). If the session was rotated in this request, the cookie has the new id. If it was destroyed, or `id` is known
+    /// to lead to no session, none is added.
     #[must_use]
     pub fn add_session_id(&self, mut response: Response, id: &SessionId) -> Response {
         self.0.add(&mut response, id);
@@ -125,8 +127,10 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotExists`] where there is no session, except under the lazy middleware, which creates it; the
-    /// store's.
+    /// [`SessionError::NotExists`] if there is no session, except under the lazy middleware, which creates it, or
+    /// [`ResponseStarted`](SessionError::ResponseStarted) if it cannot any more; [`JustRotated`](SessionError::JustRotated) and
+    /// [`CrossSite`](SessionError::CrossSite) as for [`SessionData::update`]; [`Conflict`](SessionError::Conflict) if others changed it
+    /// each time; the store's.
     pub fn update_session<R: SessionRequestExt>(
         &self,
         request: &R,
@@ -145,8 +149,9 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotExists`] where there is no session, except under the lazy middleware, where it is the default
-    /// data; the store's.
+    /// [`SessionError::NotExists`] if there is no session, except under the lazy middleware, which gives the default data; the store's. Under
+    /// every middleware it is the default data if the client may have a session that this request does not know: its id has just been replaced,
+    /// the browser may be holding the cookie back, or the cookie names several.
     pub fn get_data<R: SessionRequestExt>(
         &self,
         request: &R,

@@ -1,6 +1,7 @@
 //! Every way to write `session!`.
 
-use session_runtime::{OnStoreError, OnUndecodable, SameSite, SessionLayer, session};
+use axum::response::Html;
+use session_runtime::{OnStoreError, OnUndecodable, SameSite, SessionError, SessionLayer, session};
 use std::time::Duration;
 
 #[derive(Clone, Default)]
@@ -26,6 +27,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const HOURS: u32 = 2;
 const SECONDS: i64 = 90;
 const FAST: bool = false;
+
+fn page(error: SessionError) -> Html<String> {
+    Html(error.to_string())
+}
 
 fn main() {
     let shop::Cart(goods) = shop::Cart(vec![1_u8]);
@@ -56,6 +61,8 @@ fn main() {
         session!(<Visit>, cookie_name = "__Secure-visit", secure = true, partitioned = !FAST),
         session!(<Visit>, secure = false, persistent = FAST),
         session!(<Visit>, namespace = "shop", on_undecodable = Discard),
+        session!(<Visit>, error_response = page),
+        session!(<Visit>, error_response = |error: SessionError| error.to_string()),
         session!(<Visit>, namespace = NAME, on_undecodable = fail),
         session!(<Visit>, namespace = concat!("shop", " too"), on_undecodable = OnUndecodable::Fail),
     ];

@@ -27,6 +27,7 @@ pub fn every_option() -> SessionLayer<Visit> {
         store_timeout = 5,
         on_store_error = Anonymous,
         on_undecodable = Discard,
+        error_response = |error: ::sessions::SessionError| error.status(),
     )
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use session_runtime::store::{MemoryStore, StoreError};
-use session_runtime::{SessionLayer, session, standard};
+use session_runtime::{SessionError, SessionLayer, session, standard};
 
 use crate::{Visit, session_id};
 
@@ -12,6 +13,11 @@ pub const NAME: &str = "visit";
 
 async fn connect() -> Result<MemoryStore<Visit>, StoreError> {
     std::future::ready(Ok(MemoryStore::new())).await
+}
+
+/// A page of the application's own.
+fn answer(error: SessionError) -> (StatusCode, SessionError) {
+    (error.status(), error)
 }
 
 /// Every option; a store that is awaited and may fail. The future is `Send`.
@@ -40,6 +46,7 @@ pub async fn every_option() -> Result<SessionLayer<Visit>, StoreError> {
         store_timeout = Duration::from_millis(500),
         on_store_error = anonymous,
         on_undecodable = discard,
+        error_response = answer,
     ))
 }
 
