@@ -118,3 +118,30 @@ async fn what_could_not_be_read_again_is_refused_and_leaves_the_session_as_it_wa
         assert_eq!(client.get("/").await.body, "3.5 None");
     }
 }
+
+/// A store in memory that was chosen by its URL refuses the same, so that a program that is tried with it works with an engine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_in_memory_that_is_chosen_by_its_url_refuses_the_same() {
+    type Session = SessionData<Average>;
+    let layer = SessionLayer::<Average>::builder()
+        .store(session_runtime::store::connect("memory:").await.unwrap())
+        .secure(false)
+        .middleware(standard::lazy_session_middleware)
+        .build()
+        .unwrap();
+    let set = async |session: Session, Path(of): Path<f64>| session.set(Average { of, name: None }).await;
+    let log_in = async |session: Session, Path(of): Path<f64>| session.rotate_with(|average| average.of = of).await;
+    let router = axum::Router::new()
+        .route("/", get(async |session: Session| axum::Json(session)))
+        .route("/set/{of}", post(set))
+        .route("/log-in/{of}", post(log_in))
+        .layer(layer);
+    let mut client = Client::to(&serve_router(router).await).await;
+    assert_eq!(client.post("/set/NaN").await.status, 500);
+    assert_eq!(client.cookie, None, "nothing was stored");
+    assert_eq!(client.post("/set/1.5").await.status, 200);
+    for path in ["/set/inf", "/log-in/NaN"] {
+        assert_eq!(client.post(path).await.status, 500, "{path}");
+        assert_eq!(client.get("/").await.body, r#"{"of":1.5,"name":null}"#);
+    }
+}

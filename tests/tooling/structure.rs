@@ -281,6 +281,32 @@ fn no_import_leads_up() {
 }
 
 #[test]
+fn the_tests_that_stand_beside_a_law_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let design = fs::read_to_string(root.join("DESIGN.md")).unwrap();
+    let rows = design.lines().filter(|line| line.starts_with("| **"));
+    let mut named = 0;
+    for row in rows {
+        let tests = row.split(" | ").nth(1).unwrap();
+        for (folder, names) in tests.split(';').filter_map(|part| part.split_once(':')) {
+            let folder = match folder.trim() {
+                "`laws`" => "tests/laws",
+                "`engines`" => "tests/engines",
+                "kit" => "session-runtime/src/testing/conformance",
+                "`tests/tower-sessions`" => "tests/tower-sessions/tests",
+                _ => continue,
+            };
+            for name in names.split(',').map(|name| name.trim().trim_matches(['`', '|', ' '])) {
+                let file = root.join(folder).join(name).with_extension("rs");
+                assert!(file.exists(), "{} is not there: {row}", file.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 30, "{named}");
+}
+
+#[test]
 fn what_is_drawn_is_what_is_imported() {
     let imports = read("session-runtime");
     // By a `use`, by a path, and by a name that the root of the crate hands on.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
+use serde_core::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use super::core::{ChangeKind, View};
@@ -275,5 +276,12 @@ impl<T: Clone + Send + Sync + 'static, S: Send + Sync> OptionalFromRequestParts<
             View::Live(data) => Some(Self { driver, data }),
             View::Default | View::None => None,
         })
+    }
+}
+
+/// As the data.
+impl<T: Serialize> Serialize for SessionData<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.data.serialize(serializer)
     }
 }

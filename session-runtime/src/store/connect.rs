@@ -56,7 +56,7 @@ where
 {
     let url = Url::parse(url.as_ref())?;
     match url.scheme.as_str() {
-        "memory" => Ok(AnyStore::new(MemoryStore::new())),
+        "memory" => Ok(memory()),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" | "redis+cluster"
         | "rediss+cluster" => redis(url).await,
         "sqlite" => sqlite(url).await,
@@ -64,6 +64,18 @@ where
         "mysql" | "mariadb" => mysql(url).await,
         _ => Err(ConnectError::UnknownScheme { scheme: url.scheme }),
     }
+}
+
+/// It refuses what the others refuse.
+#[cfg(feature = "_encoding")]
+fn memory<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> AnyStore<T> {
+    AnyStore::new(super::encoding::Checked(MemoryStore::new()))
+}
+
+/// There are no others.
+#[cfg(not(feature = "_encoding"))]
+fn memory<T: Send + Sync + 'static>() -> AnyStore<T> {
+    AnyStore::new(MemoryStore::new())
 }
 
 /// Why [`connect`] opened no store.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::finite::is_finite;
 use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
@@ -29,9 +30,10 @@ use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated,
 /// [`Undecodable`](Loaded::Undecodable): the layer's option `on_undecodable` says whether that is an error or no session. Either way it
 /// is left as it is until it expires.
 ///
-/// What would not be read back is an error when it is written: [`StoreError::Data`], and the session stays as it was. Such are a NaN and an
-/// infinity, which JSON does not have, and data that is nested more than 127 deep. To know that, every write also decodes what it is
-/// about to store.
+/// What would not be read back as it is is an error when it is written: [`StoreError::Data`], and the session stays as it was. Such are a NaN and an
+/// infinity, which JSON does not have, data that is nested more than 127 deep, and a type that does not read what it writes, as with
+/// `#[serde(skip_serializing)]` on a field without a default. To know that, every write also decodes what it is about to store, and
+/// encodes that again.
 #[derive(Debug, Clone)]
 pub struct Encoded<S> {
     pub(super) bytes: S,
@@ -103,6 +105,56 @@ where
     }
 }
 
+/// A store in memory that refuses what the stores that keep bytes refuse, so that a program that is tried with the one works with the others.
+pub(super) struct Checked<S>(pub(super) S);
+
+impl<S, T> Store<T> for Checked<S>
+where
+    S: Store<T>,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    const IMMEDIATE: bool = S::IMMEDIATE;
+
+    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
+        encode(&*session.data)?;
+        self.0.create(key, session).await
+    }
+
+    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
+        self.0.load(key).await
+    }
+
+    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
+        encode(&*change.data)?;
+        self.0.replace(key, expected, change).await
+    }
+
+    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.touch(key).await
+    }
+
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+        encode(&*session.data)?;
+        self.0.rotate(old, new, session).await
+    }
+
+    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        self.0.delete(key).await
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.0.sweep().await
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.0.close().await
+    }
+}
+
 fn encode<T: Serialize + DeserializeOwned>(data: &T) -> Result<Arc<Vec<u8>>, StoreError> {
     let text = serde_json::to_string(data).map_err(StoreError::data)?;
     // JSON writes a number that it does not have as `null`: in an `Option` that would be read as `None`.
@@ -110,20 +162,53 @@ fn encode<T: Serialize + DeserializeOwned>(data: &T) -> Result<Arc<Vec<u8>>, Sto
         return Err(StoreError::data(NOT_FINITE));
     }
     // Else the session would be lost: it could be neither read nor changed.
-    serde_json::from_str::<T>(&text).map_err(|error| unreadable(&error))?;
+    let read: T = serde_json::from_str(&text).map_err(|error| unreadable::<T>(&text, &error))?;
+    // Else another session would be read than was written.
+    let again = serde_json::to_string(&read).map_err(StoreError::data)?;
+    if again != text && !is_the_same(&text, &again) {
+        return Err(StoreError::data(OTHERWISE));
+    }
     Ok(Arc::new(text.into_bytes()))
 }
 
 pub(super) const NOT_FINITE: &str = "the data would not be read back: it holds a NaN or an infinity, which JSON does not have";
 
-fn unreadable(error: &serde_json::Error) -> StoreError {
+const OTHERWISE: &str = "the data would be read back as other data: its type does not read what it writes";
+
+#[cold]
+fn unreadable<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> StoreError {
     // Serde says that by a text alone.
-    let kind = if error.to_string().starts_with("recursion limit exceeded") {
-        "it is nested more than 127 deep"
-    } else {
-        "its type writes what it does not read"
-    };
-    StoreError::data(format!("the data would not be read back: {kind}, at line {} column {}", error.line(), error.column()))
+    if error.to_string().starts_with("recursion limit exceeded") {
+        return StoreError::data("the data would not be read back: it is nested more than 127 deep");
+    }
+    let read: Result<T, _> = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text));
+    let place = read.err().map(|error| error.path().to_string()).filter(|path| path != ".");
+    StoreError::data(format!(
+        "the data would not be read back: its type writes what it does not read, at {}",
+        place.map_or_else(|| "the top".to_owned(), |path| format!("`{path}`"))
+    ))
+}
+
+/// Whether two texts are the same data, but for the order of what has none, such as a set.
+#[cold]
+fn is_the_same(one: &str, other: &str) -> bool {
+    fn in_order(value: &Value) -> String {
+        match value {
+            Value::Array(values) => {
+                let mut values: Vec<_> = values.iter().map(in_order).collect();
+                values.sort_unstable();
+                format!("[{}]", values.join(","))
+            }
+            Value::Object(fields) => {
+                let mut fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name:?}:{}", in_order(value))).collect();
+                fields.sort_unstable();
+                format!("{{{}}}", fields.join(","))
+            }
+            other => other.to_string(),
+        }
+    }
+    let values = [one, other].map(serde_json::from_str::<Value>);
+    matches!(values, [Ok(one), Ok(other)] if in_order(&one) == in_order(&other))
 }
 
 fn decode<T: DeserializeOwned>(loaded: Loaded<Vec<u8>>) -> Loaded<T> {
@@ -264,6 +349,76 @@ pub(super) mod tests {
         assert!(encode(&nested(127)).is_ok());
         let said = encode(&nested(128)).unwrap_err();
         assert!(matches!(&said, StoreError::Data(error) if error.to_string().contains("127 deep")), "{said:?}");
+    }
+
+    /// What each writes is not what it reads.
+    mod otherwise {
+        use super::*;
+
+        #[derive(Debug, Default, serde::Serialize, Deserialize)]
+        pub struct IntegerKeys {
+            pub id: u32,
+            #[serde(flatten)]
+            pub counts: BTreeMap<u32, u32>,
+        }
+
+        #[derive(Debug, Default, serde::Serialize, Deserialize)]
+        pub struct Skipped {
+            pub carts: Vec<Cart>,
+        }
+
+        #[derive(Debug, Default, serde::Serialize, Deserialize)]
+        pub struct Cart {
+            #[serde(skip_serializing)]
+            pub price: u32,
+        }
+
+        #[derive(Debug, PartialEq, serde::Serialize, Deserialize)]
+        #[serde(untagged)]
+        pub enum Number {
+            Real(f64),
+            Whole(u64),
+        }
+
+        #[derive(Debug, Default, serde::Serialize, Deserialize)]
+        pub struct Renamed {
+            #[serde(default, rename(serialize = "user", deserialize = "name"))]
+            pub user: Option<String>,
+        }
+    }
+
+    #[test]
+    fn a_type_that_does_not_read_what_it_writes_is_refused_with_the_field_if_serde_tells_it() {
+        use otherwise::{Cart, IntegerKeys, Number, Renamed, Skipped};
+
+        let refused = |result: Result<Arc<Vec<u8>>, StoreError>| match result {
+            Err(StoreError::Data(error)) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert!(encode(&IntegerKeys::default()).is_ok());
+        let said = refused(encode(&IntegerKeys { id: 1, counts: [(1, 2)].into() }));
+        assert!(said.contains("does not read"), "{said}");
+        let skipped = Skipped { carts: vec![Cart { price: 1 }] };
+        assert_eq!(skipped.carts[0].price, 1);
+        let said = refused(encode(&skipped));
+        assert!(said.ends_with("at `carts[0]`"), "{said}");
+        assert_eq!(refused(encode(&Number::Whole(1))), OTHERWISE);
+        assert!(encode(&Number::Real(1.0)).is_ok());
+        assert_eq!(refused(encode(&Renamed { user: Some("ada".into()) })), OTHERWISE);
+        assert!(encode(&Renamed::default()).is_ok());
+    }
+
+    #[test]
+    fn a_set_is_the_same_in_any_order() {
+        for _ in 0..20 {
+            let set: std::collections::HashSet<String> = (0..50).map(|number| number.to_string()).collect();
+            let map: std::collections::HashMap<String, Vec<_>> = [("a".to_owned(), vec![set.clone(), set])].into();
+            assert!(encode(&map).is_ok());
+        }
+        assert!(is_the_same(r#"[{"a":1,"b":[2,3]},4]"#, r#"[4,{"b":[3,2],"a":1}]"#));
+        for other in ["[1,1,2]", "[1,2]", "[1,2,2.0]", "[1,2,\"2\"]"] {
+            assert!(!is_the_same("[1,2,2]", other), "{other}");
+        }
     }
 
     #[test]
