@@ -13,11 +13,11 @@
 //! SESSION_STORE=sqlite://sessions.db cargo run --example quickstart --features sqlite
 //! ```
 
-use axum::extract::{Path, Request};
+use axum::extract::Path;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use session_runtime::{Session, SessionData, SessionError, session, store};
+use session_runtime::{SessionData, SessionError, session, store};
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Visit {
@@ -31,17 +31,13 @@ impl Default for Visit {
     }
 }
 
-async fn show(session: SessionData<Visit>) -> Json<Visit> {
-    Json(Visit::clone(&session))
+async fn show(session: SessionData<Visit>) -> Json<SessionData<Visit>> {
+    Json(session)
 }
 
-async fn rename(
-    session_system: Session<Visit>,
-    Path(username): Path<String>,
-    request: Request,
-) -> Result<Json<&'static str>, SessionError> {
-    let age = session_system.get_data(&request).await?.age;
-    session_system.update_session(&request, Visit { username, age }).await?;
+async fn rename(session: SessionData<Visit>, Path(username): Path<String>) -> Result<Json<&'static str>, SessionError> {
+    // The closure may run again, on newer data, if another request changes the session at the same time: so it does not give `username` away.
+    session.update(|visit| visit.username.clone_from(&username)).await?;
     Ok(Json("Updated"))
 }
 

@@ -62,6 +62,12 @@
 //! [`session_middleware`](macro@session_middleware) drives the session. Each attribute checks a plain function, sync or async, and, where it names a data
 //! type, registers it for [`session!`]. What they replace is in [`standard`].
 //!
+//! # How to
+//!
+//! [`guide`] has a page each on [logging in and out](guide::logging_in_and_out), [guards and extractors of your own](guide::guards),
+//! [streams and websockets](guide::streams_and_websockets), [changing the data type](guide::changing_the_data_type) and
+//! [tests of handlers](guide::testing_handlers).
+//!
 //! # Where sessions are kept
 //!
 //! In memory unless told otherwise: [`store::MemoryStore`]. [`store`] lists the others, and says how to write one;
@@ -99,6 +105,24 @@ mod word;
 
 #[doc = include_str!("../docs/security.md")]
 pub mod security {}
+
+/// How to do what most programs with sessions do.
+pub mod guide {
+    #[doc = include_str!("../docs/guide/logging_in_and_out.md")]
+    pub mod logging_in_and_out {}
+
+    #[doc = include_str!("../docs/guide/guards.md")]
+    pub mod guards {}
+
+    #[doc = include_str!("../docs/guide/streams_and_websockets.md")]
+    pub mod streams_and_websockets {}
+
+    #[doc = include_str!("../docs/guide/changing_the_data_type.md")]
+    pub mod changing_the_data_type {}
+
+    #[doc = include_str!("../docs/guide/testing_handlers.md")]
+    pub mod testing_handlers {}
+}
 
 #[doc = include_str!("../docs/choosing_an_engine.md")]
 pub mod choosing_an_engine {}
