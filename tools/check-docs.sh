@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 # Badges of features are nightly's; this toolchain makes them when told so.
 RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="--cfg docsrs -D warnings" \
   cargo doc --quiet --no-deps --package session-macros --package session-runtime --all-features
-badges=$(grep -c "Available on.*crate feature" target/doc/session_runtime/store/struct.RedisStore.html || true)
-[ "$badges" -gt 0 ] || { echo "RedisStore does not say that it takes the feature \`redis\`" >&2; exit 1; }
+page=target/doc/session_runtime/store/type.RedisStore.html
+grep -q "Available on.*crate feature" "$page" || { echo "RedisStore does not say that it takes the feature \`redis\` ($page)" >&2; exit 1; }
