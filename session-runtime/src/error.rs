@@ -179,12 +179,11 @@ impl From<StoreError> for SessionError {
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if matches!(self, Self::StoreTimeout) {
+        match &self {
             // Said where it was waited for, with the store and the operation.
-        } else if status.is_server_error() {
-            log::error(&self, "a session error");
-        } else {
-            tracing::debug!(error = %self, "a request was refused its session");
+            Self::StoreTimeout => {}
+            error if status.is_server_error() => log::error(error, "a request failed for its session"),
+            error => tracing::debug!(%error, "a request was refused its session"),
         }
         let mut response = (status, self.text(cfg!(debug_assertions))).into_response();
         if status == StatusCode::UNAUTHORIZED {
@@ -270,6 +269,29 @@ impl std::error::Error for StoreError {
         match self {
             Self::Unavailable(error) | Self::Data(error) => Some(error.as_ref()),
             Self::Full => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_build_tells_the_client_nothing_of_the_program() {
+        let data = "shop::Visit";
+        for (error, short) in [
+            (SessionError::NotExists, "Unauthorized"),
+            (SessionError::JustRotated, "Conflict"),
+            (SessionError::CrossSite, "Forbidden"),
+            (SessionError::MissingLayer { data }, "Internal Server Error"),
+            (SessionError::DuplicateCookie { outer: data, inner: data }, "Internal Server Error"),
+            (SessionError::CallbackPanicked { callback: "shop::find" }, "Internal Server Error"),
+            (SessionError::StoreTimeout, "Service Unavailable"),
+        ] {
+            assert_eq!(error.text(false), short);
+            assert_eq!(error.text(true), error.to_string());
+            assert_ne!(error.text(true), short);
         }
     }
 }

@@ -68,8 +68,6 @@ struct Rare {
     left: Option<(SharedId, Duration)>,
     /// Sessions that the request's cookies name beside the one of the phase. Logging in and logging out end them.
     named: InlineVec<SharedId>,
-    /// The id that `create_session` gave without storing anything.
-    withheld: Option<SharedId>,
     failed: Option<SessionError>,
 }
 
@@ -166,7 +164,7 @@ pub(crate) enum ChangeKind {
 /// What a change begins with.
 pub(crate) enum BeginChange<T> {
     /// There is no session, and the change creates it.
-    Create,
+    Create(Create),
     /// The session, as the request knows it.
     From(Base<T>),
 }
@@ -219,11 +217,11 @@ pub(crate) enum BeginDestroy {
 }
 
 /// What became of the sessions that were to be deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Deleted {
+    None,
     /// At least one was there.
     Some,
-    None,
     /// One goes by an id that this request does not know.
     JustRotated,
 }
@@ -503,6 +501,15 @@ impl<T> Core<T> {
         }
     }
 
+    /// What a request sees that has read its session again.
+    pub(crate) fn view_again(&self) -> Result<View<T>, SessionError> {
+        match (&self.phase, self.begin_change(ChangeKind::Rotate)) {
+            (Phase::Live(_), _) => Ok(self.view()),
+            (_, Err(error)) => Err(error),
+            (_, Ok(_)) => Err(SessionError::NotExists),
+        }
+    }
+
     // Changing.
 
     /// What `change` starts from.
@@ -512,8 +519,8 @@ impl<T> Core<T> {
         match (&self.phase, change) {
             (Phase::Live(live), _) => Ok(BeginChange::From(live.base())),
             (Phase::Absent(Absence::StoreDown(error)), _) => Err(error.clone()),
-            (Phase::Absent(_), ChangeKind::LogIn) => Ok(BeginChange::Create),
-            (Phase::Absent(Absence::Unknown), ChangeKind::Edit) if self.lazy => Ok(BeginChange::Create),
+            (Phase::Absent(_), ChangeKind::LogIn) => Ok(BeginChange::Create(Create::LogIn)),
+            (Phase::Absent(Absence::Unknown), ChangeKind::Edit) if self.lazy => Ok(BeginChange::Create(Create::Edit)),
             (Phase::Absent(Absence::JustRotated), _) => Err(SessionError::JustRotated),
             (Phase::Absent(Absence::Withheld), _) => Err(SessionError::CrossSite),
             (Phase::Absent(_) | Phase::Unread | Phase::Ended, _) => Err(SessionError::NotExists),
@@ -601,8 +608,7 @@ impl<T> Core<T> {
 
     /// Keeps the id from the client: nothing is stored under it.
     pub(crate) fn withhold(&mut self, id: SharedId) {
-        self.aliases.push(id.clone());
-        self.rare().withheld = Some(id);
+        self.aliases.push(id);
     }
 
     /// The session that a visit was to create could not be stored. The request goes on without it if the layer says so.
@@ -712,14 +718,13 @@ impl<T> Core<T> {
         in_cookie: bool,
         deleted: Deleted,
     ) -> Result<AfterDelete, SessionError> {
+        let is_among = |id: &SharedId| ids.iter().any(|deleted| deleted == id);
         match &self.phase {
-            Phase::Live(live)
-                if !ids.iter().any(|id| *id == live.id) && self.aliases.iter().any(|alias| ids.iter().any(|id| id == alias)) =>
-            {
-                return Ok(AfterDelete::Again);
-            }
-            // It was another session, which the request does not go on with.
-            Phase::Live(live) if !ids.iter().any(|id| *id == live.id) => {
+            Phase::Live(live) if !is_among(&live.id) => {
+                if self.aliases.iter().any(is_among) {
+                    return Ok(AfterDelete::Again);
+                }
+                // It was another session, which the request does not go on with.
                 if deleted == Deleted::JustRotated {
                     return Err(SessionError::JustRotated);
                 }
@@ -803,7 +808,7 @@ impl<T> Core<T> {
         let is_it = |known: &SharedId| **known == *id;
         let is_alias = self.aliases.iter().any(is_it);
         let found = match &self.phase {
-            _ if self.refused || self.rare.as_ref().is_some_and(|rare| rare.withheld.as_ref().is_some_and(is_it)) => return None,
+            _ if self.refused => return None,
             Phase::Live(live) if is_it(&live.id) || is_alias => (*live.id, live.record.expires_in),
             Phase::Ended | Phase::Absent(_) if is_alias => return None,
             Phase::Live(live) => (*id, live.record.expires_in),
@@ -947,6 +952,16 @@ fn absence<T>(policy: &Policy, loaded: Result<Loaded<T>, SessionError>) -> Resul
         Ok(Loaded::JustRotated) => Ok((Absence::JustRotated, false)),
         Ok(_) => Ok((Absence::Unknown, false)),
         Err(error) => Ok((store_failed(policy, error)?, false)),
+    }
+}
+
+/// How a session was found to be gone that was there when the request read it.
+pub(crate) fn how_gone<T>(policy: &Policy, loaded: Loaded<T>) -> Result<Gone, SessionError> {
+    match loaded {
+        Loaded::JustRotated => Ok(Gone::JustRotated),
+        Loaded::Undecodable(error) if policy.on_undecodable == OnUndecodable::Fail => Err(error.into()),
+        Loaded::Undecodable(_) => Ok(Gone::Discarded),
+        _ => Ok(Gone::Missing),
     }
 }
 

@@ -17,7 +17,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::core::{
     AfterDelete, AfterLoad, Base, BeginChange, BeginCreate, BeginDestroy, BeginRotate, ChangeKind, Core, Create, Deleted, Depart,
-    Departing, Gone, Policy, Read, View,
+    Departing, Policy, Read, View, how_gone,
 };
 use super::departure;
 use super::retries::{Lines, Next, Retries};
@@ -329,7 +329,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             }
             Loaded::Found(record) => drop(self.core().learn(&id, record)),
             other => {
-                let gone = self.how_gone(other)?;
+                let gone = how_gone(&self.setup.policy, other)?;
                 // If it was another task of this request that moved it, that one has said by then where to.
                 self.idle().await?;
                 self.core().ended(&id, gone);
@@ -342,14 +342,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     pub(crate) async fn latest(&self, renew: bool) -> Result<View<T>, SessionError> {
         let id = self.core().id().cloned();
         let Some(id) = id else { return Ok(self.core().view()) };
-        match self.reload(id, renew).await? {
-            View::Live(data) => Ok(View::Live(data)),
-            // It was there when the request read it.
-            View::Default | View::None => match self.core().begin_change(ChangeKind::Rotate) {
-                Err(error) => Err(error),
-                Ok(_) => Err(SessionError::NotExists),
-            },
-        }
+        self.reload(id, renew).await?;
+        self.core().view_again()
     }
 
     fn touch(&self, id: SharedId) -> MaybeReady<'_, ()> {
@@ -376,20 +370,11 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     async fn gone(&self, id: &SharedId, loaded: Loaded<T>) -> Result<(), SessionError> {
-        let gone = self.how_gone(loaded)?;
+        let gone = how_gone(&self.setup.policy, loaded)?;
         // If it was another task of this request that moved it, that one has said by then where to.
         self.idle().await?;
         self.core().gone(id, gone);
         Ok(())
-    }
-
-    fn how_gone(&self, loaded: Loaded<T>) -> Result<Gone, SessionError> {
-        match loaded {
-            Loaded::JustRotated => Ok(Gone::JustRotated),
-            Loaded::Undecodable(error) if self.setup.policy.on_undecodable == OnUndecodable::Fail => Err(error.into()),
-            Loaded::Undecodable(_) => Ok(Gone::Discarded),
-            _ => Ok(Gone::Missing),
-        }
     }
 
     /// Says in the log what the request does not answer.
@@ -421,9 +406,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             let begin = self.core().begin_change(kind)?;
             let base = match begin {
                 BeginChange::From(base) => base,
-                BeginChange::Create => {
+                BeginChange::Create(create) => {
                     let (result, data) = edit(&self.setup.default_data)?;
-                    let create = if kind == ChangeKind::LogIn { Create::LogIn } else { Create::Edit };
                     match self.create(create, data).await? {
                         Some(_) => return Ok(result),
                         // Another task of this request was faster.
@@ -473,7 +457,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     async fn lose(&self, id: &SharedId, loaded: Loaded<T>, kind: ChangeKind) -> Result<(), SessionError> {
-        let gone = self.how_gone(loaded)?;
+        let gone = how_gone(&self.setup.policy, loaded)?;
         // If it was another task of this request that moved it, that one has said by then where to.
         self.idle().await?;
         self.core().lost(id, gone, kind)
@@ -629,11 +613,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     async fn delete_each(&self, ids: &InlineVec<SharedId>) -> Result<Deleted, SessionError> {
         let mut all = Deleted::None;
         for deleted in join_all(ids.iter().map(|id| self.delete(id))).await {
-            all = match (all, deleted?) {
-                (Deleted::JustRotated, _) | (_, Deleted::JustRotated) => Deleted::JustRotated,
-                (Deleted::Some, _) | (_, Deleted::Some) => Deleted::Some,
-                _ => Deleted::None,
-            };
+            all = all.max(deleted?);
         }
         Ok(all)
     }

@@ -158,3 +158,34 @@ pub async fn read<T: Clone + Send + Sync + 'static>(
         Loaded::Missing | Loaded::JustRotated => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session;
+
+    #[derive(Clone, Default)]
+    struct Visit {
+        pages: u32,
+    }
+
+    #[tokio::test]
+    async fn a_session_is_read_by_whatever_names_it() {
+        let layer = session!(<Visit>, cookie_name = "sid");
+        let seeded = seed(&layer, Visit { pages: 3 }).await.unwrap();
+        let set = HeaderValue::from_str(&format!("sid=\"{}\"; Path=/; HttpOnly", seeded.id().as_str())).unwrap();
+        let mut response = Response::new(());
+        response.headers_mut().append(SET_COOKIE, HeaderValue::from_static("other=1"));
+        response.headers_mut().append(SET_COOKIE, set.clone());
+        let pages = |visit: Result<Option<Arc<Visit>>, SessionError>| visit.unwrap().map(|visit| visit.pages);
+        assert_eq!(pages(read(&layer, &seeded).await), Some(3));
+        assert_eq!(pages(read(&layer, seeded.id()).await), Some(3));
+        assert_eq!(pages(read(&layer, seeded.cookie()).await), Some(3));
+        assert_eq!(pages(read(&layer, &set).await), Some(3));
+        assert_eq!(pages(read(&layer, &response).await), Some(3));
+        // Of another layer, of another cookie, and of none.
+        assert_eq!(pages(read(&session!(<Visit>, cookie_name = "sid"), &seeded).await), None);
+        assert_eq!(pages(read(&layer, &HeaderValue::from_static("other=1")).await), None);
+        assert_eq!(pages(read(&layer, &Response::new(())).await), None);
+    }
+}

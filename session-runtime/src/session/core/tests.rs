@@ -153,7 +153,7 @@ fn every_state_answers_every_event() {
         };
         let change = |kind| {
             of(fresh().begin_change(kind), |begin| match begin {
-                BeginChange::Create => "create",
+                BeginChange::Create(_) => "create",
                 BeginChange::From(_) => "from",
             })
         };
@@ -565,7 +565,7 @@ impl Walk {
             At::Change if op == Op::Read => At::Done(Ok(())),
             At::Change if op == Op::LogOut => At::Deleting,
             At::Change => match self.core.begin_change(Self::kind(op)) {
-                Ok(BeginChange::Create) => At::Creating,
+                Ok(BeginChange::Create(_)) => At::Creating,
                 Ok(BeginChange::From(base)) if op == Op::Add => At::Replacing(base),
                 Ok(BeginChange::From(base)) => At::Rotating(base),
                 Err(error) => fail(error),
