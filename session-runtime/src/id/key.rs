@@ -4,6 +4,8 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use rand::RngExt;
+
 use super::session_id::SessionId;
 use crate::word::Word;
 
@@ -150,12 +152,16 @@ impl HashSecret {
     /// A secret from a strong generator.
     #[must_use]
     pub fn random() -> Self {
+        Self::of(&mut rand::rng())
+    }
+
+    fn of(random: &mut impl RngExt) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed) | 1 << 31,
-            blocks: rand::random(),
-            shift: rand::random(),
+            blocks: random.random(),
+            shift: random.random(),
             namespaces: [RandomState::new(), RandomState::new()],
         }
     }
@@ -244,6 +250,9 @@ impl<W: Word> KeptHash<W> {
 mod tests {
     use std::collections::HashSet;
 
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
     use super::*;
 
     fn id(text: &str) -> SessionId {
@@ -279,17 +288,23 @@ mod tests {
 
     #[test]
     fn both_halves_of_the_hashes_of_similar_ids_are_spread_evenly() {
-        let secret = HashSecret::random();
-        let mut counts = [[0_u32; 64]; 4];
-        for number in 0..64_000 {
-            let hash = hash(&secret, &format!("session-{number}"));
-            for (counts, shift) in counts.iter_mut().zip([0, 58, 64, 122]) {
-                counts[usize::try_from(hash >> shift & 63).unwrap()] += 1;
+        let ids: Vec<_> = (0..64_000).map(|number| id(&format!("session-{number}"))).collect();
+        let namespace = Namespace::new("sid");
+        let is_even = |seed: u64| {
+            let secret = HashSecret::of(&mut StdRng::seed_from_u64(seed));
+            let mut counts = [[0_u32; 64]; 4];
+            for id in &ids {
+                let hash = Key::new(&namespace, id).keyed_hash(&secret);
+                for (counts, shift) in counts.iter_mut().zip([0, 58, 64, 122]) {
+                    counts[usize::try_from(hash >> shift & 63).unwrap()] += 1;
+                }
             }
-        }
-        // 1000 expected in each of the 64 places. With a hash that is no better than universal, a place may be off by more than
-        // chance would have it; one that is twice as full would be a fault.
-        assert!(counts.iter().flatten().all(|&count| (500..2000).contains(&count)), "{counts:?}");
+            // 1000 expected in each of the 64 places.
+            counts.iter().flatten().all(|&count| (500..2000).contains(&count))
+        };
+        // Over all secrets they are; for a few, a hash that is no better than universal spreads such a set less evenly than chance would.
+        let uneven = (0..24).filter(|&seed| !is_even(seed)).count();
+        assert!(uneven <= 1, "by {uneven} of 24 secrets");
     }
 
     #[test]
