@@ -37,6 +37,16 @@ pub enum OnUndecodable {
     Discard,
 }
 
+/// What becomes of a login if its owner has as many sessions as the option `owner_limit` allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// It ends the session whose user proved who they are the longest ago.
+    #[default]
+    EndOldest,
+    /// It is refused: [`SessionError::TooManySessions`](crate::SessionError::TooManySessions), which answers 409.
+    Refuse,
+}
+
 /// A duration of zero would expire every session at once.
 pub(crate) const fn not_zero(option: &'static str, duration: Duration) -> Result<(), ConfigError> {
     if duration.is_zero() { Err(ConfigError::new(option, "is zero: give it a positive duration")) } else { Ok(()) }
@@ -45,4 +55,27 @@ pub(crate) const fn not_zero(option: &'static str, duration: Duration) -> Result
 /// An empty namespace is a value that is missing where it comes from.
 pub(crate) const fn not_empty(name: &str) -> Result<(), ConfigError> {
     if name.is_empty() { Err(ConfigError::new("namespace", "is empty")) } else { Ok(()) }
+}
+
+/// A path that leads to this site alone: what begins with two slashes, or with a backslash after the first, leads a browser to another host.
+pub(crate) const fn local_path(option: &'static str, path: &str) -> Result<(), ConfigError> {
+    if is_local_path(path) {
+        Ok(())
+    } else {
+        Err(ConfigError::new(option, "is not a path of this site: begin it with one `/`"))
+    }
+}
+
+/// Whether a path leads to this site alone.
+pub(crate) const fn is_local_path(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        // A browser leaves tabs and line feeds out, and takes a backslash for a slash (WHATWG URL, sections 4.4 and 4.5).
+        if bytes[at] <= b' ' || bytes[at] == b'\\' || bytes[at] == 127 {
+            return false;
+        }
+        at += 1;
+    }
+    matches!(bytes, [b'/', ..]) && !matches!(bytes, [b'/', b'/', ..])
 }

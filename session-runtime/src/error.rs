@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -33,6 +34,26 @@ pub enum SessionError {
     /// The request comes from another site, and carries no session cookie, which the browser may be holding back (`SameSite`). 403; nothing
     /// was written. Change the session on a request that your own pages cause; a login ([`rotate_with`](crate::SessionData::rotate_with)) works.
     CrossSite,
+    /// The user did not prove who they are within this time: by a login, or by [`SessionData::confirm`](crate::SessionData::confirm). 401, with
+    /// `WWW-Authenticate` (RFC 9470). Ask for the password again, and call `confirm`.
+    NotFresh {
+        /// Within which time they have to have proved it.
+        max_age: Duration,
+    },
+    /// The owner has as many sessions as the option `owner_limit` allows, and `when_full` says `Refuse`. 409; nothing was stored. Ask the user to log
+    /// out elsewhere.
+    TooManySessions,
+    /// A change of the data makes the session somebody else's, which gives it a new id, and the client would not get to know it: the id came from elsewhere
+    /// than the cookie, or it is [`Sessions::update_each`](crate::Sessions::update_each) that changes it. 500; nothing was written. Use
+    /// [`rotate_with`](crate::SessionData::rotate_with), and send [`session_id`](crate::SessionData::session_id) to the client.
+    OwnerChange,
+    /// The layer does not know who its sessions belong to. 500. Register a function with `#[session_owner(T)]`, or give the option `owner`.
+    MissingOwner {
+        /// The data type of the layer.
+        data: &'static str,
+    },
+    /// The store does not keep who its sessions belong to. 500. Take another store, or leave the owner out.
+    NoOwners,
     /// The head of the response has left, so a cookie cannot be set any more: creating and rotating a session is over. Nothing
     /// was stored. 500. Do it before the response is returned.
     ResponseStarted,
@@ -94,15 +115,26 @@ impl SessionError {
         Cow::Borrowed(self.status().canonical_reason().unwrap_or_default())
     }
 
+    /// What the client has to do (RFC 9110, section 11.6.1; RFC 9470, section 3).
+    fn challenge(&self) -> HeaderValue {
+        let Self::NotFresh { max_age } = self else { return HeaderValue::from_static("Cookie realm=\"session\"") };
+        let seconds = max_age.as_secs();
+        let text = format!("Cookie realm=\"session\", error=\"insufficient_user_authentication\", max_age=\"{seconds}\"");
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Cookie realm=\"session\""))
+    }
+
     /// The status that it answers.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::NotExists => StatusCode::UNAUTHORIZED,
-            Self::Conflict | Self::JustRotated => StatusCode::CONFLICT,
+            Self::NotExists | Self::NotFresh { .. } => StatusCode::UNAUTHORIZED,
+            Self::Conflict | Self::JustRotated | Self::TooManySessions => StatusCode::CONFLICT,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::StoreUnavailable(_) | Self::StoreTimeout | Self::StoreFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::ResponseStarted
+            | Self::OwnerChange
+            | Self::MissingOwner { .. }
+            | Self::NoOwners
             | Self::Data(_)
             | Self::MissingLayer { .. }
             | Self::DuplicateCookie { .. }
@@ -130,6 +162,18 @@ impl fmt::Display for SessionError {
             Self::StoreTimeout => f.write_str("the session store did not answer in time: try again later"),
             Self::StoreFull => f.write_str("the session store is full: try again later"),
             Self::Data(_) => f.write_str("the session's data cannot be encoded or decoded"),
+            Self::NotFresh { max_age } => {
+                write!(f, "the user has to prove who they are again, as they did not within {max_age:?}: then call `confirm`")
+            }
+            Self::TooManySessions => f.write_str("the user has as many sessions as `owner_limit` allows: log out elsewhere"),
+            Self::OwnerChange => f.write_str(
+                "a change gives the session to another owner, and so a new id, which the client would not get to know: use `rotate_with`, and send `session_id()` to the client",
+            ),
+            Self::MissingOwner { data } => write!(
+                f,
+                "it is not known who the sessions with `{data}` belong to: register a function with `#[session_owner({data})]`"
+            ),
+            Self::NoOwners => f.write_str("the layer's store does not keep who its sessions belong to: take another store"),
             Self::MissingLayer { data } => write!(
                 f,
                 "there is no session layer for `{data}` around this route: add `.layer(session!(<{data}>))` to the router"
@@ -170,6 +214,7 @@ impl From<StoreError> for SessionError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full => Self::StoreFull,
+            StoreError::NoOwners => Self::NoOwners,
             StoreError::Data(_) => Self::Data(error),
             StoreError::Unavailable(_) => Self::StoreUnavailable(error),
         }
@@ -187,7 +232,7 @@ impl IntoResponse for SessionError {
         }
         let mut response = (status, self.text(cfg!(debug_assertions))).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"session\""));
+            response.headers_mut().insert(WWW_AUTHENTICATE, self.challenge());
         }
         if matches!(self, Self::JustRotated) {
             response.headers_mut().insert(RETRY_AFTER, const { HeaderValue::from_static("1") });
@@ -238,6 +283,8 @@ pub enum StoreError {
     Unavailable(Arc<dyn std::error::Error + Send + Sync>),
     /// The store holds as many sessions as it may: the session system answers 503.
     Full,
+    /// The store does not keep who its sessions belong to: the session system answers 500.
+    NoOwners,
     /// The data cannot be encoded or decoded: the session system answers 500.
     Data(Arc<dyn std::error::Error + Send + Sync>),
 }
@@ -259,6 +306,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Unavailable(_) => f.write_str("the session store cannot be reached or failed"),
             Self::Full => f.write_str("the session store is full"),
+            Self::NoOwners => f.write_str("the session store does not keep who its sessions belong to"),
             Self::Data(_) => f.write_str("the session's data cannot be encoded or decoded"),
         }
     }
@@ -268,7 +316,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(error) | Self::Data(error) => Some(error.as_ref()),
-            Self::Full => None,
+            Self::Full | Self::NoOwners => None,
         }
     }
 }

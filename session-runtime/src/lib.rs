@@ -92,6 +92,7 @@ mod layer;
 mod locks;
 mod log;
 mod maybe_ready;
+mod owner;
 #[cfg(test)]
 mod random;
 mod request;
@@ -138,13 +139,14 @@ pub mod __private {
 }
 
 pub use callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback};
-pub use config::{OnStoreError, OnUndecodable};
+pub use config::{OnStoreError, OnUndecodable, WhenFull};
 pub use cookie::SameSite;
 pub use error::{ConfigError, SessionError};
 pub use id::{IntoSessionId, InvalidSessionId, SessionId};
 pub use layer::{DefaultData, DefaultOf, Given, IntoDuration, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService};
+pub use owner::{InvalidHandle, OwnerBytes, OwnerId, SessionHandle};
 pub use request::SessionRequestExt;
-pub use session::{Session, SessionData};
+pub use session::{Lifetime, Session, SessionData, SessionInfo, SessionOwner, SessionOwnerRejection, Sessions, next_path};
 
 #[doc = include_str!("../docs/generate_session_id.md")]
 #[doc(inline)]

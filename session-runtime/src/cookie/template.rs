@@ -77,7 +77,6 @@ impl CookieOptions {
                 None if !implied => Secure::UnlessLoopback,
                 _ => Secure::On,
             },
-            persistent: self.persistent,
         }
     }
 }
@@ -97,7 +96,6 @@ pub(crate) struct CookieTemplate {
     name_len: usize,
     attributes: String,
     secure: Secure,
-    pub(crate) persistent: bool,
 }
 
 impl CookieTemplate {
@@ -114,10 +112,10 @@ impl CookieTemplate {
         }
     }
 
-    /// The value that hands the client the id. `expires_in` becomes `Max-Age` where the cookie is persistent.
-    pub(crate) fn set(&self, id: &SessionId, expires_in: Duration, loopback: bool) -> Option<HeaderValue> {
+    /// The value that hands the client the id. With a `Max-Age` the cookie outlives the browser.
+    pub(crate) fn set(&self, id: &SessionId, max_age: Option<Duration>, loopback: bool) -> Option<HeaderValue> {
         // 0 would remove the cookie of a session that still lives.
-        let max_age = self.persistent.then(|| expires_in.as_secs().clamp(1, MAX_AGE_LIMIT));
+        let max_age = max_age.map(|left| left.as_secs().clamp(1, MAX_AGE_LIMIT));
         self.value(id.as_bytes(), max_age, loopback)
     }
 
@@ -153,7 +151,7 @@ mod tests {
         let template = options.into_template();
         let id = SessionId::parse("x").unwrap();
         assert_eq!(
-            template.set(&id, Duration::MAX, true).unwrap(),
+            template.set(&id, Some(Duration::MAX), true).unwrap(),
             "sid=x; Path=/app; HttpOnly; SameSite=None; Domain=example.com; Partitioned; Secure; Max-Age=34560000"
         );
         assert_eq!(

@@ -139,7 +139,7 @@ const BLOCKS: usize = SessionId::MAX_LEN / BLOCK;
 /// the difference. Each half of the hash is the same for two ids with a probability below 2^-61; the halves depend on each other
 /// only by the blocks of the key that they share.
 ///
-/// Namespaces, which are few and of any length, are hashed by the standard library's keyed hash, twice, with keys of their own.
+/// Namespaces and owners, which are of any length, are hashed by the standard library's keyed hash, twice, with keys of their own.
 pub struct HashSecret {
     /// Tells it from others beside a kept hash. It comes again after 2^31 stores.
     number: u32,
@@ -173,7 +173,12 @@ impl HashSecret {
 
     #[cold]
     fn hash_namespace(&self, name: &str) -> u128 {
-        let [first, second] = [0, 1].map(|half: usize| self.namespaces[half].hash_one(name));
+        self.hash_bytes(name.as_bytes())
+    }
+
+    /// For what is no id, and may have any length.
+    pub(crate) fn hash_bytes(&self, bytes: &[u8]) -> u128 {
+        let [first, second] = [0, 1].map(|half: usize| self.namespaces[half].hash_one(bytes));
         u128::from(first) << 64 | u128::from(second)
     }
 

@@ -2,21 +2,23 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
 
 use crate::callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback, Middleware};
-use crate::config::{self, OnStoreError, OnUndecodable};
+use crate::config::{self, OnStoreError, OnUndecodable, WhenFull};
 use crate::cookie::{CookieOptions, SameSite};
 use crate::error::{ConfigError, SessionError};
 use crate::id::{GenerateCallback, Namespace};
 use crate::layer::session_layer::{Config, SessionLayer};
+use crate::owner::{OwnerCallback, OwnerFn};
 use crate::request::SessionIdCallback;
 use crate::session::core::Policy;
 use crate::session::driver::{ErrorResponse, Setup};
-use crate::store::{AnyStore, Limits, MemoryStore, Store, Traced};
+use crate::store::{AnyStore, Limits, MemoryStore, OwnerLimit, Store, Traced};
 
 /// No default data was given: `T::default()` will be it.
 #[derive(Debug)]
@@ -109,6 +111,10 @@ pub struct SessionLayerBuilder<T, D = DefaultOf<T>> {
     on_store_error: OnStoreError,
     on_undecodable: OnUndecodable,
     error_response: Option<ErrorResponse>,
+    owner: Option<OwnerCallback<T>>,
+    owner_limit: Option<Option<NonZeroU32>>,
+    when_full: WhenFull,
+    login_path: Option<Cow<'static, str>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {
@@ -134,6 +140,10 @@ impl<T: Clone + Send + Sync + 'static> SessionLayerBuilder<T> {
             on_store_error: OnStoreError::Fail,
             on_undecodable: OnUndecodable::Fail,
             error_response: None,
+            owner: None,
+            owner_limit: None,
+            when_full: WhenFull::EndOldest,
+            login_path: None,
         }
     }
 }
@@ -155,6 +165,10 @@ impl<T, D> SessionLayerBuilder<T, D> {
             on_store_error: self.on_store_error,
             on_undecodable: self.on_undecodable,
             error_response: self.error_response,
+            owner: self.owner,
+            owner_limit: self.owner_limit,
+            when_full: self.when_full,
+            login_path: self.login_path,
         }
     }
 
@@ -343,6 +357,58 @@ impl<T, D> SessionLayerBuilder<T, D> {
         self
     }
 
+    /// Who a session belongs to: a function of its data. Its sessions can then be listed, ended and limited, and a change of the data by which
+    /// the session is another owner's also changes its id. Defaults to nobody.
+    ///
+    /// The function must answer the same whenever it is asked about the same data. `#[session_owner]` checks it and says what it may be.
+    ///
+    /// ```
+    /// use session_runtime::SessionLayer;
+    ///
+    /// #[derive(Clone, Default)]
+    /// struct Visit { user: Option<u64> }
+    ///
+    /// let layer = SessionLayer::<Visit>::builder().owner(|visit: &Visit| visit.user).owner_limit(5).build()?;
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(|| async {})).layer(layer);
+    /// # Ok::<(), session_runtime::ConfigError>(())
+    /// ```
+    pub fn owner<F>(mut self, owner: F) -> Self
+    where
+        T: 'static,
+        F: for<'a> OwnerFn<'a, T> + Send + Sync + 'static,
+    {
+        self.owner = Some(OwnerCallback::new(owner));
+        self
+    }
+
+    /// What is registered, as `session!` finds it.
+    #[doc(hidden)]
+    pub fn registered_owner(mut self, owner: Option<OwnerCallback<T>>) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// How many sessions an owner may have at a time; defaults to any number. The store sees to it, so that no two logins pass it together. Zero
+    /// is refused by [`build`](Self::build).
+    pub fn owner_limit(mut self, sessions: u32) -> Self {
+        self.owner_limit = Some(NonZeroU32::new(sessions));
+        self
+    }
+
+    /// What becomes of a login if its owner has as many sessions as [`owner_limit`](Self::owner_limit) allows; defaults to
+    /// [`WhenFull::EndOldest`].
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Where [`SessionOwner`](crate::SessionOwner) sends a browser whose user is not logged in, such as `/login`; the page it wanted follows as
+    /// `?next=`. It is a path of this site, which begins with one `/`. Defaults to nowhere: such a request is answered 401.
+    pub fn login_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
+        self.login_path = Some(path.into());
+        self
+    }
+
     /// The layer.
     ///
     /// # Errors
@@ -363,6 +429,19 @@ impl<T, D> SessionLayerBuilder<T, D> {
             config::not_empty(namespace)?;
         }
         self.cookie.check()?;
+        if self.owner_limit == Some(None) {
+            return Err(ConfigError::new("owner_limit", "is zero, so that nobody could log in: give it a positive number"));
+        }
+        if let Some(path) = &self.login_path {
+            config::local_path("login_path", path)?;
+        }
+        if self.owner_limit.is_some() && self.owner.is_none() {
+            return Err(ConfigError::new("owner_limit", "needs to know the owner of a session: give `owner`, too"));
+        }
+        let keeps_owners = self.store.as_ref().is_none_or(AnyStore::keeps_owners);
+        if self.owner.is_some() && !keeps_owners {
+            return Err(ConfigError::new("owner", "needs a store that keeps who its sessions belong to, which this one does not"));
+        }
         Ok(self.build_checked())
     }
 
@@ -396,6 +475,9 @@ impl<T, D> SessionLayerBuilder<T, D> {
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,
             error_response: self.error_response,
+            owner_limit: self.owner_limit.flatten().map(|sessions| OwnerLimit::new(sessions, self.when_full)),
+            owner: self.owner,
+            login_path: self.login_path.map(|path| path.into_owned().into_boxed_str()),
             lines: Arc::default(),
         };
         SessionLayer::new(Config { setup: Arc::new(setup), middleware: self.middleware })

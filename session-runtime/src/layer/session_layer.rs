@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::callback::Middleware;
+use crate::session::Sessions;
 use crate::session::driver::Setup;
 
 /// What a layer was set up with.
@@ -22,6 +23,12 @@ pub struct SessionLayer<T>(Arc<Config<T>>);
 impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {
     pub(crate) fn new(config: Config<T>) -> Self {
         Self(Arc::new(config))
+    }
+
+    /// The sessions of the layer by their owners, also outside of a request.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions<T> {
+        Sessions::of(Arc::clone(&self.0.setup))
     }
 
     pub(crate) const fn config(&self) -> &Arc<Config<T>> {

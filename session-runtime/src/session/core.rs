@@ -25,7 +25,7 @@ use crate::error::SessionError;
 use crate::id::{SessionId, SharedId};
 use crate::inline_vec::InlineVec;
 use crate::request::CarriedId;
-use crate::store::{Limits, Loaded, Origin, Record, Version};
+use crate::store::{Attributes, Limits, Loaded, Origin, Record, SessionHandle, Version};
 
 /// The most ids of one request that are looked up in the store.
 pub(crate) const MOST_LOOKED_UP: usize = 8;
@@ -65,10 +65,17 @@ pub(crate) struct Core<T> {
 #[derive(Default)]
 struct Rare {
     /// The cookie that is owed for a session that the request has left for another one.
-    left: Option<(SharedId, Duration)>,
+    left: Option<Owed>,
     /// Sessions that the request's cookies name beside the one of the phase. Logging in and logging out end them.
     named: InlineVec<SharedId>,
     failed: Option<SessionError>,
+}
+
+/// A session whose id is owed to the client.
+struct Owed {
+    id: SharedId,
+    expires_in: Duration,
+    persistent: Option<bool>,
 }
 
 enum Phase<T> {
@@ -159,6 +166,18 @@ pub(crate) enum ChangeKind {
     Rotate,
     /// Of both, by one who has proved who he is.
     LogIn,
+    /// Of the id, by one who has proved again who he is.
+    Confirm,
+}
+
+/// Whom a change leaves the session to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnerStep {
+    /// Whoever it belongs to, or nobody.
+    Same,
+    Nobody,
+    /// Somebody else, in whose list it is called this.
+    New(SessionHandle),
 }
 
 /// What a change begins with.
@@ -174,6 +193,8 @@ pub(crate) struct Base<T> {
     pub(crate) id: SharedId,
     pub(crate) data: Arc<T>,
     pub(crate) version: Version,
+    pub(crate) attributes: Option<Arc<Attributes>>,
+    pub(crate) by_cookie: bool,
 }
 
 /// Who asks for a new session.
@@ -254,7 +275,8 @@ pub(crate) struct Departing {
 
 pub(crate) enum SendCookie {
     None,
-    Set(SharedId, Duration),
+    /// With how long it outlives the browser, if it does.
+    Set(SharedId, Option<Duration>),
     Remove,
 }
 
@@ -430,7 +452,7 @@ impl<T> Core<T> {
         }
         let id = live.id.clone();
         let may_expire = live.record.expires_in < full_life(&live.record) / 2;
-        if policy.persistent && live.by_cookie && !self.head_sent {
+        if is_persistent(policy, live.record.attributes.as_deref()) && live.by_cookie && !self.head_sent {
             // The client's cookie has to move with the limit, so this waits for the response, if the session does not expire before.
             self.owe(CookieChange::Refresh);
             if !may_expire {
@@ -536,9 +558,56 @@ impl<T> Core<T> {
         version: Version,
         data: Arc<T>,
     ) {
-        let refresh = policy.persistent && !self.head_sent;
-        if self.changed(now, id, version, data) && refresh {
+        let by_cookie = self.changed(now, id, version, data);
+        if by_cookie && !self.head_sent && self.is_persistent(policy) {
             self.owe(CookieChange::Refresh);
+        }
+    }
+
+    /// The session with this id has limits and attributes of its own from now on.
+    pub(crate) fn limited(
+        &mut self,
+        now: impl FnOnce() -> Instant,
+        id: &SharedId,
+        version: Version,
+        data: Arc<T>,
+        (limits, attributes): (Limits, Option<Arc<Attributes>>),
+    ) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        if live.id != *id || live.record.version > version {
+            return;
+        }
+        let now = now();
+        live.record.let_pass(now);
+        live.record.idle = limits.idle;
+        live.record.absolute_in = limits.absolute.map(|limit| limit.saturating_sub(live.record.age));
+        live.record.attributes = attributes;
+        live.change(self.head_sent, || now, version, data);
+        if live.by_cookie && !self.head_sent {
+            self.cookie = CookieChange::Set;
+        }
+    }
+
+    /// The session is to have limits of its own.
+    ///
+    /// # Errors
+    ///
+    /// The cookie would have to be sent again, and the head has left.
+    pub(crate) fn begin_limit(&self, policy: &Policy, attributes: Option<&Attributes>) -> Result<(), SessionError> {
+        match &self.phase {
+            Phase::Live(live) if self.head_sent && live.by_cookie => {
+                let stays = !is_persistent(policy, attributes) && !self.is_persistent(policy);
+                if stays { Ok(()) } else { Err(SessionError::ResponseStarted) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn is_persistent(&self, policy: &Policy) -> bool {
+        match &self.phase {
+            Phase::Live(live) => is_persistent(policy, live.record.attributes.as_deref()),
+            _ => policy.persistent,
         }
     }
 
@@ -621,9 +690,18 @@ impl<T> Core<T> {
     }
 
     /// The session was created.
-    pub(crate) fn created(&mut self, policy: &Policy, create: Create, id: SharedId, version: Version, data: Arc<T>) {
-        let Limits { idle, absolute, .. } = policy.limits;
-        let record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
+    pub(crate) fn created(
+        &mut self,
+        limits: Limits,
+        create: Create,
+        id: SharedId,
+        version: Version,
+        data: Arc<T>,
+        attributes: Option<Arc<Attributes>>,
+    ) {
+        let Limits { idle, absolute, .. } = limits;
+        let mut record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
+        record.attributes = attributes;
         self.used = true;
         self.phase = Phase::Live(Live { id, record, by_cookie: true, is_new: true, undisclosed: true });
         if create != Create::Asked {
@@ -634,7 +712,9 @@ impl<T> Core<T> {
     /// The session is to get a new id, and `data`. After `Move` the step is under way, until [`end_exclusive`](Self::end_exclusive).
     pub(crate) fn begin_rotate(
         &mut self,
+        now: impl FnOnce() -> Instant,
         kind: ChangeKind,
+        step: OwnerStep,
         base: &Base<T>,
         data: &Arc<T>,
     ) -> Result<BeginRotate<T>, SessionError> {
@@ -653,7 +733,16 @@ impl<T> Core<T> {
         {
             return Ok(BeginRotate::After(named));
         }
-        let record = Record { data: Arc::clone(data), version: base.version, ..live.record };
+        // The client would not get to know the id.
+        if kind == ChangeKind::Edit && !live.by_cookie {
+            return Err(SessionError::OwnerChange);
+        }
+        let mut record = Record { data: Arc::clone(data), version: base.version, attributes: None, ..live.record };
+        if base.attributes.is_some() || step != OwnerStep::Same || kind == ChangeKind::Confirm {
+            record.let_pass(now());
+            let before = base.attributes.as_deref().copied().unwrap_or_default();
+            record.attributes = attributes_after(before, kind, step, record.age);
+        }
         self.exclusive = true;
         Ok(BeginRotate::Move(record))
     }
@@ -666,11 +755,13 @@ impl<T> Core<T> {
         new: SharedId,
         version: Version,
         data: Arc<T>,
+        attributes: Option<Arc<Attributes>>,
     ) {
         if let Phase::Live(live) = &mut self.phase
             && live.id == *old
         {
             live.id = new;
+            live.record.attributes = attributes;
             live.change(self.head_sent, now, version, data);
             if live.by_cookie {
                 self.cookie = CookieChange::Set;
@@ -752,6 +843,19 @@ impl<T> Core<T> {
         Ok(AfterDelete::Done)
     }
 
+    /// The owner has ended the session that has this handle, whatever its id is.
+    pub(crate) fn ended_by_owner(&mut self, handle: SessionHandle) {
+        let Phase::Live(live) = &self.phase else { return };
+        if live.record.attributes.as_ref().and_then(|attributes| attributes.handle) != Some(handle) {
+            return;
+        }
+        let client_has_it = live.by_cookie && !live.undisclosed || self.added;
+        self.leave_to(Phase::Ended);
+        if client_has_it && !self.head_sent {
+            self.cookie = CookieChange::Remove;
+        }
+    }
+
     // Leaving.
 
     /// The response's head leaves if it owes the client no cookie and waits for nobody; whether the session was read or changed.
@@ -764,7 +868,7 @@ impl<T> Core<T> {
     }
 
     /// The response's head wants to leave; with `now_or_never` it waits for nobody.
-    pub(crate) fn depart(&mut self, now_or_never: bool) -> Depart {
+    pub(crate) fn depart(&mut self, policy: &Policy, now_or_never: bool) -> Depart {
         if self.exclusive && !now_or_never {
             return Depart::Busy;
         }
@@ -784,9 +888,11 @@ impl<T> Core<T> {
         }
         self.head_sent = true;
         let cookie = match (self.cookie, &self.phase) {
-            (CookieChange::Set, Phase::Live(live)) => SendCookie::Set(live.id.clone(), live.record.expires_in),
+            (CookieChange::Set, Phase::Live(live)) => SendCookie::Set(live.id.clone(), live.max_age(policy)),
             (CookieChange::SetLeft, _) => match self.rare().left.take() {
-                Some((id, expires_in)) => SendCookie::Set(id, expires_in),
+                Some(Owed { id, expires_in, persistent }) => {
+                    SendCookie::Set(id, persistent.unwrap_or(policy.persistent).then_some(expires_in))
+                }
                 None => SendCookie::None,
             },
             (CookieChange::Remove, _) => SendCookie::Remove,
@@ -803,16 +909,16 @@ impl<T> Core<T> {
         }
     }
 
-    /// The id to send when `id` is to be added to the response, and how long it is good for: the id that the session has by now, if it has one.
-    pub(crate) fn add(&mut self, policy: &Policy, id: &SessionId) -> Option<(SessionId, Duration)> {
+    /// The id to send when `id` is to be added to the response, and how long it outlives the browser: the id that the session has by now, if it has one.
+    pub(crate) fn add(&mut self, policy: &Policy, id: &SessionId) -> Option<(SessionId, Option<Duration>)> {
         let is_it = |known: &SharedId| **known == *id;
         let is_alias = self.aliases.iter().any(is_it);
         let found = match &self.phase {
             _ if self.refused => return None,
-            Phase::Live(live) if is_it(&live.id) || is_alias => (*live.id, live.record.expires_in),
+            Phase::Live(live) if is_it(&live.id) || is_alias => (*live.id, live.max_age(policy)),
             Phase::Ended | Phase::Absent(_) if is_alias => return None,
-            Phase::Live(live) => (*id, live.record.expires_in),
-            _ => (*id, policy.limits.idle),
+            Phase::Live(live) => (*id, live.max_age(policy)),
+            _ => (*id, policy.persistent.then_some(policy.limits.idle)),
         };
         Some(found)
     }
@@ -849,6 +955,21 @@ impl<T> Core<T> {
         }
     }
 
+    /// The attributes of the session, and the data that its owner is told by.
+    pub(crate) fn owned(&self) -> Option<(&SharedId, &Arc<T>, Option<&Attributes>)> {
+        match &self.phase {
+            Phase::Live(live) => Some((&live.id, &live.record.data, live.record.attributes.as_deref())),
+            _ => None,
+        }
+    }
+
+    /// The time since the session's user proved who they are.
+    pub(crate) fn proven_for(&self, now: Instant) -> Option<Duration> {
+        let (age, _) = self.times(now)?;
+        let (_, _, attributes) = self.owned()?;
+        Some(age.saturating_sub(attributes?.proven?))
+    }
+
     /// What was read becomes the phase, unless another task of the request was faster: then what that one made of it counts.
     fn arrive(&mut self, carried: &CarriedId, phase: Phase<T>, named: &[SharedId]) -> bool {
         if !matches!(self.phase, Phase::Unread) && !self.make_way(carried) {
@@ -872,7 +993,8 @@ impl<T> Core<T> {
             return false;
         }
         if let (CookieChange::Set, Phase::Live(live)) = (self.cookie, &self.phase) {
-            self.rare().left = Some((live.id.clone(), live.record.expires_in));
+            let persistent = live.record.attributes.as_ref().and_then(|attributes| attributes.persistent);
+            self.rare().left = Some(Owed { id: live.id.clone(), expires_in: live.record.expires_in, persistent });
             self.cookie = CookieChange::SetLeft;
         } else if !matches!(self.cookie, CookieChange::Remove | CookieChange::SetLeft) {
             self.cookie = CookieChange::Unchanged;
@@ -923,7 +1045,15 @@ impl<T> Live<T> {
     }
 
     fn base(&self) -> Base<T> {
-        Base { id: self.id.clone(), data: Arc::clone(&self.record.data), version: self.record.version }
+        let Record { data, version, attributes, .. } = &self.record;
+        let (id, by_cookie) = (self.id.clone(), self.by_cookie);
+        Base { id, data: Arc::clone(data), version: *version, attributes: attributes.clone(), by_cookie }
+    }
+
+    /// How long the cookie outlives the browser, if it does.
+    #[inline]
+    fn max_age(&self, policy: &Policy) -> Option<Duration> {
+        is_persistent(policy, self.record.attributes.as_deref()).then_some(self.record.expires_in)
     }
 
     /// The data was changed, which uses the session.
@@ -932,6 +1062,28 @@ impl<T> Live<T> {
         renew(&mut self.record, is_late, now);
         (self.record.version, self.record.data) = (version, data);
     }
+}
+
+/// What is kept beside the data after a rotation, of a session of this age.
+fn attributes_after(before: Attributes, kind: ChangeKind, step: OwnerStep, age: Duration) -> Option<Arc<Attributes>> {
+    let mut after = before;
+    match step {
+        OwnerStep::Same => {}
+        OwnerStep::Nobody => (after.handle, after.proven) = (None, None),
+        OwnerStep::New(handle) => (after.handle, after.proven) = (Some(handle), Some(age)),
+    }
+    // A rotation proves nothing.
+    let proves = kind == ChangeKind::Confirm || kind == ChangeKind::LogIn && after.handle.is_some();
+    if proves {
+        after.proven = Some(age);
+    }
+    (after != Attributes::new()).then(|| Arc::new(after))
+}
+
+/// Whether the session's cookie outlives the browser.
+#[inline]
+fn is_persistent(policy: &Policy, attributes: Option<&Attributes>) -> bool {
+    attributes.and_then(|attributes| attributes.persistent).unwrap_or(policy.persistent)
 }
 
 /// The session was used. Its end moves only within its absolute limit, so only that takes the time, and a response that has started, which may

@@ -12,9 +12,13 @@ use tokio::time::Instant;
 
 use super::core::{ChangeKind, View};
 use super::driver::Driver;
+use super::lifetime::Lifetime;
+use super::owners::SessionInfo;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::owner::SessionHandle;
 use crate::request::Carried;
+use crate::store::Which;
 
 /// The session's data in a handler: the document's `Depends(session.get_data)`.
 ///
@@ -203,6 +207,97 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
         self.driver.core().times(Instant::now()).map(|(_, left)| left)
     }
 
+    /// The sessions of this session's owner, the one that was used last first: for a page of a user's devices. Nobody's session has none. One store call,
+    /// which renews nothing. What it shows of a session holds no id.
+    ///
+    /// A session that was created or had its id changed before the layer knew owners is not among them; it is from its next change.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::MissingOwner`] if the layer does not know who its sessions belong to; [`SessionError::NoOwners`] if its store does not keep it;
+    /// the store's.
+    pub async fn list(&self) -> Result<Vec<SessionInfo<T>>, SessionError> {
+        self.driver.list().await
+    }
+
+    /// Ends the session of this session's owner that has this handle; `false` if the owner has none. If it is this session, the client is told to forget
+    /// the cookie. One store call.
+    ///
+    /// When it has returned, the session does not answer any more, in no process, whatever was under way.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn end(&self, handle: &SessionHandle) -> Result<bool, SessionError> {
+        Ok(self.driver.end(|_| Which::One(*handle)).await? > 0)
+    }
+
+    /// Ends all other sessions of this session's owner, and says how many there were: after a change of password. One store call, and as final as
+    /// [`end`](Self::end).
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn end_others(&self) -> Result<u64, SessionError> {
+        self.driver.end(Which::Others).await
+    }
+
+    /// Ends all sessions of this session's owner, this one, too, and says how many there were. The client is told to forget the cookie. One store call, and as
+    /// final as [`end`](Self::end).
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn end_all(&self) -> Result<u64, SessionError> {
+        self.driver.end(|_| Which::All).await
+    }
+
+    /// Gives this session limits of its own: "remember me". They stay with it through every change and rotation, and the cookie's `Max-Age` says the same as
+    /// the store. One store call, two more for each conflict. If there is no session, it is created as by [`update`](Self::update).
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update); [`SessionError::ResponseStarted`] if the response's head has left and the cookie outlives the browser, or did.
+    pub async fn set_lifetime(&self, lifetime: Lifetime) -> Result<(), SessionError> {
+        self.driver.set_lifetime(lifetime).await
+    }
+
+    /// Notes that the user has just proved again who they are, for [`require_fresh`](Self::require_fresh), and gives the session a new id in the same
+    /// commit. Call it after the password was checked. It costs as [`rotate`](Self::rotate).
+    ///
+    /// # Errors
+    ///
+    /// As [`rotate`](Self::rotate).
+    pub async fn confirm(&self) -> Result<(), SessionError> {
+        self.driver.change(ChangeKind::Confirm, |data| Ok(((), Arc::clone(data)))).await
+    }
+
+    /// Demands that the user has proved who they are within `max_age`, by a login or by [`confirm`](Self::confirm): before a change of password, say. Reading and
+    /// changing the session do not count. No store call.
+    ///
+    /// A login is a change of the data by which a session of nobody, or of somebody else, gets its owner, and every
+    /// [`rotate_with`](Self::rotate_with) of a session that has one. The time is that of the store.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use session_runtime::{SessionData, SessionError};
+    ///
+    /// # #[derive(Clone, Default)] struct Visit { user: Option<u64> }
+    /// async fn change_password(session: SessionData<Visit>) -> Result<(), SessionError> {
+    ///     session.require_fresh(Duration::from_secs(5 * 60))?;
+    ///     // Change it, and then:
+    ///     session.end_others().await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotFresh`], which answers 401 and says `max_age` (RFC 9470).
+    pub fn require_fresh(&self, max_age: Duration) -> Result<(), SessionError> {
+        self.driver.require_fresh(max_age)
+    }
+
     /// Ends the session: a logout. One store call. The store's data goes, and the client is told to forget the cookie. If the cookie names
     /// several sessions, it ends all of them, with one store call each. Without a session it does nothing. Later changes in this request
     /// answer [`SessionError::NotExists`].
@@ -244,7 +339,7 @@ impl<T: fmt::Debug> fmt::Debug for SessionData<T> {
 
 impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// The session that the request carries, as it is read.
-    async fn read(parts: &mut Parts) -> Result<(Arc<Driver<T>>, View<T>), SessionError> {
+    pub(super) async fn read(parts: &mut Parts) -> Result<(Arc<Driver<T>>, View<T>), SessionError> {
         let carried = parts.extensions.get::<Carried>();
         let driver = Driver::<T>::of(carried)?;
         let carried = driver.look_at(carried, parts);

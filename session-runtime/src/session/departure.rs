@@ -25,11 +25,11 @@ pub(super) fn write(departing: &Departing, template: &CookieTemplate, transport:
     vary(headers);
     let cookie = match &departing.cookie {
         SendCookie::None => return,
-        SendCookie::Set(id, expires_in) => {
+        SendCookie::Set(id, max_age) => {
             if template.is_secure(transport.is_loopback()) {
                 transport.warn_if_plain(template.name());
             }
-            template.set(id, *expires_in, transport.is_loopback())
+            template.set(id, *max_age, transport.is_loopback())
         }
         SendCookie::Remove => template.remove(transport.is_loopback()),
     };
@@ -39,7 +39,7 @@ pub(super) fn write(departing: &Departing, template: &CookieTemplate, transport:
 /// Adds the cookie of `id` before the response leaves; `again` if that was done before.
 pub(super) fn add(
     id: &SessionId,
-    expires_in: Duration,
+    max_age: Option<Duration>,
     again: bool,
     template: &CookieTemplate,
     transport: &Transport,
@@ -48,7 +48,7 @@ pub(super) fn add(
     if template.is_secure(transport.is_loopback()) {
         transport.warn_if_plain(template.name());
     }
-    put(response.headers_mut(), template.set(id, expires_in, transport.is_loopback()), again, template.name());
+    put(response.headers_mut(), template.set(id, max_age, transport.is_loopback()), again, template.name());
 }
 
 /// An application's own answer takes the place of one that has headers of other layers, and cookies: these stay.

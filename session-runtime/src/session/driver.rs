@@ -17,7 +17,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::core::{
     AfterDelete, AfterLoad, Base, BeginChange, BeginCreate, BeginDestroy, BeginRotate, ChangeKind, Core, Create, Deleted, Depart,
-    Departing, Policy, Read, View, how_gone,
+    Departing, OwnerStep, Policy, Read, View, how_gone,
 };
 use super::departure;
 use super::retries::{Lines, Next, Retries};
@@ -28,8 +28,11 @@ use crate::id::{GenerateCallback, Key, Namespace, SessionId, SharedId};
 use crate::inline_vec::InlineVec;
 use crate::log;
 use crate::maybe_ready::{MaybeReady, poll_immediate};
+use crate::owner::{Owner, OwnerCallback, SessionHandle};
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
-use crate::store::{Answer, Change, Created, ErasedStore, Loaded, NewSession, Replaced, Rotated, Traced};
+use crate::store::{
+    Answer, Attributes, Belonging, Change, Created, ErasedStore, Limits, Loaded, NewSession, OwnerLimit, Replaced, Rotated, Rotation, Traced,
+};
 use crate::transport::Transport;
 
 /// How many new ids are tried if each one is taken.
@@ -53,6 +56,9 @@ pub(crate) struct Setup<T> {
     pub(crate) same_site: SameSite,
     pub(crate) store_timeout: Duration,
     pub(crate) error_response: Option<ErrorResponse>,
+    pub(crate) owner: Option<OwnerCallback<T>>,
+    pub(crate) owner_limit: Option<OwnerLimit>,
+    pub(crate) login_path: Option<Box<str>>,
     /// The standard callback is the layer's, and a standard middleware runs it: so it looks when the id is first needed.
     pub(crate) looks_when_needed: bool,
     /// Neither the store nor the generator ever waits.
@@ -77,6 +83,93 @@ impl<T> Setup<T> {
             // It may have been made of the error's own response. No other layer answers it again.
             response.extensions_mut().remove::<SessionError>();
         }
+    }
+}
+
+impl<T: Send + Sync + 'static> Setup<T> {
+    /// Whom a change leaves the session to (law 19).
+    #[inline]
+    fn owner_step(&self, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
+        match &self.owner {
+            None => OwnerStep::Same,
+            Some(owner) => Self::owner_step_by(owner, kind, base, data),
+        }
+    }
+
+    #[cold]
+    fn owner_step_by(owner: &OwnerCallback<T>, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
+        let is_listed = base.attributes.as_ref().is_some_and(|attributes| attributes.handle.is_some());
+        let (before, after) = (owner.owner(&base.data), owner.owner(data));
+        match after {
+            None if is_listed => OwnerStep::Nobody,
+            None => OwnerStep::Same,
+            Some(_) if before == after && is_listed => OwnerStep::Same,
+            // It was stored before the layer knew owners. It is listed when it gets a new id, of which the client must get to know.
+            Some(_) if before == after && kind == ChangeKind::Edit && !base.by_cookie => OwnerStep::Same,
+            Some(_) => OwnerStep::New(SessionHandle::random()),
+        }
+    }
+
+    /// Who a session with this data belongs to, after that step.
+    fn belonging(&self, data: &T, step: OwnerStep) -> Result<Option<Belonging>, SessionError> {
+        let Some(owner) = self.owner_of(data)? else { return Ok(None) };
+        let mut belonging = Belonging::new(owner);
+        if matches!(step, OwnerStep::New(_)) {
+            belonging.limit = self.owner_limit;
+        }
+        Ok(Some(belonging))
+    }
+
+    /// Who a new session with this data belongs to, and what is kept beside the data.
+    fn first_owner(
+        &self,
+        data: &T,
+        persistent: Option<bool>,
+    ) -> Result<(Option<Arc<Attributes>>, Option<Belonging>), SessionError> {
+        let owner = self.belonging(data, OwnerStep::New(SessionHandle::from_u64(0)))?;
+        let mut attributes = Attributes { persistent, ..Attributes::new() };
+        if owner.is_some() {
+            (attributes.handle, attributes.proven) = (Some(SessionHandle::random()), Some(Duration::ZERO));
+        }
+        Ok(((attributes != Attributes::new()).then(|| Arc::new(attributes)), owner))
+    }
+
+    /// A call of the store, bounded by `store_timeout`, and what comes of its answer.
+    #[inline]
+    pub(super) fn call_then<'a, R: Send + 'a, S: Send + 'a>(
+        &'a self,
+        operation: &'static str,
+        call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>,
+        next: impl FnOnce(Result<R, SessionError>) -> MaybeReady<'a, S> + Send + 'a,
+    ) -> MaybeReady<'a, S> {
+        match call(self.seen_store()).try_now() {
+            Ok(answer) => next(answer.map_err(SessionError::from)),
+            Err(calling) => MaybeReady::boxed(async move { next(self.bounded(operation, calling).await).await }),
+        }
+    }
+
+    async fn bounded<R>(&self, operation: &'static str, calling: Answer<'_, R>) -> Result<R, SessionError> {
+        let after = self.store_timeout;
+        if let Ok(answer) = tokio::time::timeout(after, calling).await {
+            return Ok(answer?);
+        }
+        let no_answer = NoAnswer { store: self.store.name(), operation, after };
+        log::error(&no_answer, "the session store did not answer in time");
+        Err(SessionError::StoreTimeout)
+    }
+
+    #[inline]
+    fn seen_store(&self) -> &dyn ErasedStore<T> {
+        if is_traced() { &self.traced_store } else { &*self.store }
+    }
+
+    /// The name of the owner of a session with this data, if it has one.
+    pub(crate) fn owner_of(&self, data: &T) -> Result<Option<Owner>, SessionError> {
+        let Some(owner) = self.owner.as_ref().and_then(|owner| owner.owner(data)) else { return Ok(None) };
+        if !self.store.keeps_owners() {
+            return Err(SessionError::NoOwners);
+        }
+        Ok(Some(Owner::of(&self.namespace, &owner)))
     }
 }
 
@@ -109,17 +202,37 @@ enum WriteOutcome {
     Gone,
 }
 
-/// How a step begins that owes the client a cookie.
-enum Start<'d, 'a, T, R, S> {
-    /// Another one is under way.
+/// How a rotation begins.
+enum RotateStart<'d, 'a, T> {
+    /// Another step is under way that owes the client a cookie.
     Busy,
     /// These are to be ended before.
     After(InlineVec<SharedId>),
-    Stop(S),
-    Started((Called<'a, R>, Exclusive<'d, T>)),
+    IdChanged,
+    /// With what is kept beside the data from then on.
+    Started(Called<'a, Rotated>, Option<Arc<Attributes>>, Exclusive<'d, T>),
 }
 
-type Called<'a, R> = MaybeReady<'a, Result<R, SessionError>>;
+/// How the creation of a session begins.
+enum CreateStart<'d, 'a, T> {
+    /// Another step is under way that owes the client a cookie.
+    Busy,
+    /// These are to be ended before.
+    After(InlineVec<SharedId>),
+    /// Nothing is to be stored, and the client is not to get the id.
+    Withheld,
+    /// Another task of the request has created it.
+    Exists,
+    Started(Called<'a, Created>, Exclusive<'d, T>),
+}
+
+/// What a session begins with beside its data.
+pub(super) struct Beginning {
+    pub(super) limits: Limits,
+    pub(super) persistent: Option<bool>,
+}
+
+pub(super) type Called<'a, R> = MaybeReady<'a, Result<R, SessionError>>;
 
 type Viewed<'a, T> = MaybeReady<'a, Result<View<T>, SessionError>>;
 
@@ -197,7 +310,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key<'a>(&'a self, id: &'a SharedId) -> Key<'a> {
+    pub(super) fn key<'a>(&'a self, id: &'a SharedId) -> Key<'a> {
         id.key(&self.setup.namespace)
     }
 
@@ -420,8 +533,12 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 continue;
             }
             let (result, data) = edit(&base.data)?;
-            let outcome =
-                if kind == ChangeKind::Edit { self.replace(&base, data).await? } else { self.rotate(kind, &base, data).await? };
+            let step = self.setup.owner_step(kind, &base, &data);
+            let outcome = if kind == ChangeKind::Edit && step == OwnerStep::Same {
+                self.replace(&base, data).await?
+            } else {
+                self.rotate(kind, step, &base, data).await?
+            };
             match outcome {
                 WriteOutcome::Committed => {
                     retries.pass_on(|| match self.core().begin_change(kind) {
@@ -438,7 +555,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     /// Waits until the session may be changed, and gets to know what it is then.
-    async fn retry(&self, retries: &mut Retries<'_, T>, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
+    pub(super) async fn retry(&self, retries: &mut Retries<'_, T>, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
         match retries.wait(id).await {
             Next::GiveUp => return Err(SessionError::Conflict),
             Next::Known(Base { version, data, .. }) => drop(self.core().changed(Instant::now, id, version, data)),
@@ -451,7 +568,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     /// The store did not hold the session any more when it was to be changed.
-    async fn lost(&self, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
+    pub(super) async fn lost(&self, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
         let loaded = self.call("load", |store| store.load(self.key(id))).await?;
         self.lose(id, loaded, kind).await
     }
@@ -464,7 +581,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     fn replace<'a>(&'a self, base: &'a Base<T>, data: Arc<T>) -> MaybeReady<'a, Result<WriteOutcome, SessionError>> {
-        let change = Change::new(Arc::clone(&data));
+        let change = Change { data: Arc::clone(&data), attributes: base.attributes.clone(), limits: None };
         self.call_then(
             "replace",
             |store| store.replace(self.key(&base.id), base.version, change),
@@ -481,27 +598,34 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         )
     }
 
-    async fn rotate(&self, kind: ChangeKind, base: &Base<T>, data: Arc<T>) -> Result<WriteOutcome, SessionError> {
+    async fn rotate(
+        &self,
+        kind: ChangeKind,
+        step: OwnerStep,
+        base: &Base<T>,
+        data: Arc<T>,
+    ) -> Result<WriteOutcome, SessionError> {
         for _ in 0..NEW_ID_TRIES {
             let new = self.setup.generate.call().await?;
-            let (rotating, _exclusive) = loop {
-                let before = match self.start_rotate(kind, base, &new, &data)? {
-                    Start::Started(rotating) => break rotating,
-                    Start::Stop(outcome) => return Ok(outcome),
-                    Start::After(ids) => Some(ids),
-                    Start::Busy => None,
+            let (rotating, attributes, _exclusive) = loop {
+                let before = match self.start_rotate(kind, step, base, &new, &data)? {
+                    RotateStart::Started(rotating, attributes, exclusive) => break (rotating, attributes, exclusive),
+                    RotateStart::IdChanged => return Ok(WriteOutcome::IdChanged),
+                    RotateStart::After(ids) => Some(ids),
+                    RotateStart::Busy => None,
                 };
                 self.prepare(before).await?;
             };
             let rotated = rotating.await?;
             match rotated {
                 Rotated::Rotated(version) => {
-                    self.core().rotated(Instant::now, &base.id, new, version, data);
+                    self.core().rotated(Instant::now, &base.id, new, version, data, attributes);
                     self.note("a session has got a new id");
                     return Ok(WriteOutcome::Committed);
                 }
                 Rotated::Conflict => return Ok(WriteOutcome::Conflict),
                 Rotated::Missing => return Ok(WriteOutcome::Gone),
+                Rotated::TooMany => return Err(SessionError::TooManySessions),
                 Rotated::Exists => {}
             }
         }
@@ -511,42 +635,65 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     fn start_rotate<'d: 'a, 'a>(
         &'d self,
         kind: ChangeKind,
+        step: OwnerStep,
         base: &'a Base<T>,
         new: &'a SharedId,
         data: &Arc<T>,
-    ) -> Result<Start<'d, 'a, T, Rotated, WriteOutcome>, SessionError> {
-        let begin = self.core().begin_rotate(kind, base, data)?;
+    ) -> Result<RotateStart<'d, 'a, T>, SessionError> {
+        let owner = self.setup.belonging(data, step)?;
+        let begin = self.core().begin_rotate(Instant::now, kind, step, base, data)?;
         Ok(match begin {
-            BeginRotate::Busy => Start::Busy,
-            BeginRotate::IdChanged => Start::Stop(WriteOutcome::IdChanged),
-            BeginRotate::After(ids) => Start::After(ids),
-            BeginRotate::Move(record) => {
+            BeginRotate::Busy => RotateStart::Busy,
+            BeginRotate::IdChanged => RotateStart::IdChanged,
+            BeginRotate::After(ids) => RotateStart::After(ids),
+            BeginRotate::Move(session) => {
                 let exclusive = Exclusive(self);
-                Start::Started((self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), record)), exclusive))
+                let attributes = session.attributes.clone();
+                let rotation = Rotation { session, owner };
+                let rotating = self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation));
+                RotateStart::Started(rotating, attributes, exclusive)
             }
         })
     }
 
     /// Stores a new session of `data`; `None` if another task of the request has created one.
     pub(crate) async fn create(&self, create: Create, data: Arc<T>) -> Result<Option<SharedId>, SessionError> {
+        let beginning = Beginning { limits: self.setup.policy.limits, persistent: None };
+        self.create_with(create, data, beginning).await
+    }
+
+    pub(super) async fn create_with(
+        &self,
+        create: Create,
+        data: Arc<T>,
+        beginning: Beginning,
+    ) -> Result<Option<SharedId>, SessionError> {
+        let limits = beginning.limits;
+        let (attributes, owner) = self.setup.first_owner(&data, beginning.persistent)?;
         for _ in 0..NEW_ID_TRIES {
             let id = self.setup.generate.call().await?;
             let (creating, _exclusive) = loop {
-                let before = match self.start_create(create, &id, &data)? {
-                    Start::Started(creating) => break creating,
-                    Start::Stop(withheld) => return Ok(withheld.then(|| id.clone())),
-                    Start::After(ids) => Some(ids),
-                    Start::Busy => None,
+                let session = || {
+                    let (data, attributes, owner) = (Arc::clone(&data), attributes.clone(), owner.clone());
+                    NewSession { data, limits, origin: create.origin(), attributes, owner }
+                };
+                let before = match self.start_create(create, &id, session)? {
+                    CreateStart::Started(creating, exclusive) => break (creating, exclusive),
+                    CreateStart::Withheld => return Ok(Some(id.clone())),
+                    CreateStart::Exists => return Ok(None),
+                    CreateStart::After(ids) => Some(ids),
+                    CreateStart::Busy => None,
                 };
                 self.prepare(before).await?;
             };
             let created = creating.await;
             match created {
                 Ok(Created::Created(version)) => {
-                    self.core().created(&self.setup.policy, create, id.clone(), version, data);
+                    self.core().created(limits, create, id.clone(), version, data, attributes);
                     self.note("a session was created");
                 }
                 Ok(Created::Exists) => continue,
+                Ok(Created::TooMany) => return Err(SessionError::TooManySessions),
                 Err(error) if create.is_visit() => self.core().not_created(&self.setup.policy, id.clone(), error)?,
                 Err(error) => return Err(error),
             }
@@ -559,21 +706,21 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         &'d self,
         create: Create,
         id: &'a SharedId,
-        data: &Arc<T>,
-    ) -> Result<Start<'d, 'a, T, Created, bool>, SessionError> {
+        session: impl FnOnce() -> NewSession<T>,
+    ) -> Result<CreateStart<'d, 'a, T>, SessionError> {
         let begin = self.core().begin_create(create)?;
         Ok(match begin {
-            BeginCreate::Busy => Start::Busy,
-            BeginCreate::Exists => Start::Stop(false),
+            BeginCreate::Busy => CreateStart::Busy,
+            BeginCreate::Exists => CreateStart::Exists,
             BeginCreate::Withhold => {
                 self.core().withhold(id.clone());
-                Start::Stop(true)
+                CreateStart::Withheld
             }
-            BeginCreate::After(ids) => Start::After(ids),
+            BeginCreate::After(ids) => CreateStart::After(ids),
             BeginCreate::Insert => {
                 let exclusive = Exclusive(self);
-                let session = NewSession::new(Arc::clone(data), self.setup.policy.limits, create.origin());
-                Start::Started((self.call("create", |store| store.create(self.key(id), session)), exclusive))
+                let session = session();
+                CreateStart::Started(self.call("create", |store| store.create(self.key(id), session)), exclusive)
             }
         })
     }
@@ -647,7 +794,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     fn try_depart_with_cookie(&self, response: &mut Response) -> Result<(), Depart> {
-        let depart = self.core().depart(false);
+        let depart = self.core().depart(&self.setup.policy, false);
         let Depart::Go(departing) = depart else { return Err(depart) };
         self.write(&departing, response);
         Ok(())
@@ -675,17 +822,17 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                     }
                 }
             }
-            depart = self.core().depart(now_or_never);
+            depart = self.core().depart(&self.setup.policy, now_or_never);
         }
     }
 
     /// Adds the cookie of `id`, or of the id that the session has by now.
     pub(crate) fn add(&self, response: &mut Response, id: &SessionId) {
         let mut core = self.core();
-        let Some((id, expires_in)) = core.add(&self.setup.policy, id) else { return };
+        let Some((id, max_age)) = core.add(&self.setup.policy, id) else { return };
         let again = core.added();
         drop(core);
-        departure::add(&id, expires_in, again, &self.setup.cookie, &self.transport, response);
+        departure::add(&id, max_age, again, &self.setup.cookie, &self.transport, response);
     }
 
     // Waiting.
@@ -695,7 +842,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// # Errors
     ///
     /// It took longer than `store_timeout`, and so than the call it is for: nobody goes on with it.
-    fn idle(&self) -> MaybeReady<'_, Result<(), SessionError>> {
+    pub(super) fn idle(&self) -> MaybeReady<'_, Result<(), SessionError>> {
         if !self.core().is_exclusive() {
             return MaybeReady::ready(Ok(()));
         }
@@ -714,7 +861,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     /// A call of the store, bounded by `store_timeout`.
-    fn call<'a, R: Send + 'a>(
+    pub(super) fn call<'a, R: Send + 'a>(
         &'a self,
         operation: &'static str,
         call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>,
@@ -730,20 +877,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         call: impl FnOnce(&'a dyn ErasedStore<T>) -> Answer<'a, R>,
         next: impl FnOnce(Result<R, SessionError>) -> MaybeReady<'a, S> + Send + 'a,
     ) -> MaybeReady<'a, S> {
-        match call(self.store()).try_now() {
-            Ok(answer) => next(answer.map_err(SessionError::from)),
-            Err(calling) => MaybeReady::boxed(async move { next(self.bounded(operation, calling).await).await }),
-        }
-    }
-
-    async fn bounded<R>(&self, operation: &'static str, calling: Answer<'_, R>) -> Result<R, SessionError> {
-        let after = self.setup.store_timeout;
-        if let Ok(answer) = tokio::time::timeout(after, calling).await {
-            return Ok(answer?);
-        }
-        let no_answer = NoAnswer { store: self.setup.store.name(), operation, after };
-        log::error(&no_answer, "the session store did not answer in time");
-        Err(SessionError::StoreTimeout)
+        self.setup.call_then(operation, call, next)
     }
 
     /// Tells whoever looks at what happens. Ids are told to nobody (law 10).
@@ -757,11 +891,6 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     #[cold]
     fn note_traced(&self, what: &'static str) {
         tracing::debug!(cookie = self.setup.cookie.name(), data = type_name::<T>(), "{what}");
-    }
-
-    #[inline]
-    fn store(&self) -> &dyn ErasedStore<T> {
-        if is_traced() { &self.setup.traced_store } else { &*self.setup.store }
     }
 }
 

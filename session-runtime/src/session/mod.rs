@@ -4,6 +4,9 @@ pub(crate) mod core;
 mod data;
 mod departure;
 pub(crate) mod driver;
+mod lifetime;
+mod owner;
+mod owners;
 pub(crate) mod retries;
 
 use std::fmt;
@@ -23,6 +26,9 @@ use crate::id::SessionId;
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionRequestExt};
 
 pub use data::SessionData;
+pub use lifetime::Lifetime;
+pub use owner::{SessionOwner, SessionOwnerRejection, next_path};
+pub use owners::{SessionInfo, Sessions};
 
 /// The session system of one request: what the document calls `Session`.
 ///

@@ -10,7 +10,10 @@ use serde_core::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::finite::is_finite;
-use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use super::{
+    Change, Created, Key, Listed, Loaded, NewSession, Owner, Record, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version,
+    Which,
+};
 
 /// A store of bytes as a store of any data that serde knows, kept as JSON.
 ///
@@ -67,7 +70,8 @@ where
 
     async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
         let data = encode(&*session.data)?;
-        self.bytes.create(key, NewSession::new(data, session.limits, session.origin)).await
+        let NewSession { limits, origin, attributes, owner, .. } = session;
+        self.bytes.create(key, NewSession { data, limits, origin, attributes, owner }).await
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
@@ -76,20 +80,50 @@ where
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
         let data = encode(&*change.data)?;
-        self.bytes.replace(key, expected, Change::new(data)).await
+        self.bytes.replace(key, expected, Change { data, attributes: change.attributes, limits: change.limits }).await
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.bytes.touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
-        let data = encode(&*session.data)?;
-        self.bytes.rotate(old, new, with_data(&session, data)).await
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        let data = encode(&*rotation.session.data)?;
+        let rotation = Rotation { session: with_data(&rotation.session, data), owner: rotation.owner };
+        self.bytes.rotate(old, new, rotation).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.bytes.delete(key).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.bytes.keeps_owners()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        let listed = self.bytes.list(owner).await?.into_iter();
+        Ok(listed.map(|Listed { handle, session, unused }| Listed { handle, session: session.and_then(decoded), unused }).collect())
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.bytes.end(owner, which).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        let data = encode(&*change.data)?;
+        let change = Change { data, attributes: change.attributes, limits: change.limits };
+        self.bytes.replace_listed(owner, handle, expected, change).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.bytes.count(owner).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
@@ -133,13 +167,40 @@ where
         self.0.touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
-        encode(&*session.data)?;
-        self.0.rotate(old, new, session).await
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        encode(&*rotation.session.data)?;
+        self.0.rotate(old, new, rotation).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.0.delete(key).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.0.keeps_owners()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        self.0.list(owner).await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.0.end(owner, which).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        encode(&*change.data)?;
+        self.0.replace_listed(owner, handle, expected, change).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.0.count(owner).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
@@ -218,10 +279,14 @@ fn decode<T: DeserializeOwned>(loaded: Loaded<Vec<u8>>) -> Loaded<T> {
         Loaded::JustRotated => return Loaded::JustRotated,
         Loaded::Undecodable(error) => return Loaded::Undecodable(error),
     };
+    decoded(record).map_or_else(Loaded::Undecodable, Loaded::Found)
+}
+
+fn decoded<T: DeserializeOwned>(record: Record<Vec<u8>>) -> Result<Record<T>, StoreError> {
     match serde_json::from_slice(&record.data) {
-        Ok(data) => Loaded::Found(with_data(&record, Arc::new(data))),
+        Ok(data) => Ok(with_data(&record, Arc::new(data))),
         // What serde says may quote the data, which is nobody's business in a log; where it stumbled is enough to find it.
-        Err(error) => Loaded::Undecodable(StoreError::data(place(&error))),
+        Err(error) => Err(StoreError::data(place(&error))),
     }
 }
 
@@ -245,7 +310,7 @@ fn place(error: &serde_json::Error) -> String {
 
 fn with_data<A, B>(record: &Record<A>, data: Arc<B>) -> Record<B> {
     let Record { version, idle, expires_in, absolute_in, age, at, .. } = *record;
-    Record { data, version, idle, expires_in, absolute_in, age, at }
+    Record { data, version, idle, expires_in, absolute_in, age, attributes: record.attributes.clone(), at }
 }
 
 #[cfg(test)]

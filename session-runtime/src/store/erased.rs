@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use tracing::{Instrument as _, Span};
 
-use super::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use super::{
+    Change, Created, Key, Listed, Loaded, NewSession, Owner, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
+};
 use crate::maybe_ready::{MaybeReady, poll_immediate};
 
 /// What a store answers.
@@ -26,8 +28,19 @@ pub(crate) trait ErasedStore<T>: Send + Sync {
     fn load<'a>(&'a self, key: Key<'a>) -> Answer<'a, Loaded<T>>;
     fn replace<'a>(&'a self, key: Key<'a>, expected: Version, change: Change<T>) -> Answer<'a, Replaced>;
     fn touch<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool>;
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> Answer<'a, Rotated>;
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, rotation: Rotation<T>) -> Answer<'a, Rotated>;
     fn delete<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool>;
+    fn keeps_owners(&self) -> bool;
+    fn list<'a>(&'a self, owner: &'a Owner) -> Answer<'a, Vec<Listed<T>>>;
+    fn end<'a>(&'a self, owner: &'a Owner, which: Which) -> Answer<'a, u64>;
+    fn replace_listed<'a>(
+        &'a self,
+        owner: &'a Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Answer<'a, Replaced>;
+    fn count<'a>(&'a self, owner: &'a Owner) -> Answer<'a, u64>;
     fn sweep(&self) -> Answer<'_, u64>;
     fn close(&self) -> Answer<'_, ()>;
 }
@@ -57,12 +70,38 @@ impl<T: 'static, S: Store<T>> ErasedStore<T> for S {
         answer::<S, T, _>(self, "touch", Store::touch(self, key))
     }
 
-    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, session: Record<T>) -> Answer<'a, Rotated> {
-        answer::<S, T, _>(self, "rotate", Store::rotate(self, old, new, session))
+    fn rotate<'a>(&'a self, old: Key<'a>, new: Key<'a>, rotation: Rotation<T>) -> Answer<'a, Rotated> {
+        answer::<S, T, _>(self, "rotate", Store::rotate(self, old, new, rotation))
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> Answer<'a, bool> {
         answer::<S, T, _>(self, "delete", Store::delete(self, key))
+    }
+
+    fn keeps_owners(&self) -> bool {
+        Store::keeps_owners(self)
+    }
+
+    fn list<'a>(&'a self, owner: &'a Owner) -> Answer<'a, Vec<Listed<T>>> {
+        answer::<S, T, _>(self, "list", Store::list(self, owner))
+    }
+
+    fn end<'a>(&'a self, owner: &'a Owner, which: Which) -> Answer<'a, u64> {
+        answer::<S, T, _>(self, "end", Store::end(self, owner, which))
+    }
+
+    fn replace_listed<'a>(
+        &'a self,
+        owner: &'a Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Answer<'a, Replaced> {
+        answer::<S, T, _>(self, "replace_listed", Store::replace_listed(self, owner, handle, expected, change))
+    }
+
+    fn count<'a>(&'a self, owner: &'a Owner) -> Answer<'a, u64> {
+        answer::<S, T, _>(self, "count", Store::count(self, owner))
     }
 
     fn sweep(&self) -> Answer<'_, u64> {
@@ -181,12 +220,38 @@ impl<T: Send + Sync + 'static> Store<T> for Traced<T> {
         self.0.touch(key).instrument(self.span("touch")).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
-        self.0.rotate(old, new, session).instrument(self.span("rotate")).await
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        self.0.rotate(old, new, rotation).instrument(self.span("rotate")).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.0.delete(key).instrument(self.span("delete")).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.0.keeps_owners()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        self.0.list(owner).instrument(self.span("list")).await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.0.end(owner, which).instrument(self.span("end")).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        self.0.replace_listed(owner, handle, expected, change).instrument(self.span("replace_listed")).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.0.count(owner).instrument(self.span("count")).await
     }
 
     fn name(&self) -> &'static str {
@@ -217,6 +282,10 @@ impl<T: 'static> AnyStore<T> {
 
     pub(crate) fn into_erased(self) -> Arc<dyn ErasedStore<T>> {
         self.0
+    }
+
+    pub(crate) fn keeps_owners(&self) -> bool {
+        self.0.keeps_owners()
     }
 
     /// Writes out and closes what the store has open, as [`Store::close`] does.
@@ -259,12 +328,38 @@ impl<T: Send + Sync + 'static> Store<T> for AnyStore<T> {
         self.0.touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
-        self.0.rotate(old, new, session).await
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        self.0.rotate(old, new, rotation).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.0.delete(key).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.0.keeps_owners()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        self.0.list(owner).await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.0.end(owner, which).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        self.0.replace_listed(owner, handle, expected, change).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.0.count(owner).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
@@ -300,12 +395,38 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Arc<S> {
         (**self).touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
-        (**self).rotate(old, new, session).await
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        (**self).rotate(old, new, rotation).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         (**self).delete(key).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        Store::keeps_owners(&**self)
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        (**self).list(owner).await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        (**self).end(owner, which).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        (**self).replace_listed(owner, handle, expected, change).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        (**self).count(owner).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {
@@ -349,7 +470,7 @@ mod tests {
             std::future::pending().await
         }
 
-        async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<u32>) -> Result<Rotated, StoreError> {
+        async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Rotation<u32>) -> Result<Rotated, StoreError> {
             std::future::pending().await
         }
 

@@ -1,13 +1,16 @@
 //! Where sessions are kept: the [`Store`] trait, and the stores that come with the crate.
 //!
-//! A store has seven operations, each one atomic step. The session system calls them so that the laws hold:
+//! A store has seven operations, each one atomic step, and five more if it keeps who its sessions belong to. The session system calls them so that
+//! the laws hold:
 //!
 //! 1. creating inserts where the key is absent, and never overwrites;
 //! 2. a change replaces the data only at the version that was read (compare-and-swap), and never brings back what is gone;
 //! 3. a rotation moves the session to its new key in one commit and leaves a mark at the old key for
 //!    [`ROTATION_MARK`];
 //! 4. the store's clock decides what is expired, and at the instant of expiry a session is expired;
-//! 5. a key binds the layer's [`Namespace`] to the id: an id of one layer is unknown to another, also in one store.
+//! 5. a key binds the layer's [`Namespace`] to the id: an id of one layer is unknown to another, also in one store;
+//! 6. the owner of a session changes in the step that changes its row, so that a list of an owner's sessions is exact, and what was ended is
+//!    ended.
 //!
 //! [`writing`] says how to write one.
 
@@ -30,6 +33,7 @@ mod tower_sessions;
 pub mod writing {}
 
 use std::future::{Future, ready};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +41,7 @@ use tokio::time::Instant;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{Redis, RedisStore};
+pub use crate::config::WhenFull;
 pub use crate::error::StoreError;
 pub use connect::{ConnectError, connect};
 #[cfg(feature = "_encoding")]
@@ -45,6 +50,7 @@ pub use erased::AnyStore;
 pub(crate) use erased::{Answer, ErasedStore, Traced};
 
 pub use crate::id::{HashSecret, Key, Namespace};
+pub use crate::owner::{Owner, SessionHandle};
 pub use memory::MemoryStore;
 #[cfg(feature = "mysql")]
 pub use sql::{MySql, MySqlStore};
@@ -95,14 +101,19 @@ pub trait Store<T>: Send + Sync + 'static {
     /// Renews the idle limit of a session that is there; `false` where there is none. Leaves the version as it is.
     fn touch(&self, key: Key<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Moves the session that was read as `session` to the key `new`, in one commit, and leaves a mark at `old` for
-    /// [`ROTATION_MARK`]. It must still be at the version of `session`; its data become those of `session`, which the caller may
-    /// have changed. Its creation time and its limits stay; the idle limit is renewed.
+    /// Moves the session that was read as `rotation.session` to the key `new`, in one commit, and leaves a mark at `old` for
+    /// [`ROTATION_MARK`]. It must still be at the version of `session`; its data and attributes become those of `session`, which the caller
+    /// may have changed, and its owner becomes `rotation.owner`. Its creation time and its limits stay; the idle limit is renewed.
     ///
     /// A store that reaches both keys in one step goes by the limits that it holds. The limits and the age in `session` are
     /// for stores that cannot, such as a cluster that keeps the keys on different nodes: they are those of the time when it was read, and
     /// [`Record::at_present`] gives those of now.
-    fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> impl Future<Output = Result<Rotated, StoreError>> + Send;
+    fn rotate(
+        &self,
+        old: Key<'_>,
+        new: Key<'_>,
+        rotation: Rotation<T>,
+    ) -> impl Future<Output = Result<Rotated, StoreError>> + Send;
 
     /// Deletes a session; `false` where there was none. The mark of a rotation stays.
     fn delete(&self, key: Key<'_>) -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -111,6 +122,51 @@ pub trait Store<T>: Send + Sync + 'static {
     /// expires by itself keep the default, which removes nothing.
     fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
         ready(Ok(0))
+    }
+
+    /// Whether the store keeps who its sessions belong to, and so has the four operations below. Defaults to `false`.
+    fn keeps_owners(&self) -> bool {
+        false
+    }
+
+    /// The sessions of an owner: those that are there, and no others. It renews none. In no particular order.
+    ///
+    /// By default, and where the store keeps no owners, [`StoreError::NoOwners`].
+    fn list(&self, owner: &Owner) -> impl Future<Output = Result<Vec<Listed<T>>, StoreError>> + Send {
+        let _ = owner;
+        async { Err(StoreError::NoOwners) }
+    }
+
+    /// Deletes sessions of an owner, and says how many were there. When it has answered, none of them is there that was there when it was called, under
+    /// whichever key: a rotation that was under way moves nothing any more, or what it moved is deleted.
+    ///
+    /// By default, and where the store keeps no owners, [`StoreError::NoOwners`].
+    fn end(&self, owner: &Owner, which: Which) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        let _ = (owner, which);
+        ready(Err(StoreError::NoOwners))
+    }
+
+    /// Replaces the data of the session of an owner that has this handle, at the `expected` version, under whichever key it is. Unlike
+    /// [`replace`](Self::replace) it does not renew the session, since it is not its user who changes it.
+    ///
+    /// By default, and where the store keeps no owners, [`StoreError::NoOwners`].
+    fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> impl Future<Output = Result<Replaced, StoreError>> + Send {
+        let _ = (owner, handle, expected, change);
+        ready(Err(StoreError::NoOwners))
+    }
+
+    /// How many sessions of an owner are there.
+    ///
+    /// By default, and where the store keeps no owners, [`StoreError::NoOwners`].
+    fn count(&self, owner: &Owner) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        let _ = owner;
+        ready(Err(StoreError::NoOwners))
     }
 
     /// What the store is called in logs and traces; the path of its type unless it says otherwise.
@@ -135,13 +191,17 @@ pub struct NewSession<T> {
     pub limits: Limits,
     /// What created the session.
     pub origin: Origin,
+    /// What is kept beside the data, as it is.
+    pub attributes: Option<Arc<Attributes>>,
+    /// Who it belongs to. It is `None` for stores that [keep no owners](Store::keeps_owners).
+    pub owner: Option<Belonging>,
 }
 
 impl<T> NewSession<T> {
     /// A session of `data` that lives within `limits`, and what created it.
     #[must_use]
     pub const fn new(data: Arc<T>, limits: Limits, origin: Origin) -> Self {
-        Self { data, limits, origin }
+        Self { data, limits, origin, attributes: None, owner: None }
     }
 }
 
@@ -155,19 +215,140 @@ pub enum Origin {
     Change,
 }
 
-/// What a change makes of a session.
+/// What a change makes of a session. Its owner stays.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Change<T> {
     /// The new data.
     pub data: Arc<T>,
+    /// What is kept beside the data from now on, as it is.
+    pub attributes: Option<Arc<Attributes>>,
+    /// The limits from now on, if they change: the absolute one counts from the creation of the session.
+    pub limits: Option<Limits>,
 }
 
 impl<T> Change<T> {
-    /// A change to `data`.
+    /// A change to `data`, which leaves nothing beside the data and the limits as they are.
     #[must_use]
     pub const fn new(data: Arc<T>) -> Self {
-        Self { data }
+        Self { data, attributes: None, limits: None }
+    }
+}
+
+/// What a rotation makes of a session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Rotation<T> {
+    /// The session as it was read, with the data and the attributes that it has from now on.
+    pub session: Record<T>,
+    /// Who it belongs to from now on. It is `None` for stores that [keep no owners](Store::keeps_owners).
+    pub owner: Option<Belonging>,
+}
+
+impl<T> Rotation<T> {
+    /// A rotation of what was read as `session`, which belongs to nobody.
+    #[must_use]
+    pub const fn new(session: Record<T>) -> Self {
+        Self { session, owner: None }
+    }
+}
+
+/// What a store keeps beside the data of few sessions, as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// What it is called in the list of its owner's sessions. Every session with an owner has one, and no other.
+    pub handle: Option<SessionHandle>,
+    /// Its age when its user last proved who they are.
+    pub proven: Option<Duration>,
+    /// Whether its cookie outlives the browser, if that is not as the layer says.
+    pub persistent: Option<bool>,
+}
+
+impl Attributes {
+    /// None of them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { handle: None, proven: None, persistent: None }
+    }
+}
+
+/// Who a session is to belong to from now on, and how many sessions the owner may have.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Belonging {
+    /// The owner.
+    pub owner: Owner,
+    /// How many sessions the owner may have with this one, if that is limited. It counts if the owner did not have this session before.
+    pub limit: Option<OwnerLimit>,
+}
+
+impl Belonging {
+    /// It belongs to `owner`, who may have any number of sessions.
+    #[must_use]
+    pub const fn new(owner: Owner) -> Self {
+        Self { owner, limit: None }
+    }
+}
+
+/// How many sessions an owner may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnerLimit {
+    /// At most.
+    pub sessions: NonZeroU32,
+    /// What becomes of one more.
+    pub when_full: WhenFull,
+}
+
+impl OwnerLimit {
+    /// At most `sessions`, and what becomes of one more.
+    #[must_use]
+    pub const fn new(sessions: NonZeroU32, when_full: WhenFull) -> Self {
+        Self { sessions, when_full }
+    }
+}
+
+/// Which sessions of an owner are ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one with this handle.
+    One(SessionHandle),
+    /// All but the one with this handle.
+    Others(SessionHandle),
+    /// All.
+    All,
+}
+
+impl Which {
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(self, handle: SessionHandle) -> bool {
+        match self {
+            Self::One(one) => one == handle,
+            Self::Others(one) => one != handle,
+            Self::All => true,
+        }
+    }
+}
+
+/// A session in the list of its owner's.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Listed<T> {
+    /// What it is called.
+    pub handle: SessionHandle,
+    /// The session, or a [`StoreError::Data`] if it cannot be read as `T`.
+    pub session: Result<Record<T>, StoreError>,
+    /// The time since it was last used, by the store's clock.
+    pub unused: Duration,
+}
+
+impl<T> Listed<T> {
+    /// The session with this handle, and the time since it was last used.
+    #[must_use]
+    pub const fn new(handle: SessionHandle, session: Result<Record<T>, StoreError>, unused: Duration) -> Self {
+        Self { handle, session, unused }
     }
 }
 
@@ -201,6 +382,8 @@ pub enum Created {
     Created(Version),
     /// The key is taken; nothing changed.
     Exists,
+    /// The owner has as many sessions as allowed, by [`WhenFull::Refuse`]; nothing changed.
+    TooMany,
 }
 
 /// What [`Store::load`] found.
@@ -233,6 +416,8 @@ pub struct Record<T> {
     pub absolute_in: Option<Duration>,
     /// The time since it was created, by the store's clock. Changes and rotations leave the creation where it was.
     pub age: Duration,
+    /// What is kept beside the data.
+    pub attributes: Option<Arc<Attributes>>,
     /// When these times were right.
     pub(crate) at: Instant,
 }
@@ -248,7 +433,7 @@ impl<T> Record<T> {
         absolute_in: Option<Duration>,
         age: Duration,
     ) -> Self {
-        Self { data, version, idle, expires_in, absolute_in, age, at: Instant::now() }
+        Self { data, version, idle, expires_in, absolute_in, age, attributes: None, at: Instant::now() }
     }
 
     /// The same session with its times as they are now: it was read some time ago.
@@ -270,7 +455,7 @@ impl<T> Record<T> {
 
 impl<T> Clone for Record<T> {
     fn clone(&self) -> Self {
-        Self { data: Arc::clone(&self.data), ..*self }
+        Self { data: Arc::clone(&self.data), attributes: self.attributes.clone(), ..*self }
     }
 }
 
@@ -296,4 +481,6 @@ pub enum Rotated {
     Missing,
     /// The new key is taken; nothing changed.
     Exists,
+    /// The owner has as many sessions as allowed, by [`WhenFull::Refuse`]; nothing changed.
+    TooMany,
 }

@@ -66,7 +66,7 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
     let new = {
         let mut core = without(CarriedId::None);
         assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert)));
-        core.created(&policy(), Create::Edit, id("a"), Version(1), Arc::new(1));
+        core.created(policy().limits, Create::Edit, id("a"), Version(1), Arc::new(1), None);
         core.end_exclusive();
         core
     };
@@ -76,13 +76,13 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
         core
     };
     let left = |mut core: Core<u32>| {
-        assert!(matches!(core.depart(false), Depart::Go(_)));
+        assert!(matches!(core.depart(&policy(), false), Depart::Go(_)));
         core
     };
     let busy = {
         let mut core = read(true, found());
-        let base = Base { id: id("a"), data: Arc::new(1), version: Version(1) };
-        assert!(matches!(core.begin_rotate(ChangeKind::Rotate, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
+        let base = Base { id: id("a"), data: Arc::new(1), version: Version(1), attributes: None, by_cookie: true };
+        assert!(matches!(core.begin_rotate(Instant::now, ChangeKind::Rotate, OwnerStep::Same, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
         core
     };
     vec![
@@ -171,7 +171,7 @@ fn every_state_answers_every_event() {
             Ok(BeginDestroy::Delete { ids, .. }) => ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" "),
             Err(error) => of_error(&error).to_owned(),
         };
-        let departs = match fresh().depart(false) {
+        let departs = match fresh().depart(&policy(), false) {
             Depart::Busy => "busy",
             Depart::Go(Departing { cookie: SendCookie::None, .. }) => "no cookie",
             Depart::Go(Departing { cookie: SendCookie::Set(..), .. }) => "set",
@@ -204,7 +204,7 @@ fn a_session_that_is_gone_reads_as_a_visitors_until_the_head_has_left_and_never_
         let live = || {
             let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
             if left {
-                assert!(matches!(core.depart(false), Depart::Go(_)));
+                assert!(matches!(core.depart(&policy(), false), Depart::Go(_)));
             }
             core
         };
@@ -227,7 +227,7 @@ fn reading_again_never_falls_back_to_the_default_data() {
     ] {
         let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
         if left {
-            assert!(matches!(core.depart(false), Depart::Go(_)));
+            assert!(matches!(core.depart(&policy(), false), Depart::Go(_)));
         }
         core.ended(&id("a"), gone);
         assert_eq!(of(core.begin_change(ChangeKind::Edit), |_| "goes on"), change, "{gone:?}, left: {left}");
@@ -262,15 +262,15 @@ fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_ne
     for create in [Create::Visit, Create::Edit] {
         let mut core = read(create == Create::Edit, Ok(Loaded::Undecodable(StoreError::data("no"))));
         assert!(matches!(core.begin_create(create), Ok(BeginCreate::Insert)));
-        core.created(&policy(), create, id("b"), Version(1), Arc::new(1));
+        core.created(policy().limits, create, id("b"), Version(1), Arc::new(1), None);
         core.end_exclusive();
         assert_eq!(logout(&mut core), (vec!["b".to_owned(), "a".to_owned()], true));
-        let base = Base { id: id("b"), data: Arc::new(1), version: Version(1) };
-        let begin = core.begin_rotate(ChangeKind::LogIn, &base, &Arc::new(2));
+        let base = Base { id: id("b"), data: Arc::new(1), version: Version(1), attributes: None, by_cookie: true };
+        let begin = core.begin_rotate(Instant::now, ChangeKind::LogIn, OwnerStep::Same, &base, &Arc::new(2));
         assert!(matches!(begin, Ok(BeginRotate::After(others)) if others.iter().eq([&id("a")])));
         core.ended_named();
-        assert!(matches!(core.begin_rotate(ChangeKind::LogIn, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
-        core.rotated(Instant::now, &id("b"), id("c"), Version(2), Arc::new(2));
+        assert!(matches!(core.begin_rotate(Instant::now, ChangeKind::LogIn, OwnerStep::Same, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
+        core.rotated(Instant::now, &id("b"), id("c"), Version(2), Arc::new(2), None);
         core.end_exclusive();
         assert_eq!(logout(&mut core).0, ["c"]);
     }
@@ -291,7 +291,7 @@ fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_ne
 fn another_session_that_is_ended_or_read_takes_nothing_from_the_one_that_the_request_goes_on_with() {
     let live = || {
         let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
-        core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
+        core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2), None);
         core
     };
     let other = CarriedId::One { id: id("b"), by_cookie: false };
@@ -302,16 +302,16 @@ fn another_session_that_is_ended_or_read_takes_nothing_from_the_one_that_the_req
         let Ok(BeginDestroy::Delete { ids, in_cookie }) = core.begin_destroy(Some(&other)) else { panic!("it is named") };
         assert_eq!(core.deleted(&ids, in_cookie, deleted).ok(), answer);
         assert!(core.id().is_some_and(|at| *at == id("a2")));
-        assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
+        assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
     }
     let mut core = live();
     assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
     assert!(core.id().is_some_and(|at| *at == id("b")));
-    assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
+    assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
     // A rotation that comes in after the request has left the session makes its id no other name of the next one.
     let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
     assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
-    core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
+    core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2), None);
     assert!(matches!(core.read(&one("a")), Ok(Read::Load(_))));
 }
 
@@ -398,7 +398,7 @@ fn a_touch_is_due_after_a_tenth_of_the_idle_limit_if_it_helps() {
         let is_urgent = record.expires_in < Duration::from_secs(25);
         let step = core.loaded(&Policy { persistent: true, ..policy() }, &carried, Ok(Loaded::Found(record))).unwrap();
         assert_eq!(matches!(step, AfterLoad::Touch(_)), is_urgent);
-        assert_eq!(matches!(core.depart(false), Depart::Refresh(_)), is_due);
+        assert_eq!(matches!(core.depart(&policy(), false), Depart::Refresh(_)), is_due);
     }
 }
 
@@ -412,8 +412,8 @@ fn the_absolute_limit_runs_on_while_a_request_takes_its_time() {
     assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
     core.replaced(&policy(), || later, &id("a"), Version(2), Arc::new(2));
     assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
-    let base = Base { id: id("a"), data: Arc::new(2), version: Version(2) };
-    let Ok(BeginRotate::Move(mut moved)) = core.begin_rotate(ChangeKind::Rotate, &base, &Arc::new(3)) else { panic!() };
+    let base = Base { id: id("a"), data: Arc::new(2), version: Version(2), attributes: None, by_cookie: true };
+    let Ok(BeginRotate::Move(mut moved)) = core.begin_rotate(Instant::now, ChangeKind::Rotate, OwnerStep::Same, &base, &Arc::new(3)) else { panic!() };
     moved.let_pass(later + Duration::from_secs(5));
     assert_eq!((moved.absolute_in, moved.age), (Some(Duration::from_secs(25)), Duration::from_secs(25)));
 }
@@ -423,16 +423,16 @@ fn a_request_that_an_inner_layer_refuses_leaves_nothing_behind() {
     let mut core = Core::<u32>::new(false);
     assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(View::None))));
     assert!(matches!(core.begin_create(Create::Visit), Ok(BeginCreate::Insert)));
-    core.created(&policy(), Create::Visit, id("a"), Version(1), Arc::new(1));
+    core.created(policy().limits, Create::Visit, id("a"), Version(1), Arc::new(1), None);
     core.end_exclusive();
     core.refuse();
     assert!(core.add(&policy(), &id("a")).is_none());
-    assert!(matches!(core.depart(false), Depart::Undo(undone) if undone == id("a")));
-    assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::None, .. })));
+    assert!(matches!(core.depart(&policy(), false), Depart::Undo(undone) if undone == id("a")));
+    assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::None, .. })));
     // One that was there before stays.
     let mut core = read(false, Ok(Loaded::Found(record(1, 1))));
     core.refuse();
-    assert!(matches!(core.depart(false), Depart::Go(Departing { cookie: SendCookie::None, .. })));
+    assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::None, .. })));
 }
 
 // Random walks.
@@ -578,7 +578,7 @@ impl Walk {
                 self.core.replaced(&policy(), Instant::now, &base.id, version, Arc::new(*base.data + 1));
                 At::Done(Ok(()))
             }
-            At::Rotating(base) => match self.core.begin_rotate(Self::kind(op), &base, &base.data) {
+            At::Rotating(base) => match self.core.begin_rotate(Instant::now, Self::kind(op), OwnerStep::Same, &base, &base.data) {
                 Ok(BeginRotate::Busy) => At::Rotating(base),
                 Ok(BeginRotate::IdChanged) => At::Change,
                 Ok(BeginRotate::After(_)) => panic!("the walk has one id"),
@@ -610,7 +610,7 @@ impl Walk {
                 At::Created(new, Version(version))
             }
             At::Created(new, version) => {
-                self.core.created(&policy(), Self::creation(op), new, version, Arc::new(1));
+                self.core.created(policy().limits, Self::creation(op), new, version, Arc::new(1), None);
                 self.core.end_exclusive();
                 At::Done(Ok(()))
             }
@@ -643,7 +643,7 @@ impl Walk {
 
     fn rotated(&mut self, base: Base<u32>, new: SharedId, rotated: Result<Option<Version>, Gone>) -> At {
         if let Ok(Some(version)) = rotated {
-            self.core.rotated(Instant::now, &base.id, new, version, Arc::clone(&base.data));
+            self.core.rotated(Instant::now, &base.id, new, version, Arc::clone(&base.data), None);
         }
         self.core.end_exclusive();
         match rotated {
@@ -720,7 +720,7 @@ fn tasks_of_one_request_leave_the_client_with_what_the_store_holds_in_every_orde
                 .collect::<Vec<_>>()
         };
         assert!(!walk.core.is_exclusive());
-        let Depart::Go(departing) = walk.core.depart(false) else { panic!("seed {seed}: {:?}", told()) };
+        let Depart::Go(departing) = walk.core.depart(&policy(), false) else { panic!("seed {seed}: {:?}", told()) };
         let done = |op: Op| tasks.iter().filter(|task| task.op == op && matches!(task.at, At::Done(Ok(())))).count();
         let has = |id: &SharedId| walk.store.rows.contains_key(id.as_str());
         let kept = walk.carried.one().filter(|id| has(id)).cloned();

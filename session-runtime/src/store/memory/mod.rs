@@ -4,9 +4,11 @@
 //!    takes one lock, a rotation two, in the order of the shards.
 //! 2. A shard is found by a keyed hash of the id, so nobody can choose ids that meet in one shard.
 //! 3. What expired is absent at once, and leaves memory by a task that the store starts itself ([`sweeper`]).
-//! 4. A store that is full makes room by what expired, then by what only a visit created and nobody changed since, or else refuses.
+//! 4. Which sessions an owner has is kept beside the shards ([`owners`]), so that nothing looks through them.
+//! 5. A store that is full makes room by what expired, then by what only a visit created and nobody changed since, or else refuses.
 
 mod clock;
+mod owners;
 mod schedule;
 mod shard;
 mod sweeper;
@@ -21,12 +23,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use clock::{Clock, FOREVER};
-use shard::{Name, Shard, Slot};
+use owners::{Entered, Entry, OwnerHash, Owners};
+use shard::{Extra, Name, Shard, Slot};
 use sweeper::{Gone, Sweeper, Swept};
 
 use super::{
-    Change, Created, HashSecret, Key, Limits, Loaded, NewSession, Origin, ROTATION_MARK, Record, Replaced, Rotated, Store,
-    StoreError, Version,
+    Attributes, Belonging, Change, Created, HashSecret, Key, Limits, Listed, Loaded, NewSession, Origin, Owner, ROTATION_MARK, Record,
+    Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
 };
 
 /// How many sessions a store keeps unless told otherwise.
@@ -82,6 +85,7 @@ struct Inner<T> {
     max_marks: usize,
     sweeper: Arc<Sweeper>,
     shards: Box<[Padded<Mutex<Shard<T>>>]>,
+    owners: Owners,
     counts: Padded<Counts>,
 }
 
@@ -122,6 +126,7 @@ impl<T> MemoryStore<T> {
                 max_marks: max_sessions.clamp(MIN_MARKS, shard::MAX_SLOTS),
                 sweeper: Arc::default(),
                 shards: (0..shards).map(|_| Padded::default()).collect(),
+                owners: Owners::default(),
                 counts: Padded::default(),
             }),
         }
@@ -179,19 +184,48 @@ impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
     }
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
-        Ok(self.inner.replace(key, expected, change.data))
+        Ok(self.inner.replace(key, expected, change))
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
         Ok(self.inner.touch(key))
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
-        Ok(self.inner.rotate(old, new, session))
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        Ok(self.inner.rotate(old, new, rotation))
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         Ok(self.inner.delete(key))
+    }
+
+    fn keeps_owners(&self) -> bool {
+        true
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        Ok(self.inner.list(self.inner.owner(owner)))
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        let owner = self.inner.owner(owner);
+        Ok(self.inner.end(owner, self.inner.owners.begin_to_end(owner, which)))
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        Ok(self.inner.replace_listed(self.inner.owner(owner), handle, expected, change))
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let owner = self.inner.owner(owner);
+        let entries = self.inner.owners.entries(owner);
+        Ok(entries.into_iter().filter(|entry| self.inner.visit(owner, *entry, |_, _, _| ()).is_some()).count() as u64)
     }
 
     fn name(&self) -> &'static str {
@@ -211,6 +245,9 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if !self.reserve(name)? {
             return Ok(Created::Exists);
         }
+        if session.owner.is_some() || session.attributes.is_some() {
+            return Ok(self.create_with_extra(name, session));
+        }
         let Limits { idle, absolute } = session.limits;
 
         let mut shard = self.lock(name);
@@ -219,7 +256,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let slot = Slot::session(name, session.data, version, now, idle, absolute);
         let inserted = match session.origin {
             Origin::Visit => shard.insert_visit(slot, now),
-            Origin::Change => shard.insert(slot, now),
+            Origin::Change => shard.insert(slot, None, now),
         };
         let due = shard.due();
         drop(shard);
@@ -233,6 +270,48 @@ impl<T: Send + Sync + 'static> Inner<T> {
         Ok(Created::Created(Version(version)))
     }
 
+    /// Room for it is reserved.
+    #[cold]
+    fn create_with_extra(self: &Arc<Self>, name: Name, session: NewSession<T>) -> Created {
+        let NewSession { data, limits: Limits { idle, absolute }, attributes, owner, .. } = session;
+        let owner = owner.map(|belonging| self.belonging(&belonging, attributes.as_deref()));
+        if let Some((owner, ..)) = owner {
+            self.forget_dead(owner);
+        }
+        let mut shard = self.lock(name);
+        let now = self.clock.now();
+        if shard.is_taken(name, now) {
+            drop(shard);
+            self.release(1);
+            return Created::Exists;
+        }
+        let version = shard.next_version(now);
+        let mut ending = Vec::new();
+        if let Some((owner, handle, limit)) = owner {
+            let proven = proven_at(version, attributes.as_deref());
+            match self.owners.enter(owner, Entry { name, handle, proven, is_ending: false }, limit) {
+                Entered::Ending(entries) => ending = entries,
+                Entered::TooMany => {
+                    drop(shard);
+                    self.release(1);
+                    return Created::TooMany;
+                }
+            }
+        }
+        let extra = Extra { attributes, owner: owner.map(|(owner, handle, _)| (owner, handle)), used: now };
+        let slot = Slot::session(name, data, version, now, idle, absolute);
+        // It is not taken.
+        let removed = shard.insert(slot, Some(extra), now).ok().flatten();
+        let due = shard.due();
+        drop(shard);
+        self.account(removed.as_ref());
+        if let Some((owner, ..)) = owner {
+            self.end(owner, ending);
+        }
+        self.expect_expiry(due);
+        Created::Created(Version(version))
+    }
+
     fn load(&self, key: Key<'_>) -> Loaded<T> {
         let name = self.name(key);
         let at = Instant::now();
@@ -242,15 +321,17 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let Some(data) = slot.data.as_ref() else { return Loaded::JustRotated };
         let data = Arc::clone(data);
         let (version, idle, expires, absolute) = (slot.version, slot.idle, slot.expires, slot.absolute);
+        let attributes = shard.extra(slot).and_then(|extra| extra.attributes.clone());
         drop(shard);
 
         let absolute_in = (absolute != FOREVER).then(|| Duration::from_nanos(absolute - now));
         let expires_in = Duration::from_nanos(expires - now);
         let age = Duration::from_nanos(now.saturating_sub(version));
-        Loaded::Found(Record { data, version: Version(version), idle: clock::duration(idle), expires_in, absolute_in, age, at })
+        let idle = clock::duration(idle);
+        Loaded::Found(Record { data, version: Version(version), idle, expires_in, absolute_in, age, attributes, at })
     }
 
-    fn replace(&self, key: Key<'_>, expected: Version, data: Arc<T>) -> Replaced {
+    fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Replaced {
         let name = self.name(key);
         let mut shard = self.lock(name);
         let now = self.clock.now();
@@ -259,10 +340,14 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if expected.0 != slot.version {
             return Replaced::Conflict;
         }
+        if change.limits.is_some() || change.attributes.is_some() || slot.has_extra() {
+            set_beside(&mut shard, position, &change, now);
+        }
+        let slot = shard.slot(position);
         slot.version += 1;
         slot.renew(now);
         let version = slot.version;
-        let before = slot.data.replace(data);
+        let before = slot.data.replace(change.data);
         shard.unlist(position);
         shard.has_given(version);
         // What the data does when it is dropped is the user's; it must not happen under the lock.
@@ -276,30 +361,58 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let mut shard = self.lock(name);
         let now = self.clock.now();
         let Some(position) = shard.find_session(name, now) else { return false };
-        shard.slot(position).renew(now);
+        shard.renew(position, now);
         true
     }
 
-    fn rotate(self: &Arc<Self>, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Rotated {
+    fn rotate(self: &Arc<Self>, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Rotated {
+        let Rotation { session, owner } = rotation;
         let (old, new) = (self.name(old), self.name(new));
+        let owner = owner.map(|belonging| self.belonging(&belonging, session.attributes.as_deref()));
+        if let Some((owner, ..)) = owner {
+            self.forget_dead(owner);
+        }
         let (mut from, mut other) = self.lock_both(old, new);
         let now = self.clock.now();
         let Some(position) = from.find_session(old, now) else { return Rotated::Missing };
-        if from.slot(position).version != session.version.0 {
+        let slot = from.slot(position);
+        if slot.version != session.version.0 {
             return Rotated::Conflict;
         }
+        let created = slot.version;
+        if other.as_ref().unwrap_or(&from).is_taken(new, now) {
+            return Rotated::Exists;
+        }
+        let proven = proven_at(created, session.attributes.as_deref());
+        let before = from.extra_at(position).and_then(|extra| extra.owner);
+        let entry = |handle| Entry { name: new, handle, proven, is_ending: false };
+        let entered = match (before, owner) {
+            (None, None) => Some(Entered::Ending(Vec::new())),
+            (None, Some((owner, handle, limit))) => Some(self.owners.enter(owner, entry(handle), limit)),
+            (Some((owner, handle)), None) => self.owners.leave(owner, handle).then(|| Entered::Ending(Vec::new())),
+            (Some((owner, handle)), Some((same, same_handle, _))) if (owner, handle) == (same, same_handle) => {
+                self.owners.rename(owner, entry(handle)).then(|| Entered::Ending(Vec::new()))
+            }
+            (Some(left), Some((owner, handle, limit))) => self.owners.hand_over(left, (owner, entry(handle)), limit),
+        };
+        let ending = match entered {
+            Some(Entered::Ending(entries)) => entries,
+            Some(Entered::TooMany) => return Rotated::TooMany,
+            // Somebody ends it.
+            None => return Rotated::Missing,
+        };
         let moved = from.slot(position).moved_to(new, session.data, now);
         let version = moved.version;
+        let extra = (session.attributes.is_some() || owner.is_some()).then(|| Extra {
+            attributes: session.attributes,
+            owner: owner.map(|(owner, handle, _)| (owner, handle)),
+            used: now,
+        });
+        drop(from.take_extra(position));
         let to = other.as_mut().unwrap_or(&mut from);
         to.has_given(version);
-        let removed = match to.insert(moved, now) {
-            Ok(removed) => removed,
-            Err(moved) => {
-                drop((from, other));
-                drop(moved);
-                return Rotated::Exists;
-            }
-        };
+        // It is not taken.
+        let removed = to.insert(moved, extra, now).ok().flatten();
         let due = to.due();
         let before = self.rotate_away(&mut from, old, now);
         let due = due.min(from.due());
@@ -307,6 +420,9 @@ impl<T: Send + Sync + 'static> Inner<T> {
         drop(before);
 
         self.account(removed.as_ref());
+        if let Some((owner, ..)) = owner {
+            self.end(owner, ending);
+        }
         self.expect_expiry(due);
         Rotated::Rotated(Version(version))
     }
@@ -330,6 +446,118 @@ impl<T: Send + Sync + 'static> Inner<T> {
         drop(shard);
         self.account(Some(&removed));
         true
+    }
+
+    // Owners.
+
+    fn owner(&self, owner: &Owner) -> OwnerHash {
+        OwnerHash(owner.keyed_hash(&self.secret))
+    }
+
+    /// The owner, what the session is called in the owner's list, and how many the owner may have.
+    fn belonging(
+        &self,
+        belonging: &Belonging,
+        attributes: Option<&Attributes>,
+    ) -> (OwnerHash, SessionHandle, Option<super::OwnerLimit>) {
+        let handle = attributes.and_then(|attributes| attributes.handle).unwrap_or_else(SessionHandle::random);
+        (self.owner(&belonging.owner), handle, belonging.limit)
+    }
+
+    /// Looks at a session of an owner, if it is there.
+    fn visit<R>(&self, owner: OwnerHash, entry: Entry, look: impl FnOnce(&mut Shard<T>, usize, u64) -> R) -> Option<R> {
+        let mut shard = self.lock(entry.name);
+        let now = self.clock.now();
+        let position = shard.find_session(entry.name, now)?;
+        let is_it = shard.extra_at(position).is_some_and(|extra| extra.owner == Some((owner, entry.handle)));
+        is_it.then(|| look(&mut shard, position, now))
+    }
+
+    fn list(&self, owner: OwnerHash) -> Vec<Listed<T>> {
+        let entries = self.owners.entries(owner).into_iter().filter(|entry| !entry.is_ending);
+        entries
+            .filter_map(|mut entry| {
+                loop {
+                    if let Some(listed) = self.visit(owner, entry, |shard, position, now| listed(shard, position, now)) {
+                        return listed.map(|(record, unused)| Listed::new(entry.handle, Ok(record), unused));
+                    }
+                    // It has moved since, or is gone.
+                    let known = self.owners.entry(owner, entry.handle)?;
+                    if known.name == entry.name {
+                        return None;
+                    }
+                    entry = known;
+                }
+            })
+            .collect()
+    }
+
+    /// Ends sessions whose entries are marked.
+    fn end(&self, owner: OwnerHash, entries: Vec<Entry>) -> u64 {
+        let mut ended = 0;
+        for entry in entries {
+            let removed = self.visit(owner, entry, |shard, position, _| shard.remove(position));
+            ended += u64::from(removed.is_some());
+            match removed {
+                Some(removed) => self.account(Some(&removed)),
+                None => self.owners.remove(owner, entry.handle, entry.name),
+            }
+        }
+        ended
+    }
+
+    fn replace_listed(&self, owner: OwnerHash, handle: SessionHandle, expected: Version, change: Change<T>) -> Replaced {
+        let Some(mut entry) = self.owners.entry(owner, handle) else { return Replaced::Missing };
+        let mut change = Some(change);
+        loop {
+            let replaced = self.visit(owner, entry, |shard, position, now| {
+                let slot = shard.slot(position);
+                if expected.0 != slot.version {
+                    return (Replaced::Conflict, None);
+                }
+                let Some(change) = change.take() else { return (Replaced::Conflict, None) };
+                let (expires, used) = (slot.expires, shard.extra_at(position).map(|extra| extra.used));
+                set_beside(shard, position, &change, used.unwrap_or(now));
+                let slot = shard.slot(position);
+                slot.version += 1;
+                slot.expires = expires.min(slot.absolute).max(1);
+                let version = slot.version;
+                let before = slot.data.replace(change.data);
+                shard.has_given(version);
+                (Replaced::Replaced(Version(version)), before)
+            });
+            if let Some((replaced, before)) = replaced {
+                drop(before);
+                return replaced;
+            }
+            // It has moved since, or is gone.
+            match self.owners.entry(owner, handle) {
+                Some(known) if known.name != entry.name => entry = known,
+                _ => return Replaced::Missing,
+            }
+        }
+    }
+
+    /// Takes out of an owner's list what has expired, so that it does not count.
+    fn forget_dead(&self, owner: OwnerHash) {
+        for entry in self.owners.entries(owner) {
+            let is_there = self.visit(owner, entry, |_, _, _| ()).is_some();
+            // One that has moved since goes by another name.
+            if !is_there && !entry.is_ending {
+                self.owners.remove(owner, entry.handle, entry.name);
+            }
+        }
+    }
+
+    /// Tells the owners of sessions that are gone.
+    #[cold]
+    fn tell_owners(&self, name: Name) {
+        let left = self.lock(name).take_left();
+        for (name, extra) in left {
+            if let Some((owner, handle)) = extra.owner {
+                self.owners.remove(owner, handle, name);
+            }
+        }
     }
 
     /// Counts one session more, making room for it where the store is full; `false` where the key is taken, for which nothing
@@ -413,6 +641,11 @@ impl<T: Send + Sync + 'static> Inner<T> {
     }
 
     fn account(&self, removed: Option<&Slot<T>>) {
+        if let Some(slot) = removed
+            && slot.has_extra()
+        {
+            self.tell_owners(slot.name());
+        }
         match removed {
             Some(Slot { data: Some(_), .. }) => self.release(1),
             Some(Slot { data: None, .. }) => {
@@ -436,6 +669,38 @@ impl<T: Send + Sync + 'static> Inner<T> {
             sweeper::wake(self, due);
         }
     }
+}
+
+/// What a change makes of what a session has beside its data.
+#[cold]
+fn set_beside<T>(shard: &mut Shard<T>, position: usize, change: &Change<T>, used: u64) {
+    if let Some(limits) = change.limits {
+        let slot = shard.slot(position);
+        let created = slot.version;
+        slot.limit(limits, created);
+    }
+    let owner = shard.extra_at(position).and_then(|extra| extra.owner);
+    let attributes = change.attributes.clone();
+    shard.set_extra(position, (owner.is_some() || attributes.is_some()).then_some(Extra { attributes, owner, used }));
+}
+
+/// When its user last proved who they are, of a session that was created then.
+fn proven_at(created: u64, attributes: Option<&Attributes>) -> u64 {
+    let proven = attributes.and_then(|attributes| attributes.proven);
+    created.saturating_add(proven.map_or(0, clock::nanos))
+}
+
+/// The session as it is listed, and the time since it was last used.
+fn listed<T>(shard: &mut Shard<T>, position: usize, now: u64) -> Option<(Record<T>, Duration)> {
+    let (attributes, used) = shard.extra_at(position).map(|extra| (extra.attributes.clone(), extra.used))?;
+    let slot = shard.slot(position);
+    let data = Arc::clone(slot.data.as_ref()?);
+    let absolute_in = (slot.absolute != FOREVER).then(|| Duration::from_nanos(slot.absolute.saturating_sub(now)));
+    let expires_in = Duration::from_nanos(slot.expires.saturating_sub(now));
+    let age = Duration::from_nanos(now.saturating_sub(slot.version));
+    let mut record = Record::new(data, Version(slot.version), clock::duration(slot.idle), expires_in, absolute_in, age);
+    record.attributes = attributes;
+    Some((record, Duration::from_nanos(now.saturating_sub(used))))
 }
 
 impl<T: Send + Sync + 'static> Swept for Inner<T> {

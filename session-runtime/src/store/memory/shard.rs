@@ -1,13 +1,19 @@
 //! A shard: a hash table of slots, and those of visits, which were never changed, linked in order of creation.
 //!
+//! What few sessions have beside what a slot has room for lies beside the table.
+//!
 //! A slot fills one cache line and lies in the table itself, at the place that its name says or the next free one after it: so
 //! an operation waits for one line of the table, where an index beside the slots would make it wait for three.
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{self, FOREVER};
+use super::owners::{IsHash, OwnerHash};
+use crate::store::{Attributes, Limits, SessionHandle};
 
 /// The most sessions of a store: a position is 32 bits, and there may be as many marks as sessions.
 pub(super) const MAX_SLOTS: usize = (u32::MAX / 2) as usize;
@@ -19,6 +25,8 @@ const STEP: usize = 256;
 const END: u32 = u32::MAX;
 /// The neighbour of a slot that is not in that list.
 const UNLISTED: u32 = u32::MAX - 1;
+/// The older neighbour of a slot that is not in that list and has something beside it.
+const WITH_EXTRA: u32 = u32::MAX - 2;
 
 /// The length of the first table of a shard.
 const MIN_LENGTH: usize = 16;
@@ -28,8 +36,16 @@ const MIN_LINGER: u64 = 250_000_000;
 const MAX_LINGER: u64 = 30_000_000_000;
 
 /// What a session goes by inside the store: the keyed hash of its id.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Name([u64; 2]);
+
+/// What few sessions have.
+pub(super) struct Extra {
+    pub(super) attributes: Option<Arc<Attributes>>,
+    pub(super) owner: Option<(OwnerHash, SessionHandle)>,
+    /// When it was last used.
+    pub(super) used: u64,
+}
 
 impl Name {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
@@ -73,13 +89,22 @@ impl<T> Slot<T> {
     const VACANT: Self =
         Self { name: Name([0; 2]), data: None, version: 0, idle: 0, expires: 0, absolute: 0, older: UNLISTED, newer: UNLISTED };
 
+    pub(super) const fn name(&self) -> Name {
+        self.name
+    }
+
+    /// It has an [`Extra`].
+    pub(super) const fn has_extra(&self) -> bool {
+        self.older == WITH_EXTRA
+    }
+
     const fn is_vacant(&self) -> bool {
         self.expires == 0
     }
 
     /// A new session, with a version that its [shard gives](Shard::next_version).
     pub(super) fn session(name: Name, data: Arc<T>, version: u64, now: u64, idle: Duration, absolute: Option<Duration>) -> Self {
-        let absolute = absolute.map_or(FOREVER, |limit| now.saturating_add(clock::nanos(limit)).min(FOREVER - 1));
+        let absolute = absolute_end(now, absolute);
         let mut slot = Self {
             name,
             data: Some(data),
@@ -92,6 +117,12 @@ impl<T> Slot<T> {
         };
         slot.renew(now);
         slot
+    }
+
+    /// The session was created at `created`, and has these limits from now on.
+    pub(super) fn limit(&mut self, limits: Limits, created: u64) {
+        self.idle = clock::nanos(limits.idle);
+        self.absolute = absolute_end(created, limits.absolute);
     }
 
     /// This session under its new name. The slot itself is left without one, to become a mark or to be removed.
@@ -111,6 +142,10 @@ impl<T> Slot<T> {
     }
 }
 
+fn absolute_end(created: u64, limit: Option<Duration>) -> u64 {
+    limit.map_or(FOREVER, |limit| created.saturating_add(clock::nanos(limit)).min(FOREVER - 1))
+}
+
 pub(super) struct Shard<T> {
     /// The table, at most three quarters full.
     slots: Vec<Slot<T>>,
@@ -127,11 +162,20 @@ pub(super) struct Shard<T> {
     unswept: usize,
     /// The highest version of a session that is or was here.
     highest: u64,
+    beside: Box<Beside>,
+}
+
+/// What lies beside the table.
+#[derive(Default)]
+struct Beside {
+    extras: HashMap<Name, Extra, BuildHasherDefault<IsHash>>,
+    /// Those of sessions that are gone and whose owners do not know it yet.
+    left: Vec<(Name, Extra)>,
 }
 
 impl<T> Default for Shard<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), filled: 0, oldest: END, newest: END, earliest: FOREVER, due: FOREVER, unswept: 0, highest: 0 }
+        Self { slots: Vec::new(), filled: 0, oldest: END, newest: END, earliest: FOREVER, due: FOREVER, unswept: 0, highest: 0, beside: Box::default() }
     }
 }
 
@@ -157,13 +201,64 @@ impl<T> Shard<T> {
         &mut self.slots[position]
     }
 
+    pub(super) fn extra_at(&self, position: usize) -> Option<&Extra> {
+        self.extra(&self.slots[position])
+    }
+
+    pub(super) fn extra(&self, slot: &Slot<T>) -> Option<&Extra> {
+        if slot.has_extra() { self.beside.extras.get(&slot.name) } else { None }
+    }
+
+    /// Gives a session something beside its slot, or takes it.
+    pub(super) fn set_extra(&mut self, position: usize, extra: Option<Extra>) {
+        self.unlist(position);
+        let slot = &mut self.slots[position];
+        let name = slot.name;
+        slot.older = if extra.is_some() { WITH_EXTRA } else { UNLISTED };
+        match extra {
+            Some(extra) => drop(self.beside.extras.insert(name, extra)),
+            None => drop(self.beside.extras.remove(&name)),
+        }
+    }
+
+    /// Takes what a session has beside its slot.
+    pub(super) fn take_extra(&mut self, position: usize) -> Option<Extra> {
+        let slot = &mut self.slots[position];
+        if !slot.has_extra() {
+            return None;
+        }
+        slot.older = UNLISTED;
+        let name = slot.name;
+        self.beside.extras.remove(&name)
+    }
+
+    /// What sessions had that are gone.
+    pub(super) fn take_left(&mut self) -> Vec<(Name, Extra)> {
+        mem::take(&mut self.beside.left)
+    }
+
+    /// The session is used.
+    pub(super) fn renew(&mut self, position: usize, now: u64) {
+        let slot = &mut self.slots[position];
+        slot.renew(now);
+        if slot.has_extra()
+            && let Some(extra) = self.beside.extras.get_mut(&slot.name)
+        {
+            extra.used = now;
+        }
+    }
+
     /// Puts a slot under its name, and gives back what expired there.
     ///
     /// # Errors
     ///
     /// The slot itself, where its name is taken.
-    pub(super) fn insert(&mut self, slot: Slot<T>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
-        self.put(slot, now).map(|(_, removed)| removed)
+    pub(super) fn insert(&mut self, slot: Slot<T>, extra: Option<Extra>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
+        let (position, removed) = self.put(slot, now)?;
+        if extra.is_some() {
+            self.set_extra(position, extra);
+        }
+        Ok(removed)
     }
 
     /// The version of a session that is created now. No session here ever had it or a higher one: so no change that was meant for one
@@ -224,7 +319,13 @@ impl<T> Shard<T> {
     /// Takes out what is in a slot, which is vacant then.
     fn take(&mut self, position: usize) -> Slot<T> {
         self.unlist(position);
-        mem::replace(&mut self.slots[position], Slot::VACANT)
+        let slot = mem::replace(&mut self.slots[position], Slot::VACANT);
+        if slot.has_extra()
+            && let Some(extra) = self.beside.extras.remove(&slot.name)
+        {
+            self.beside.left.push((slot.name, extra));
+        }
+        slot
     }
 
     /// Moves up what stands behind a gap for want of a place before it, so that a search may end at a vacant slot.
@@ -247,7 +348,7 @@ impl<T> Shard<T> {
     fn relink(&mut self, position: usize) {
         let slot = &self.slots[position];
         let (older, newer) = (slot.older, slot.newer);
-        if older != UNLISTED {
+        if !matches!(older, UNLISTED | WITH_EXTRA) {
             self.link(older, link_to(position));
             self.link(link_to(position), newer);
         }
@@ -299,7 +400,7 @@ impl<T> Shard<T> {
     pub(super) fn unlist(&mut self, position: usize) {
         let slot = self.slot(position);
         let (older, newer) = (slot.older, slot.newer);
-        if older == UNLISTED {
+        if matches!(older, UNLISTED | WITH_EXTRA) {
             return;
         }
         (slot.older, slot.newer) = (UNLISTED, UNLISTED);
@@ -420,7 +521,9 @@ impl<T> Shard<T> {
             (listed, older, created, next) = (listed + 1, next, Some(slot.version), slot.newer);
         }
         assert_eq!(self.newest, older);
-        assert_eq!(listed, self.slots.iter().filter(|slot| slot.older != UNLISTED).count());
+        assert_eq!(listed, self.slots.iter().filter(|slot| !matches!(slot.older, UNLISTED | WITH_EXTRA)).count());
+        assert_eq!(self.beside.extras.len(), self.slots.iter().filter(|slot| slot.has_extra()).count());
+        assert!(self.beside.left.is_empty());
         assert_eq!(self.filled, self.slots.iter().filter(|slot| !slot.is_vacant()).count());
         for (position, slot) in self.slots.iter().enumerate().filter(|(_, slot)| !slot.is_vacant()) {
             assert_eq!(self.find(slot.name), Some(position));

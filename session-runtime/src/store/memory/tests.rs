@@ -53,12 +53,12 @@ fn found<T: Send + Sync + 'static>(store: &MemoryStore<T>, number: usize) -> Rec
 }
 
 fn change(store: &MemoryStore<usize>, number: usize) {
-    let replaced = store.inner.replace(key(&id(number)), found(store, number).version, Arc::new(number));
+    let replaced = store.inner.replace(key(&id(number)), found(store, number).version, Change::new(Arc::new(number)));
     assert!(matches!(replaced, Replaced::Replaced(_)));
 }
 
 fn rotate(store: &MemoryStore<usize>, from: usize, to: usize) {
-    let rotated = store.inner.rotate(key(&id(from)), key(&id(to)), found(store, from));
+    let rotated = store.inner.rotate(key(&id(from)), key(&id(to)), Rotation::new(found(store, from)));
     assert!(matches!(rotated, Rotated::Rotated(_)));
 }
 
@@ -121,7 +121,7 @@ async fn a_renewed_session_is_swept_when_its_new_limit_is_over() {
 async fn the_mark_of_a_rotation_leaves_memory_too() {
     let store = MemoryStore::new();
     let Created::Created(version) = create(&store, 0, 0, 24 * HOUR) else { panic!("taken") };
-    let rotated = store.inner.rotate(key(&id(0)), key(&id(1)), record(version, 1));
+    let rotated = store.inner.rotate(key(&id(0)), key(&id(1)), Rotation::new(record(version, 1)));
     assert!(matches!(rotated, Rotated::Rotated(_)));
     assert_eq!(store.inner.counts.0.marks.load(Ordering::Relaxed), 1);
     time::sleep(ROTATION_MARK + Duration::from_secs(1)).await;
@@ -325,7 +325,7 @@ fn a_full_store_still_rotates() {
     let Created::Created(version) = create(&store, 0, 0, HOUR) else { panic!("taken") };
     versions.push(version);
     for number in 0..10 {
-        let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), record(versions[number], number));
+        let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), Rotation::new(record(versions[number], number)));
         let Rotated::Rotated(version) = rotated else { panic!("{rotated:?}") };
         versions.push(version);
     }
@@ -363,7 +363,7 @@ fn rotations_between_two_shards_in_both_directions_do_not_wait_for_each_other() 
                 let base = thread * 100_000;
                 let Created::Created(mut version) = create(store, base, 0, HOUR) else { panic!("taken") };
                 for number in base..base + 5000 {
-                    let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), record(version, number));
+                    let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), Rotation::new(record(version, number)));
                     let Rotated::Rotated(next) = rotated else { panic!("{rotated:?}") };
                     version = next;
                 }
@@ -388,13 +388,13 @@ fn user_data_is_dropped_outside_the_lock() {
     let fresh = |dropped: &Arc<AtomicBool>| Arc::new(Reenters(store.clone(), Arc::clone(dropped)));
     let steps: [Step<Reenters>; 3] = [
         |store, key, record| {
-            assert!(matches!(store.inner.replace(key, record.version, record.data), Replaced::Replaced(_)));
+            assert!(matches!(store.inner.replace(key, record.version, Change::new(record.data)), Replaced::Replaced(_)));
         },
         |store, key, _| {
             assert!(store.inner.delete(key));
         },
         |store, from, record| {
-            assert!(matches!(store.inner.rotate(from, key(&id(1)), record), Rotated::Rotated(_)));
+            assert!(matches!(store.inner.rotate(from, key(&id(1)), Rotation::new(record)), Rotated::Rotated(_)));
         },
     ];
     for step in steps {
@@ -427,7 +427,7 @@ async fn the_lists_stay_whole_through_random_operations() {
             }
             2 => {
                 let Loaded::Found(record) = store.inner.load(at) else { continue };
-                assert!(matches!(store.inner.replace(at, record.version, Arc::new(step)), Replaced::Replaced(_)));
+                assert!(matches!(store.inner.replace(at, record.version, Change::new(Arc::new(step))), Replaced::Replaced(_)));
             }
             3 => {
                 store.inner.touch(at);
@@ -437,7 +437,7 @@ async fn the_lists_stay_whole_through_random_operations() {
             }
             5 => {
                 let Loaded::Found(record) = store.inner.load(at) else { continue };
-                store.inner.rotate(at, key(&id(random(600))), record);
+                store.inner.rotate(at, key(&id(random(600))), Rotation::new(record));
             }
             _ => {
                 time::advance(Duration::from_millis(random(10) as u64)).await;

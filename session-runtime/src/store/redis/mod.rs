@@ -191,7 +191,8 @@ impl Store<Vec<u8>> for Redis {
         Ok(self.link.repeatable(call).await? == Value::Int(1))
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
+        let session = rotation.session;
         if self.link.is_cluster() { self.move_across(old, new, session).await } else { self.swap(old, new, session).await }
     }
 

@@ -167,7 +167,8 @@ impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
         self.inner.touch(&key.sha256()).await.map_err(unavailable)
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
+        let session = rotation.session;
         self.inner.rotate(&old.sha256(), &new.sha256(), session.version, &session.data).await.map_err(unavailable)
     }
 

@@ -216,7 +216,8 @@ where
         self.to_its_end(guard, |rows| touch(rows, place)).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
+        let session = rotation.session;
         let (old, new, data) = (self.rows.place(old), self.rows.place(new), encode(&*session.data)?);
         let guard = self.lock_two(old, new).await;
         self.to_its_end(guard, |rows| rotate(rows, old, new, session.version, data)).await

@@ -97,7 +97,7 @@ async fn one_of_many_creates<T: ConformanceData>(bench: &Bench<T>) -> Verdict {
     let answers = at_once(creates).await?;
     let mut winners = answers.into_iter().filter_map(|(number, answer)| match answer {
         Created::Created(version) => Some((number, version)),
-        Created::Exists => None,
+        _ => None,
     });
     let (Some((number, version)), None) = (winners.next(), winners.next()) else {
         return Err(broken("of 8 creates at one key at once, none or several answered Created; exactly one should have"));

@@ -8,7 +8,7 @@ use super::changing::change;
 use super::data::ConformanceData;
 use super::sessions::{HOUR, LONG, fresh_id};
 use crate::SessionId;
-use crate::store::{Answer, Change, Created, NewSession, Origin, Record, Replaced, Rotated, Version};
+use crate::store::{Answer, Change, Created, NewSession, Origin, Record, Replaced, Rotated, Rotation, Version};
 
 /// Repeats each call as a caller does that never got the answer.
 pub(super) async fn a_call_whose_answer_was_lost_is_done_once<T: ConformanceData>(bench: Bench<T>) -> Verdict {
@@ -155,7 +155,7 @@ pub(super) async fn errors_show_no_id<T: ConformanceData>(bench: Bench<T>) -> Ve
     fails(&failing, "load", store.load(key), &[&id]).await?;
     fails(&failing, "replace", store.replace(key, Version(1), Change::new(data())), &[&id]).await?;
     fails(&failing, "touch", store.touch(key), &[&id]).await?;
-    fails(&failing, "rotate", store.rotate(key, failing.key(&new), record), &[&id, &new]).await?;
+    fails(&failing, "rotate", store.rotate(key, failing.key(&new), Rotation::new(record)), &[&id, &new]).await?;
     fails(&failing, "delete", store.delete(key), &[&id]).await
 }
 

@@ -104,7 +104,7 @@ pub(super) async fn of_parallel_rotations_one_wins<T: ConformanceData>(bench: Be
             let wanted = match answer {
                 Rotated::Rotated(_) => Seen::found("data"),
                 Rotated::Missing | Rotated::Conflict => Seen::Missing,
-                Rotated::Exists => return Err(broken("rotate to a free key, beside others, answered Exists")),
+                other => return Err(broken(format_args!("rotate to a free key, beside others, answered {other:?}"))),
             };
             winners += usize::from(wanted != Seen::Missing);
             expect(format!("of 8 rotations at once, at the new key of one that answered {answer:?}, load"), seen, wanted)?;

@@ -1,0 +1,13 @@
+//! Who a session belongs to.
+
+mod callback;
+mod handle;
+mod id;
+mod key;
+mod registered;
+
+pub use callback::{OwnerCallback, OwnerFn};
+pub use handle::{InvalidHandle, SessionHandle};
+pub use id::{OwnerBytes, OwnerId};
+pub use key::Owner;
+pub use registered::RegisteredOwner;
