@@ -59,11 +59,7 @@ pub(crate) const fn not_empty(name: &str) -> Result<(), ConfigError> {
 
 /// A path that leads to this site alone: what begins with two slashes, or with a backslash after the first, leads a browser to another host.
 pub(crate) const fn local_path(option: &'static str, path: &str) -> Result<(), ConfigError> {
-    if is_local_path(path) {
-        Ok(())
-    } else {
-        Err(ConfigError::new(option, "is not a path of this site: begin it with one `/`"))
-    }
+    if is_local_path(path) { Ok(()) } else { Err(ConfigError::new(option, "is not a path of this site: begin it with one `/`")) }
 }
 
 /// Whether a path leads to this site alone.

@@ -104,7 +104,7 @@ where
         // Nothing is created for a visitor who reads the default data: the client may have a session that this request does not know.
         View::Live(_) | View::Default => Ok(None),
         View::None => {
-            let created = driver.create(Create::Visit, Arc::clone(&driver.setup.default_data)).await?;
+            let created = driver.create(Create::Visit, Arc::clone(&driver.setup.default_data), None).await?;
             if let Some(id) = &created {
                 let id = CarriedId::One { id: id.clone(), by_cookie: false };
                 Carried::of(request.extensions_mut()).put(id);

@@ -125,10 +125,20 @@ impl CookieTemplate {
     }
 
     fn value(&self, id: &[u8], max_age: Option<u64>, loopback: bool) -> Option<HeaderValue> {
-        let secure: &[u8] = if self.is_secure(loopback) { b"; Secure" } else { b"" };
-        let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        let secure = if self.is_secure(loopback) { "; Secure" } else { "" };
+        let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}"));
+        let rest = max_age.as_deref().unwrap_or_default();
         // Made as long as it will be, so that it becomes the header's value as it is.
-        let value = [self.start.as_bytes(), id, self.attributes.as_bytes(), secure, max_age.as_bytes()].concat();
+        let mut value = Vec::with_capacity(self.start.len() + id.len() + self.attributes.len() + secure.len() + rest.len());
+        value.extend_from_slice(self.start.as_bytes());
+        value.extend_from_slice(id);
+        value.extend_from_slice(self.attributes.as_bytes());
+        if !secure.is_empty() {
+            value.extend_from_slice(secure.as_bytes());
+        }
+        if !rest.is_empty() {
+            value.extend_from_slice(rest.as_bytes());
+        }
         HeaderValue::try_from(value).ok()
     }
 }

@@ -440,7 +440,10 @@ impl<T, D> SessionLayerBuilder<T, D> {
         }
         let keeps_owners = self.store.as_ref().is_none_or(AnyStore::keeps_owners);
         if self.owner.is_some() && !keeps_owners {
-            return Err(ConfigError::new("owner", "needs a store that keeps who its sessions belong to, which this one does not"));
+            return Err(ConfigError::new(
+                "owner",
+                "needs a store that keeps who its sessions belong to, which this one does not",
+            ));
         }
         Ok(self.build_checked())
     }

@@ -25,7 +25,7 @@ use crate::error::SessionError;
 use crate::id::{SessionId, SharedId};
 use crate::inline_vec::InlineVec;
 use crate::request::CarriedId;
-use crate::store::{Attributes, Limits, Loaded, Origin, Record, SessionHandle, Version};
+use crate::store::{Attributes, Belonging, Limits, Loaded, Origin, Record, Rotation, SessionHandle, Version};
 
 /// The most ids of one request that are looked up in the store.
 pub(crate) const MOST_LOOKED_UP: usize = 8;
@@ -68,6 +68,8 @@ struct Rare {
     left: Option<Owed>,
     /// Sessions that the request's cookies name beside the one of the phase. Logging in and logging out end them.
     named: InlineVec<SharedId>,
+    /// What is kept beside the data when the rotation under way is done.
+    after_rotation: Option<Arc<Attributes>>,
     failed: Option<SessionError>,
 }
 
@@ -176,8 +178,8 @@ pub(crate) enum OwnerStep {
     /// Whoever it belongs to, or nobody.
     Same,
     Nobody,
-    /// Somebody else, in whose list it is called this.
-    New(SessionHandle),
+    /// Somebody else.
+    New,
 }
 
 /// What a change begins with.
@@ -193,8 +195,6 @@ pub(crate) struct Base<T> {
     pub(crate) id: SharedId,
     pub(crate) data: Arc<T>,
     pub(crate) version: Version,
-    pub(crate) attributes: Option<Arc<Attributes>>,
-    pub(crate) by_cookie: bool,
 }
 
 /// Who asks for a new session.
@@ -220,8 +220,9 @@ pub(crate) enum BeginCreate {
     Busy,
 }
 
-pub(crate) enum BeginRotate<T> {
-    Move(Record<T>),
+pub(crate) enum BeginRotate {
+    /// By [`Core::rotation`].
+    Move,
     /// These are to be ended before (law 5).
     After(InlineVec<SharedId>),
     IdChanged,
@@ -690,18 +691,9 @@ impl<T> Core<T> {
     }
 
     /// The session was created.
-    pub(crate) fn created(
-        &mut self,
-        limits: Limits,
-        create: Create,
-        id: SharedId,
-        version: Version,
-        data: Arc<T>,
-        attributes: Option<Arc<Attributes>>,
-    ) {
-        let Limits { idle, absolute, .. } = limits;
-        let mut record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
-        record.attributes = attributes;
+    pub(crate) fn created(&mut self, policy: &Policy, create: Create, id: SharedId, version: Version, data: Arc<T>) {
+        let Limits { idle, absolute, .. } = policy.limits;
+        let record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
         self.used = true;
         self.phase = Phase::Live(Live { id, record, by_cookie: true, is_new: true, undisclosed: true });
         if create != Create::Asked {
@@ -709,15 +701,17 @@ impl<T> Core<T> {
         }
     }
 
-    /// The session is to get a new id, and `data`. After `Move` the step is under way, until [`end_exclusive`](Self::end_exclusive).
-    pub(crate) fn begin_rotate(
-        &mut self,
-        now: impl FnOnce() -> Instant,
-        kind: ChangeKind,
-        step: OwnerStep,
-        base: &Base<T>,
-        data: &Arc<T>,
-    ) -> Result<BeginRotate<T>, SessionError> {
+    /// The session that was created has these limits, and this beside its data.
+    pub(crate) fn began(&mut self, limits: Limits, attributes: Option<Arc<Attributes>>) {
+        if let Phase::Live(live) = &mut self.phase {
+            (live.record.idle, live.record.absolute_in) = (limits.idle, limits.absolute);
+            live.record.expires_in = full_life(&live.record);
+            live.record.attributes = attributes;
+        }
+    }
+
+    /// The session is to get a new id. After `Move` the step is under way, until [`end_exclusive`](Self::end_exclusive).
+    pub(crate) fn begin_rotate(&mut self, kind: ChangeKind, base: &Base<T>) -> Result<BeginRotate, SessionError> {
         if self.head_sent {
             return Err(SessionError::ResponseStarted);
         }
@@ -737,14 +731,34 @@ impl<T> Core<T> {
         if kind == ChangeKind::Edit && !live.by_cookie {
             return Err(SessionError::OwnerChange);
         }
-        let mut record = Record { data: Arc::clone(data), version: base.version, attributes: None, ..live.record };
-        if base.attributes.is_some() || step != OwnerStep::Same || kind == ChangeKind::Confirm {
-            record.let_pass(now());
-            let before = base.attributes.as_deref().copied().unwrap_or_default();
-            record.attributes = attributes_after(before, kind, step, record.age);
-        }
         self.exclusive = true;
-        Ok(BeginRotate::Move(record))
+        Ok(BeginRotate::Move)
+    }
+
+    /// What the rotation that has begun makes of the session: it gets `data`, and belongs to `owner`.
+    #[inline]
+    pub(crate) fn rotation(
+        &mut self,
+        now: impl FnOnce() -> Instant,
+        (kind, step, handle): (ChangeKind, OwnerStep, Option<SessionHandle>),
+        base: &Base<T>,
+        data: &Arc<T>,
+        owner: Option<Box<Belonging>>,
+    ) -> Option<Rotation<T>> {
+        let Phase::Live(Live { record, .. }) = &self.phase else { return None };
+        let mut rotation =
+            Rotation { session: Record { data: Arc::clone(data), version: base.version, attributes: None, ..*record }, owner };
+        if record.attributes.is_some() || step != OwnerStep::Same || kind == ChangeKind::Confirm {
+            let before = record.attributes.as_deref().copied().unwrap_or_default();
+            rotation.session.let_pass(now());
+            let after = attributes_after(before, kind, step, rotation.session.age, handle);
+            rotation.session.attributes.clone_from(&after);
+            self.rare().after_rotation = after;
+        } else if let Some(rare) = &mut self.rare {
+            // Of a rotation that failed.
+            rare.after_rotation = None;
+        }
+        Some(rotation)
     }
 
     /// The session has got a new id.
@@ -755,13 +769,14 @@ impl<T> Core<T> {
         new: SharedId,
         version: Version,
         data: Arc<T>,
-        attributes: Option<Arc<Attributes>>,
     ) {
         if let Phase::Live(live) = &mut self.phase
             && live.id == *old
         {
             live.id = new;
-            live.record.attributes = attributes;
+            if let Some(rare) = &mut self.rare {
+                live.record.attributes = rare.after_rotation.take();
+            }
             live.change(self.head_sent, now, version, data);
             if live.by_cookie {
                 self.cookie = CookieChange::Set;
@@ -955,10 +970,22 @@ impl<T> Core<T> {
         }
     }
 
-    /// The attributes of the session, and the data that its owner is told by.
-    pub(crate) fn owned(&self) -> Option<(&SharedId, &Arc<T>, Option<&Attributes>)> {
+    /// The client keeps the id in the cookie, and not elsewhere.
+    pub(crate) const fn is_by_cookie(&self) -> bool {
+        matches!(&self.phase, Phase::Live(live) if live.by_cookie)
+    }
+
+    pub(crate) fn attributes(&self) -> Attributes {
         match &self.phase {
-            Phase::Live(live) => Some((&live.id, &live.record.data, live.record.attributes.as_deref())),
+            Phase::Live(live) => live.record.attributes.as_deref().copied().unwrap_or_default(),
+            _ => Attributes::new(),
+        }
+    }
+
+    /// The data of the session.
+    pub(crate) const fn data(&self) -> Option<&Arc<T>> {
+        match &self.phase {
+            Phase::Live(live) => Some(&live.record.data),
             _ => None,
         }
     }
@@ -966,8 +993,7 @@ impl<T> Core<T> {
     /// The time since the session's user proved who they are.
     pub(crate) fn proven_for(&self, now: Instant) -> Option<Duration> {
         let (age, _) = self.times(now)?;
-        let (_, _, attributes) = self.owned()?;
-        Some(age.saturating_sub(attributes?.proven?))
+        Some(age.saturating_sub(self.attributes().proven?))
     }
 
     /// What was read becomes the phase, unless another task of the request was faster: then what that one made of it counts.
@@ -1045,9 +1071,7 @@ impl<T> Live<T> {
     }
 
     fn base(&self) -> Base<T> {
-        let Record { data, version, attributes, .. } = &self.record;
-        let (id, by_cookie) = (self.id.clone(), self.by_cookie);
-        Base { id, data: Arc::clone(data), version: *version, attributes: attributes.clone(), by_cookie }
+        Base { id: self.id.clone(), data: Arc::clone(&self.record.data), version: self.record.version }
     }
 
     /// How long the cookie outlives the browser, if it does.
@@ -1065,12 +1089,18 @@ impl<T> Live<T> {
 }
 
 /// What is kept beside the data after a rotation, of a session of this age.
-fn attributes_after(before: Attributes, kind: ChangeKind, step: OwnerStep, age: Duration) -> Option<Arc<Attributes>> {
+fn attributes_after(
+    before: Attributes,
+    kind: ChangeKind,
+    step: OwnerStep,
+    age: Duration,
+    handle: Option<SessionHandle>,
+) -> Option<Arc<Attributes>> {
     let mut after = before;
     match step {
         OwnerStep::Same => {}
         OwnerStep::Nobody => (after.handle, after.proven) = (None, None),
-        OwnerStep::New(handle) => (after.handle, after.proven) = (Some(handle), Some(age)),
+        OwnerStep::New => (after.handle, after.proven) = (handle, Some(age)),
     }
     // A rotation proves nothing.
     let proves = kind == ChangeKind::Confirm || kind == ChangeKind::LogIn && after.handle.is_some();

@@ -31,7 +31,8 @@ use crate::maybe_ready::{MaybeReady, poll_immediate};
 use crate::owner::{Owner, OwnerCallback, SessionHandle};
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
 use crate::store::{
-    Answer, Attributes, Belonging, Change, Created, ErasedStore, Limits, Loaded, NewSession, OwnerLimit, Replaced, Rotated, Rotation, Traced,
+    Answer, Attributes, Belonging, Change, Created, ErasedStore, Limits, Loaded, NewSession, OwnerLimit, Replaced, Rotated,
+    Traced,
 };
 use crate::transport::Transport;
 
@@ -87,51 +88,32 @@ impl<T> Setup<T> {
 }
 
 impl<T: Send + Sync + 'static> Setup<T> {
-    /// Whom a change leaves the session to (law 19).
-    #[inline]
-    fn owner_step(&self, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
-        match &self.owner {
-            None => OwnerStep::Same,
-            Some(owner) => Self::owner_step_by(owner, kind, base, data),
+    /// Who a session with this data belongs to, after that step.
+    #[cold]
+    fn belonging(&self, data: &T, step: OwnerStep) -> Result<Option<Box<Belonging>>, SessionError> {
+        let Some(owner) = self.owner_of(data)? else { return Ok(None) };
+        let mut belonging = Belonging::new(owner);
+        if step == OwnerStep::New {
+            belonging.limit = self.owner_limit;
         }
+        Ok(Some(Box::new(belonging)))
+    }
+
+    /// What a new session with this data has beside it, if that is anything.
+    #[inline]
+    fn beginning(&self, data: &T, own: Option<&OwnLimits>) -> Result<Option<Box<Beginning>>, SessionError> {
+        if self.owner.is_none() && own.is_none() { Ok(None) } else { self.beginning_by_owner(data, own) }
     }
 
     #[cold]
-    fn owner_step_by(owner: &OwnerCallback<T>, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
-        let is_listed = base.attributes.as_ref().is_some_and(|attributes| attributes.handle.is_some());
-        let (before, after) = (owner.owner(&base.data), owner.owner(data));
-        match after {
-            None if is_listed => OwnerStep::Nobody,
-            None => OwnerStep::Same,
-            Some(_) if before == after && is_listed => OwnerStep::Same,
-            // It was stored before the layer knew owners. It is listed when it gets a new id, of which the client must get to know.
-            Some(_) if before == after && kind == ChangeKind::Edit && !base.by_cookie => OwnerStep::Same,
-            Some(_) => OwnerStep::New(SessionHandle::random()),
-        }
-    }
-
-    /// Who a session with this data belongs to, after that step.
-    fn belonging(&self, data: &T, step: OwnerStep) -> Result<Option<Belonging>, SessionError> {
-        let Some(owner) = self.owner_of(data)? else { return Ok(None) };
-        let mut belonging = Belonging::new(owner);
-        if matches!(step, OwnerStep::New(_)) {
-            belonging.limit = self.owner_limit;
-        }
-        Ok(Some(belonging))
-    }
-
-    /// Who a new session with this data belongs to, and what is kept beside the data.
-    fn first_owner(
-        &self,
-        data: &T,
-        persistent: Option<bool>,
-    ) -> Result<(Option<Arc<Attributes>>, Option<Belonging>), SessionError> {
-        let owner = self.belonging(data, OwnerStep::New(SessionHandle::from_u64(0)))?;
-        let mut attributes = Attributes { persistent, ..Attributes::new() };
+    fn beginning_by_owner(&self, data: &T, own: Option<&OwnLimits>) -> Result<Option<Box<Beginning>>, SessionError> {
+        let owner = self.belonging(data, OwnerStep::New)?;
+        let mut attributes = Attributes { persistent: own.and_then(|own| own.persistent), ..Attributes::new() };
         if owner.is_some() {
             (attributes.handle, attributes.proven) = (Some(SessionHandle::random()), Some(Duration::ZERO));
         }
-        Ok(((attributes != Attributes::new()).then(|| Arc::new(attributes)), owner))
+        let attributes = (attributes != Attributes::new()).then(|| Arc::new(attributes));
+        Ok(Some(Box::new(Beginning { limits: own.map_or(self.policy.limits, |own| own.limits), attributes, owner })))
     }
 
     /// A call of the store, bounded by `store_timeout`, and what comes of its answer.
@@ -209,8 +191,7 @@ enum RotateStart<'d, 'a, T> {
     /// These are to be ended before.
     After(InlineVec<SharedId>),
     IdChanged,
-    /// With what is kept beside the data from then on.
-    Started(Called<'a, Rotated>, Option<Arc<Attributes>>, Exclusive<'d, T>),
+    Started(Called<'a, Rotated>, Exclusive<'d, T>),
 }
 
 /// How the creation of a session begins.
@@ -226,8 +207,15 @@ enum CreateStart<'d, 'a, T> {
     Started(Called<'a, Created>, Exclusive<'d, T>),
 }
 
-/// What a session begins with beside its data.
-pub(super) struct Beginning {
+/// What a new session has beside its data.
+struct Beginning {
+    limits: Limits,
+    attributes: Option<Arc<Attributes>>,
+    owner: Option<Box<Belonging>>,
+}
+
+/// What one session has of its own.
+pub(crate) struct OwnLimits {
     pub(super) limits: Limits,
     pub(super) persistent: Option<bool>,
 }
@@ -521,7 +509,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 BeginChange::From(base) => base,
                 BeginChange::Create(create) => {
                     let (result, data) = edit(&self.setup.default_data)?;
-                    match self.create(create, data).await? {
+                    match self.create(create, data, None).await? {
                         Some(_) => return Ok(result),
                         // Another task of this request was faster.
                         None => continue,
@@ -533,7 +521,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 continue;
             }
             let (result, data) = edit(&base.data)?;
-            let step = self.setup.owner_step(kind, &base, &data);
+            let step = self.owner_step(kind, &base, &data);
             let outcome = if kind == ChangeKind::Edit && step == OwnerStep::Same {
                 self.replace(&base, data).await?
             } else {
@@ -551,6 +539,29 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 WriteOutcome::Conflict => Box::pin(self.retry(&mut retries, &base.id, kind)).await?,
                 WriteOutcome::Gone => Box::pin(self.lost(&base.id, kind)).await?,
             }
+        }
+    }
+
+    /// Whom a change leaves the session to (law 19).
+    #[inline]
+    fn owner_step(&self, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
+        match &self.setup.owner {
+            None => OwnerStep::Same,
+            Some(owner) => self.owner_step_by(owner, kind, base, data),
+        }
+    }
+
+    #[cold]
+    fn owner_step_by(&self, owner: &OwnerCallback<T>, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
+        let is_listed = self.core().attributes().handle.is_some();
+        let (before, after) = (owner.owner(&base.data), owner.owner(data));
+        match after {
+            None if is_listed => OwnerStep::Nobody,
+            None => OwnerStep::Same,
+            Some(_) if before == after && is_listed => OwnerStep::Same,
+            // It was stored before the layer knew owners. It is listed when it gets a new id, which the client has to get to know.
+            Some(_) if before == after && kind == ChangeKind::Edit && !self.core().is_by_cookie() => OwnerStep::Same,
+            Some(_) => OwnerStep::New,
         }
     }
 
@@ -581,7 +592,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     fn replace<'a>(&'a self, base: &'a Base<T>, data: Arc<T>) -> MaybeReady<'a, Result<WriteOutcome, SessionError>> {
-        let change = Change { data: Arc::clone(&data), attributes: base.attributes.clone(), limits: None };
+        let change = Change::new(Arc::clone(&data));
         self.call_then(
             "replace",
             |store| store.replace(self.key(&base.id), base.version, change),
@@ -607,9 +618,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     ) -> Result<WriteOutcome, SessionError> {
         for _ in 0..NEW_ID_TRIES {
             let new = self.setup.generate.call().await?;
-            let (rotating, attributes, _exclusive) = loop {
+            let (rotating, _exclusive) = loop {
                 let before = match self.start_rotate(kind, step, base, &new, &data)? {
-                    RotateStart::Started(rotating, attributes, exclusive) => break (rotating, attributes, exclusive),
+                    RotateStart::Started(rotating, exclusive) => break (rotating, exclusive),
                     RotateStart::IdChanged => return Ok(WriteOutcome::IdChanged),
                     RotateStart::After(ids) => Some(ids),
                     RotateStart::Busy => None,
@@ -619,7 +630,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             let rotated = rotating.await?;
             match rotated {
                 Rotated::Rotated(version) => {
-                    self.core().rotated(Instant::now, &base.id, new, version, data, attributes);
+                    self.core().rotated(Instant::now, &base.id, new, version, data);
                     self.note("a session has got a new id");
                     return Ok(WriteOutcome::Committed);
                 }
@@ -640,44 +651,38 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         new: &'a SharedId,
         data: &Arc<T>,
     ) -> Result<RotateStart<'d, 'a, T>, SessionError> {
-        let owner = self.setup.belonging(data, step)?;
-        let begin = self.core().begin_rotate(Instant::now, kind, step, base, data)?;
-        Ok(match begin {
-            BeginRotate::Busy => RotateStart::Busy,
-            BeginRotate::IdChanged => RotateStart::IdChanged,
-            BeginRotate::After(ids) => RotateStart::After(ids),
-            BeginRotate::Move(session) => {
-                let exclusive = Exclusive(self);
-                let attributes = session.attributes.clone();
-                let rotation = Rotation { session, owner };
-                let rotating = self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation));
-                RotateStart::Started(rotating, attributes, exclusive)
-            }
-        })
+        let owner = if self.setup.owner.is_none() { None } else { self.setup.belonging(data, step)? };
+        // Before the lock is held: it asks a generator.
+        let handle = (step == OwnerStep::New).then(SessionHandle::random);
+        let mut core = self.core();
+        match core.begin_rotate(kind, base)? {
+            BeginRotate::Busy => return Ok(RotateStart::Busy),
+            BeginRotate::IdChanged => return Ok(RotateStart::IdChanged),
+            BeginRotate::After(ids) => return Ok(RotateStart::After(ids)),
+            BeginRotate::Move => {}
+        }
+        let exclusive = Exclusive(self);
+        let Some(rotation) = core.rotation(Instant::now, (kind, step, handle), base, data, owner) else {
+            drop(core);
+            return Ok(RotateStart::IdChanged);
+        };
+        drop(core);
+        let rotating = self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation));
+        Ok(RotateStart::Started(rotating, exclusive))
     }
 
-    /// Stores a new session of `data`; `None` if another task of the request has created one.
-    pub(crate) async fn create(&self, create: Create, data: Arc<T>) -> Result<Option<SharedId>, SessionError> {
-        let beginning = Beginning { limits: self.setup.policy.limits, persistent: None };
-        self.create_with(create, data, beginning).await
-    }
-
-    pub(super) async fn create_with(
+    /// Stores a new session of `data`, with limits of its own if there are any; `None` if another task of the request has created one.
+    pub(crate) async fn create(
         &self,
         create: Create,
         data: Arc<T>,
-        beginning: Beginning,
+        own: Option<&OwnLimits>,
     ) -> Result<Option<SharedId>, SessionError> {
-        let limits = beginning.limits;
-        let (attributes, owner) = self.setup.first_owner(&data, beginning.persistent)?;
+        let beginning = self.setup.beginning(&data, own)?;
         for _ in 0..NEW_ID_TRIES {
             let id = self.setup.generate.call().await?;
             let (creating, _exclusive) = loop {
-                let session = || {
-                    let (data, attributes, owner) = (Arc::clone(&data), attributes.clone(), owner.clone());
-                    NewSession { data, limits, origin: create.origin(), attributes, owner }
-                };
-                let before = match self.start_create(create, &id, session)? {
+                let before = match self.start_create(create, &id, &data, beginning.as_deref())? {
                     CreateStart::Started(creating, exclusive) => break (creating, exclusive),
                     CreateStart::Withheld => return Ok(Some(id.clone())),
                     CreateStart::Exists => return Ok(None),
@@ -689,7 +694,10 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             let created = creating.await;
             match created {
                 Ok(Created::Created(version)) => {
-                    self.core().created(limits, create, id.clone(), version, data, attributes);
+                    self.core().created(&self.setup.policy, create, id.clone(), version, data);
+                    if let Some(Beginning { limits, attributes, .. }) = beginning.as_deref() {
+                        self.core().began(*limits, attributes.clone());
+                    }
                     self.note("a session was created");
                 }
                 Ok(Created::Exists) => continue,
@@ -706,7 +714,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         &'d self,
         create: Create,
         id: &'a SharedId,
-        session: impl FnOnce() -> NewSession<T>,
+        data: &Arc<T>,
+        beginning: Option<&Beginning>,
     ) -> Result<CreateStart<'d, 'a, T>, SessionError> {
         let begin = self.core().begin_create(create)?;
         Ok(match begin {
@@ -719,7 +728,10 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             BeginCreate::After(ids) => CreateStart::After(ids),
             BeginCreate::Insert => {
                 let exclusive = Exclusive(self);
-                let session = session();
+                let mut session = NewSession::new(Arc::clone(data), self.setup.policy.limits, create.origin());
+                if let Some(Beginning { limits, attributes, owner }) = beginning {
+                    (session.limits, session.attributes, session.owner) = (*limits, attributes.clone(), owner.clone());
+                }
                 CreateStart::Started(self.call("create", |store| store.create(self.key(id), session)), exclusive)
             }
         })

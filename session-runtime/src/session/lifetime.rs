@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::core::{BeginChange, ChangeKind};
-use super::driver::{Beginning, Driver};
+use super::driver::{Driver, OwnLimits};
 use super::retries::Retries;
 use crate::error::SessionError;
-use crate::store::{Attributes, Change, Limits, Replaced};
+use crate::store::{Attributes, Change, Limits, NewLifetime, Replaced};
 
 /// How long one session lives, and whether its cookie outlives the browser: for "remember me". It is kept with the session, through every change and
 /// rotation, whatever the layer's own limits are.
@@ -59,18 +59,18 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 BeginChange::From(base) => base,
                 BeginChange::Create(create) => {
                     let data = Arc::clone(&self.setup.default_data);
-                    match self.create_with(create, data, Beginning { limits, persistent }).await? {
+                    match self.create(create, data, Some(&OwnLimits { limits, persistent })).await? {
                         Some(_) => return Ok(()),
                         // Another task of this request was faster.
                         None => continue,
                     }
                 }
             };
-            let before = base.attributes.as_deref().copied().unwrap_or_default();
-            let after = Attributes { persistent, ..before };
+            let after = Attributes { persistent, ..self.core().attributes() };
             let attributes = (after != Attributes::new()).then(|| Arc::new(after));
             self.core().begin_limit(&self.setup.policy, attributes.as_deref())?;
-            let change = Change { data: Arc::clone(&base.data), attributes: attributes.clone(), limits: Some(limits) };
+            let lifetime = Box::new(NewLifetime::new(limits, attributes.clone()));
+            let change = Change { data: Arc::clone(&base.data), lifetime: Some(lifetime) };
             match self.call("replace", |store| store.replace(self.key(&base.id), base.version, change)).await? {
                 Replaced::Replaced(version) => {
                     self.core().limited(Instant::now, &base.id, version, base.data, (limits, attributes));

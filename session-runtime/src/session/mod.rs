@@ -111,7 +111,7 @@ impl<T: Clone + Send + Sync + 'static> Session<T> {
     /// [`SessionError::ResponseStarted`]. Nothing is stored then.
     pub async fn create_session(&self) -> Result<SessionId, SessionError> {
         let data = Arc::clone(&self.0.setup.default_data);
-        match self.0.create(Create::Asked, data).await? {
+        match self.0.create(Create::Asked, data, None).await? {
             Some(id) => Ok(*id),
             None => Err(SessionError::NotExists),
         }

@@ -283,7 +283,7 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
             if self.owner_of(&data)?.as_ref() != Some(owner) {
                 return Err(SessionError::OwnerChange);
             }
-            let change = Change { data: Arc::new(data), attributes: record.attributes.clone(), limits: None };
+            let change = Change::new(Arc::new(data));
             match self.ask("replace_listed", |store| store.replace_listed(owner, handle, record.version, change)).await? {
                 Replaced::Replaced(_) => return Ok(true),
                 Replaced::Missing => return Ok(false),
@@ -314,8 +314,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         self.core().failure()?;
         let (data, handle) = {
             let core = self.core();
-            let Some((_, data, attributes)) = core.owned() else { return Ok(Own::Nobody) };
-            (Arc::clone(data), attributes.and_then(|attributes| attributes.handle))
+            let Some(data) = core.data() else { return Ok(Own::Nobody) };
+            (Arc::clone(data), core.attributes().handle)
         };
         Ok(match (self.setup.owner_of(&data)?, handle) {
             (Some(owner), Some(handle)) => Own::Listed(owner, handle),

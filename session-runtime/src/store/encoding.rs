@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::finite::is_finite;
 use super::{
-    Change, Created, Key, Listed, Loaded, NewSession, Owner, Record, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version,
-    Which,
+    Change, Created, Key, Listed, Loaded, NewSession, Owner, Record, Replaced, Rotated, Rotation, SessionHandle, Store,
+    StoreError, Version, Which,
 };
 
 /// A store of bytes as a store of any data that serde knows, kept as JSON.
@@ -80,7 +80,7 @@ where
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
         let data = encode(&*change.data)?;
-        self.bytes.replace(key, expected, Change { data, attributes: change.attributes, limits: change.limits }).await
+        self.bytes.replace(key, expected, Change { data, lifetime: change.lifetime }).await
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -103,7 +103,9 @@ where
 
     async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
         let listed = self.bytes.list(owner).await?.into_iter();
-        Ok(listed.map(|Listed { handle, session, unused }| Listed { handle, session: session.and_then(decoded), unused }).collect())
+        Ok(listed
+            .map(|Listed { handle, session, unused }| Listed { handle, session: session.and_then(decoded), unused })
+            .collect())
     }
 
     async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
@@ -118,7 +120,7 @@ where
         change: Change<T>,
     ) -> Result<Replaced, StoreError> {
         let data = encode(&*change.data)?;
-        let change = Change { data, attributes: change.attributes, limits: change.limits };
+        let change = Change { data, lifetime: change.lifetime };
         self.bytes.replace_listed(owner, handle, expected, change).await
     }
 

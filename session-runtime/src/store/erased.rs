@@ -13,7 +13,8 @@ use std::sync::Arc;
 use tracing::{Instrument as _, Span};
 
 use super::{
-    Change, Created, Key, Listed, Loaded, NewSession, Owner, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
+    Change, Created, Key, Listed, Loaded, NewSession, Owner, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError,
+    Version, Which,
 };
 use crate::maybe_ready::{MaybeReady, poll_immediate};
 

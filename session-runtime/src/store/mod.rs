@@ -194,7 +194,7 @@ pub struct NewSession<T> {
     /// What is kept beside the data, as it is.
     pub attributes: Option<Arc<Attributes>>,
     /// Who it belongs to. It is `None` for stores that [keep no owners](Store::keeps_owners).
-    pub owner: Option<Belonging>,
+    pub owner: Option<Box<Belonging>>,
 }
 
 impl<T> NewSession<T> {
@@ -215,23 +215,39 @@ pub enum Origin {
     Change,
 }
 
-/// What a change makes of a session. Its owner stays.
+/// What a change makes of a session. Its owner stays, and what is kept beside the data.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Change<T> {
     /// The new data.
     pub data: Arc<T>,
-    /// What is kept beside the data from now on, as it is.
-    pub attributes: Option<Arc<Attributes>>,
-    /// The limits from now on, if they change: the absolute one counts from the creation of the session.
-    pub limits: Option<Limits>,
+    /// How long it may live from now on, if that changes.
+    pub lifetime: Option<Box<NewLifetime>>,
 }
 
 impl<T> Change<T> {
-    /// A change to `data`, which leaves nothing beside the data and the limits as they are.
+    /// A change to `data`, and of nothing else.
     #[must_use]
     pub const fn new(data: Arc<T>) -> Self {
-        Self { data, attributes: None, limits: None }
+        Self { data, lifetime: None }
+    }
+}
+
+/// How long a session may live from now on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NewLifetime {
+    /// The limits. The absolute one counts from the creation of the session.
+    pub limits: Limits,
+    /// What is kept beside the data from now on, as it is.
+    pub attributes: Option<Arc<Attributes>>,
+}
+
+impl NewLifetime {
+    /// These limits, and what is kept beside the data.
+    #[must_use]
+    pub const fn new(limits: Limits, attributes: Option<Arc<Attributes>>) -> Self {
+        Self { limits, attributes }
     }
 }
 
@@ -242,7 +258,7 @@ pub struct Rotation<T> {
     /// The session as it was read, with the data and the attributes that it has from now on.
     pub session: Record<T>,
     /// Who it belongs to from now on. It is `None` for stores that [keep no owners](Store::keeps_owners).
-    pub owner: Option<Belonging>,
+    pub owner: Option<Box<Belonging>>,
 }
 
 impl<T> Rotation<T> {

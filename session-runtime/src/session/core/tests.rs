@@ -66,7 +66,7 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
     let new = {
         let mut core = without(CarriedId::None);
         assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert)));
-        core.created(policy().limits, Create::Edit, id("a"), Version(1), Arc::new(1), None);
+        core.created(&policy(), Create::Edit, id("a"), Version(1), Arc::new(1));
         core.end_exclusive();
         core
     };
@@ -81,8 +81,8 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
     };
     let busy = {
         let mut core = read(true, found());
-        let base = Base { id: id("a"), data: Arc::new(1), version: Version(1), attributes: None, by_cookie: true };
-        assert!(matches!(core.begin_rotate(Instant::now, ChangeKind::Rotate, OwnerStep::Same, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
+        let base = Base { id: id("a"), data: Arc::new(1), version: Version(1) };
+        assert!(matches!(core.begin_rotate(ChangeKind::Rotate, &base), Ok(BeginRotate::Move)));
         core
     };
     vec![
@@ -262,15 +262,15 @@ fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_ne
     for create in [Create::Visit, Create::Edit] {
         let mut core = read(create == Create::Edit, Ok(Loaded::Undecodable(StoreError::data("no"))));
         assert!(matches!(core.begin_create(create), Ok(BeginCreate::Insert)));
-        core.created(policy().limits, create, id("b"), Version(1), Arc::new(1), None);
+        core.created(&policy(), create, id("b"), Version(1), Arc::new(1));
         core.end_exclusive();
         assert_eq!(logout(&mut core), (vec!["b".to_owned(), "a".to_owned()], true));
-        let base = Base { id: id("b"), data: Arc::new(1), version: Version(1), attributes: None, by_cookie: true };
-        let begin = core.begin_rotate(Instant::now, ChangeKind::LogIn, OwnerStep::Same, &base, &Arc::new(2));
+        let base = Base { id: id("b"), data: Arc::new(1), version: Version(1) };
+        let begin = core.begin_rotate(ChangeKind::LogIn, &base);
         assert!(matches!(begin, Ok(BeginRotate::After(others)) if others.iter().eq([&id("a")])));
         core.ended_named();
-        assert!(matches!(core.begin_rotate(Instant::now, ChangeKind::LogIn, OwnerStep::Same, &base, &Arc::new(2)), Ok(BeginRotate::Move(_))));
-        core.rotated(Instant::now, &id("b"), id("c"), Version(2), Arc::new(2), None);
+        assert!(matches!(core.begin_rotate(ChangeKind::LogIn, &base), Ok(BeginRotate::Move)));
+        core.rotated(Instant::now, &id("b"), id("c"), Version(2), Arc::new(2));
         core.end_exclusive();
         assert_eq!(logout(&mut core).0, ["c"]);
     }
@@ -291,7 +291,7 @@ fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_ne
 fn another_session_that_is_ended_or_read_takes_nothing_from_the_one_that_the_request_goes_on_with() {
     let live = || {
         let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
-        core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2), None);
+        core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
         core
     };
     let other = CarriedId::One { id: id("b"), by_cookie: false };
@@ -302,16 +302,20 @@ fn another_session_that_is_ended_or_read_takes_nothing_from_the_one_that_the_req
         let Ok(BeginDestroy::Delete { ids, in_cookie }) = core.begin_destroy(Some(&other)) else { panic!("it is named") };
         assert_eq!(core.deleted(&ids, in_cookie, deleted).ok(), answer);
         assert!(core.id().is_some_and(|at| *at == id("a2")));
-        assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
+        assert!(
+            matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2"))
+        );
     }
     let mut core = live();
     assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
     assert!(core.id().is_some_and(|at| *at == id("b")));
-    assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2")));
+    assert!(
+        matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Set(set, _), .. }) if set == id("a2"))
+    );
     // A rotation that comes in after the request has left the session makes its id no other name of the next one.
     let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
     assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
-    core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2), None);
+    core.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
     assert!(matches!(core.read(&one("a")), Ok(Read::Load(_))));
 }
 
@@ -412,10 +416,127 @@ fn the_absolute_limit_runs_on_while_a_request_takes_its_time() {
     assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
     core.replaced(&policy(), || later, &id("a"), Version(2), Arc::new(2));
     assert_eq!(core.times(later), Some((Duration::from_secs(20), Duration::from_secs(30))));
-    let base = Base { id: id("a"), data: Arc::new(2), version: Version(2), attributes: None, by_cookie: true };
-    let Ok(BeginRotate::Move(mut moved)) = core.begin_rotate(Instant::now, ChangeKind::Rotate, OwnerStep::Same, &base, &Arc::new(3)) else { panic!() };
-    moved.let_pass(later + Duration::from_secs(5));
-    assert_eq!((moved.absolute_in, moved.age), (Some(Duration::from_secs(25)), Duration::from_secs(25)));
+    let base = Base { id: id("a"), data: Arc::new(2), version: Version(2) };
+    assert!(matches!(core.begin_rotate(ChangeKind::Rotate, &base), Ok(BeginRotate::Move)));
+    let how = (ChangeKind::Rotate, OwnerStep::Same, None);
+    let mut moved = core.rotation(Instant::now, how, &base, &base.data, None).unwrap();
+    moved.session.let_pass(later + Duration::from_secs(5));
+    assert_eq!((moved.session.absolute_in, moved.session.age), (Some(Duration::from_secs(25)), Duration::from_secs(25)));
+}
+
+const LIVED: Duration = Duration::from_secs(7);
+
+fn attributes(handle: Option<u64>, proven: Option<Duration>, persistent: Option<bool>) -> Attributes {
+    Attributes { handle: handle.map(SessionHandle::from_u64), proven, persistent }
+}
+
+#[test]
+fn a_rotation_keeps_what_is_beside_the_data_and_a_login_stamps_it() {
+    let (one_second, none) = (Duration::from_secs(1), attributes(None, None, None));
+    let (owned, guest) = (attributes(Some(1), Some(one_second), None), attributes(None, None, Some(true)));
+    let (edit, rotate, log_in, confirm) = (ChangeKind::Edit, ChangeKind::Rotate, ChangeKind::LogIn, ChangeKind::Confirm);
+    for (before, kind, step, after) in [
+        (none, rotate, OwnerStep::Same, none),
+        (none, log_in, OwnerStep::Same, none),
+        (none, confirm, OwnerStep::Same, attributes(None, Some(LIVED), None)),
+        (none, edit, OwnerStep::New, attributes(Some(2), Some(LIVED), None)),
+        (none, log_in, OwnerStep::New, attributes(Some(2), Some(LIVED), None)),
+        (guest, rotate, OwnerStep::Same, guest),
+        (guest, edit, OwnerStep::New, attributes(Some(2), Some(LIVED), Some(true))),
+        (owned, rotate, OwnerStep::Same, owned),
+        (owned, confirm, OwnerStep::Same, attributes(Some(1), Some(LIVED), None)),
+        (owned, log_in, OwnerStep::Same, attributes(Some(1), Some(LIVED), None)),
+        (owned, edit, OwnerStep::New, attributes(Some(2), Some(LIVED), None)),
+        (owned, edit, OwnerStep::Nobody, none),
+    ] {
+        let mut record = record(1, 1);
+        record.attributes = (before != none).then(|| Arc::new(before));
+        let start = record.at;
+        let mut core = read(true, Ok(Loaded::Found(record)));
+        let base = Base { id: id("a"), data: Arc::new(2), version: Version(1) };
+        assert!(matches!(core.begin_rotate(kind, &base), Ok(BeginRotate::Move)));
+        let how = (kind, step, Some(SessionHandle::from_u64(2)));
+        let rotation = core.rotation(|| start + LIVED, how, &base, &base.data, None).unwrap();
+        let stored = rotation.session.attributes.as_deref().copied().unwrap_or_default();
+        assert_eq!(stored, after, "{before:?}, {kind:?}, {step:?}");
+        core.rotated(|| start + LIVED, &id("a"), id("b"), Version(2), Arc::new(2));
+        core.end_exclusive();
+        assert_eq!(core.attributes(), after, "{before:?}, {kind:?}, {step:?}");
+        let proven_for = after.proven.map(|proven| LIVED - proven);
+        assert_eq!(core.proven_for(start + LIVED), proven_for);
+    }
+}
+
+#[test]
+fn what_a_rotation_that_failed_was_to_make_of_a_session_is_forgotten() {
+    let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+    let base = Base { id: id("a"), data: Arc::new(2), version: Version(1) };
+    for (step, after) in [(OwnerStep::New, Some(SessionHandle::from_u64(2))), (OwnerStep::Same, None)] {
+        assert!(matches!(core.begin_rotate(ChangeKind::LogIn, &base), Ok(BeginRotate::Move)));
+        let how = (ChangeKind::LogIn, step, Some(SessionHandle::from_u64(2)));
+        let rotation = core.rotation(Instant::now, how, &base, &base.data, None).unwrap();
+        assert_eq!(rotation.session.attributes.and_then(|attributes| attributes.handle), after);
+        // Another request was faster.
+        core.end_exclusive();
+    }
+    assert!(matches!(core.begin_rotate(ChangeKind::LogIn, &base), Ok(BeginRotate::Move)));
+    let how = (ChangeKind::LogIn, OwnerStep::Same, None);
+    drop(core.rotation(Instant::now, how, &base, &base.data, None));
+    core.rotated(Instant::now, &id("a"), id("b"), Version(2), Arc::new(2));
+    assert_eq!(core.attributes(), Attributes::new());
+}
+
+#[test]
+fn a_change_of_owner_needs_the_cookie_and_the_head() {
+    let base = Base { id: id("a"), data: Arc::new(1), version: Version(1) };
+    let elsewhere = || {
+        let mut core = Core::new(true);
+        let carried = CarriedId::One { id: id("a"), by_cookie: false };
+        assert!(core.loaded(&policy(), &carried, Ok(Loaded::Found(record(1, 1)))).is_ok());
+        core
+    };
+    assert!(matches!(elsewhere().begin_rotate(ChangeKind::Edit, &base), Err(SessionError::OwnerChange)));
+    assert!(matches!(elsewhere().begin_rotate(ChangeKind::LogIn, &base), Ok(BeginRotate::Move)));
+    let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+    assert!(matches!(core.depart(&policy(), false), Depart::Go(_)));
+    assert!(matches!(core.begin_rotate(ChangeKind::Edit, &base), Err(SessionError::ResponseStarted)));
+}
+
+#[test]
+fn a_session_with_a_lifetime_of_its_own_has_a_cookie_that_says_the_same() {
+    let limits = Limits::new(Duration::from_secs(1000), Some(Duration::from_secs(600)));
+    for (layer, own, max_age) in [
+        (false, Some(true), Some(Duration::from_secs(593))),
+        (false, None, None),
+        (true, None, Some(Duration::from_secs(593))),
+        (true, Some(false), None),
+    ] {
+        let policy = Policy { persistent: layer, ..policy() };
+        let record = record(1, 1);
+        let start = record.at;
+        let mut core = read(true, Ok(Loaded::Found(record)));
+        let beside = (own.is_some()).then(|| Arc::new(attributes(None, None, own)));
+        assert!(core.begin_limit(&policy, beside.as_deref()).is_ok());
+        core.limited(|| start + LIVED, &id("a"), Version(2), Arc::new(1), (limits, beside));
+        let Depart::Go(Departing { cookie: SendCookie::Set(_, sent), .. }) = core.depart(&policy, false) else { panic!() };
+        assert_eq!(sent, max_age, "the layer {layer}, the session {own:?}");
+        // The head has left: what changes nothing of the cookie may still be said.
+        let same = core.begin_limit(&policy, Some(&attributes(None, None, Some(false))));
+        assert_eq!(same.is_ok(), max_age.is_none());
+        assert!(core.begin_limit(&policy, Some(&attributes(None, None, Some(true)))).is_err());
+    }
+}
+
+#[test]
+fn a_session_that_its_owner_ends_takes_the_cookie_with_it() {
+    let mut record = record(1, 1);
+    record.attributes = Some(Arc::new(attributes(Some(1), None, None)));
+    let mut core = read(true, Ok(Loaded::Found(record)));
+    core.ended_by_owner(SessionHandle::from_u64(2));
+    assert!(core.id().is_some());
+    core.ended_by_owner(SessionHandle::from_u64(1));
+    assert!(matches!(core.begin_change(ChangeKind::Edit), Err(SessionError::NotExists)));
+    assert!(matches!(core.depart(&policy(), false), Depart::Go(Departing { cookie: SendCookie::Remove, .. })));
 }
 
 #[test]
@@ -423,7 +544,7 @@ fn a_request_that_an_inner_layer_refuses_leaves_nothing_behind() {
     let mut core = Core::<u32>::new(false);
     assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(View::None))));
     assert!(matches!(core.begin_create(Create::Visit), Ok(BeginCreate::Insert)));
-    core.created(policy().limits, Create::Visit, id("a"), Version(1), Arc::new(1), None);
+    core.created(&policy(), Create::Visit, id("a"), Version(1), Arc::new(1));
     core.end_exclusive();
     core.refuse();
     assert!(core.add(&policy(), &id("a")).is_none());
@@ -578,11 +699,11 @@ impl Walk {
                 self.core.replaced(&policy(), Instant::now, &base.id, version, Arc::new(*base.data + 1));
                 At::Done(Ok(()))
             }
-            At::Rotating(base) => match self.core.begin_rotate(Instant::now, Self::kind(op), OwnerStep::Same, &base, &base.data) {
+            At::Rotating(base) => match self.core.begin_rotate(Self::kind(op), &base) {
                 Ok(BeginRotate::Busy) => At::Rotating(base),
                 Ok(BeginRotate::IdChanged) => At::Change,
                 Ok(BeginRotate::After(_)) => panic!("the walk has one id"),
-                Ok(BeginRotate::Move(_)) => At::RotateUnderWay(base, self.new_id()),
+                Ok(BeginRotate::Move) => At::RotateUnderWay(base, self.new_id()),
                 Err(error) => fail(error),
             },
             At::RotateUnderWay(base, new) => {
@@ -610,7 +731,7 @@ impl Walk {
                 At::Created(new, Version(version))
             }
             At::Created(new, version) => {
-                self.core.created(policy().limits, Self::creation(op), new, version, Arc::new(1), None);
+                self.core.created(&policy(), Self::creation(op), new, version, Arc::new(1));
                 self.core.end_exclusive();
                 At::Done(Ok(()))
             }
@@ -643,7 +764,7 @@ impl Walk {
 
     fn rotated(&mut self, base: Base<u32>, new: SharedId, rotated: Result<Option<Version>, Gone>) -> At {
         if let Ok(Some(version)) = rotated {
-            self.core.rotated(Instant::now, &base.id, new, version, Arc::clone(&base.data), None);
+            self.core.rotated(Instant::now, &base.id, new, version, Arc::clone(&base.data));
         }
         self.core.end_exclusive();
         match rotated {

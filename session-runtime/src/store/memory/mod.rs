@@ -28,8 +28,8 @@ use shard::{Extra, Name, Shard, Slot};
 use sweeper::{Gone, Sweeper, Swept};
 
 use super::{
-    Attributes, Belonging, Change, Created, HashSecret, Key, Limits, Listed, Loaded, NewSession, Origin, Owner, ROTATION_MARK, Record,
-    Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
+    Attributes, Belonging, Change, Created, HashSecret, Key, Limits, Listed, Loaded, NewLifetime, NewSession, Origin, Owner,
+    OwnerLimit, ROTATION_MARK, Record, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
 };
 
 /// How many sessions a store keeps unless told otherwise.
@@ -87,6 +87,17 @@ struct Inner<T> {
     shards: Box<[Padded<Mutex<Shard<T>>>]>,
     owners: Owners,
     counts: Padded<Counts>,
+}
+
+/// An owner, what a session is called in the owner's list, and how many the owner may have.
+type Belongs = (OwnerHash, SessionHandle, Option<OwnerLimit>);
+
+/// What goes with a session that moves and has something beside its data.
+struct Moving {
+    extra: Option<Extra>,
+    owner: Option<(OwnerHash, SessionHandle)>,
+    /// What is to be ended when it has moved.
+    ending: Vec<Entry>,
 }
 
 /// What every creation writes to; kept off the cache lines that every operation reads.
@@ -256,7 +267,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let slot = Slot::session(name, session.data, version, now, idle, absolute);
         let inserted = match session.origin {
             Origin::Visit => shard.insert_visit(slot, now),
-            Origin::Change => shard.insert(slot, None, now),
+            Origin::Change => shard.insert(slot, now),
         };
         let due = shard.due();
         drop(shard);
@@ -301,7 +312,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let extra = Extra { attributes, owner: owner.map(|(owner, handle, _)| (owner, handle)), used: now };
         let slot = Slot::session(name, data, version, now, idle, absolute);
         // It is not taken.
-        let removed = shard.insert(slot, Some(extra), now).ok().flatten();
+        let removed = shard.insert_with(slot, Some(extra), now).ok().flatten();
         let due = shard.due();
         drop(shard);
         self.account(removed.as_ref());
@@ -340,15 +351,15 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if expected.0 != slot.version {
             return Replaced::Conflict;
         }
-        if change.limits.is_some() || change.attributes.is_some() || slot.has_extra() {
-            set_beside(&mut shard, position, &change, now);
-        }
-        let slot = shard.slot(position);
         slot.version += 1;
         slot.renew(now);
         let version = slot.version;
         let before = slot.data.replace(change.data);
-        shard.unlist(position);
+        if slot.has_extra() || change.lifetime.is_some() {
+            set_lifetime(&mut shard, position, change.lifetime.as_deref(), now);
+        } else {
+            shard.unlist(position);
+        }
         shard.has_given(version);
         // What the data does when it is dropped is the user's; it must not happen under the lock.
         drop(shard);
@@ -366,12 +377,11 @@ impl<T: Send + Sync + 'static> Inner<T> {
     }
 
     fn rotate(self: &Arc<Self>, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Rotated {
-        let Rotation { session, owner } = rotation;
         let (old, new) = (self.name(old), self.name(new));
-        let owner = owner.map(|belonging| self.belonging(&belonging, session.attributes.as_deref()));
-        if let Some((owner, ..)) = owner {
-            self.forget_dead(owner);
+        if rotation.owner.is_some() || rotation.session.attributes.is_some() {
+            return self.rotate_with_extra(old, new, rotation);
         }
+        let session = rotation.session;
         let (mut from, mut other) = self.lock_both(old, new);
         let now = self.clock.now();
         let Some(position) = from.find_session(old, now) else { return Rotated::Missing };
@@ -379,57 +389,130 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if slot.version != session.version.0 {
             return Rotated::Conflict;
         }
-        let created = slot.version;
-        if other.as_ref().unwrap_or(&from).is_taken(new, now) {
-            return Rotated::Exists;
+        if slot.has_extra() {
+            drop((from, other));
+            return self.rotate_with_extra(old, new, Rotation::new(session));
         }
-        let proven = proven_at(created, session.attributes.as_deref());
-        let before = from.extra_at(position).and_then(|extra| extra.owner);
-        let entry = |handle| Entry { name: new, handle, proven, is_ending: false };
-        let entered = match (before, owner) {
-            (None, None) => Some(Entered::Ending(Vec::new())),
-            (None, Some((owner, handle, limit))) => Some(self.owners.enter(owner, entry(handle), limit)),
-            (Some((owner, handle)), None) => self.owners.leave(owner, handle).then(|| Entered::Ending(Vec::new())),
-            (Some((owner, handle)), Some((same, same_handle, _))) if (owner, handle) == (same, same_handle) => {
-                self.owners.rename(owner, entry(handle)).then(|| Entered::Ending(Vec::new()))
-            }
-            (Some(left), Some((owner, handle, limit))) => self.owners.hand_over(left, (owner, entry(handle)), limit),
-        };
-        let ending = match entered {
-            Some(Entered::Ending(entries)) => entries,
-            Some(Entered::TooMany) => return Rotated::TooMany,
-            // Somebody ends it.
-            None => return Rotated::Missing,
-        };
-        let moved = from.slot(position).moved_to(new, session.data, now);
+        let moved = slot.moved_to(new, session.data, now);
         let version = moved.version;
-        let extra = (session.attributes.is_some() || owner.is_some()).then(|| Extra {
-            attributes: session.attributes,
-            owner: owner.map(|(owner, handle, _)| (owner, handle)),
-            used: now,
-        });
-        drop(from.take_extra(position));
         let to = other.as_mut().unwrap_or(&mut from);
         to.has_given(version);
-        // It is not taken.
-        let removed = to.insert(moved, extra, now).ok().flatten();
+        let removed = match to.insert(moved, now) {
+            Ok(removed) => removed,
+            Err(moved) => {
+                drop((from, other));
+                drop(moved);
+                return Rotated::Exists;
+            }
+        };
         let due = to.due();
-        let before = self.rotate_away(&mut from, old, now);
+        // What came into the same shard may have moved it.
+        let position = if other.is_some() { Some(position) } else { from.find_session(old, now) };
+        let before = position.and_then(|position| self.rotate_away(&mut from, position, now));
         let due = due.min(from.due());
         drop((from, other));
         drop(before);
 
         self.account(removed.as_ref());
-        if let Some((owner, ..)) = owner {
+        self.expect_expiry(due);
+        Rotated::Rotated(Version(version))
+    }
+
+    /// The same for a session that has something beside its data, or is to have it.
+    #[cold]
+    fn rotate_with_extra(self: &Arc<Self>, old: Name, new: Name, rotation: Rotation<T>) -> Rotated {
+        let Rotation { session, owner } = rotation;
+        if let Some(belonging) = &owner {
+            self.forget_dead(self.owner(&belonging.owner));
+        }
+        let (mut from, mut other) = self.lock_both(old, new);
+        let now = self.clock.now();
+        let Some(position) = from.find_session(old, now) else { return Rotated::Missing };
+        if from.slot(position).version != session.version.0 {
+            return Rotated::Conflict;
+        }
+        let begun = self.begin_to_move(&mut from, position, other.as_deref(), new, (owner, session.attributes, now));
+        let Moving { extra, owner, ending } = match begun {
+            Ok(moving) => moving,
+            Err(answer) => return answer,
+        };
+        let moved = from.slot(position).moved_to(new, session.data, now);
+        let version = moved.version;
+        let to = other.as_mut().unwrap_or(&mut from);
+        to.has_given(version);
+        // It is not taken.
+        let removed = to.insert_with(moved, extra, now).ok().flatten();
+        let due = to.due();
+        // What came into the same shard may have moved it.
+        let position = if other.is_some() { Some(position) } else { from.find_session(old, now) };
+        let before = position.and_then(|position| self.rotate_away(&mut from, position, now));
+        let due = due.min(from.due());
+        drop((from, other));
+        drop(before);
+
+        self.account(removed.as_ref());
+        if let Some((owner, _)) = owner {
             self.end(owner, ending);
         }
         self.expect_expiry(due);
         Rotated::Rotated(Version(version))
     }
 
+    /// A session moves that has something beside its data, or is to have it.
+    fn begin_to_move(
+        &self,
+        from: &mut Shard<T>,
+        position: usize,
+        to: Option<&Shard<T>>,
+        new: Name,
+        (owner, attributes, now): (Option<Box<Belonging>>, Option<Arc<Attributes>>, u64),
+    ) -> Result<Moving, Rotated> {
+        if to.unwrap_or(from).is_taken(new, now) {
+            return Err(Rotated::Exists);
+        }
+        let owner = owner.map(|belonging| self.belonging(&belonging, attributes.as_deref()));
+        let before = from.extra_at(position).and_then(|extra| extra.owner);
+        let proven = proven_at(from.slot(position).version, attributes.as_deref());
+        let ending = match self.move_entry(before, owner, new, proven) {
+            Some(Entered::Ending(entries)) => entries,
+            Some(Entered::TooMany) => return Err(Rotated::TooMany),
+            // Somebody ends it.
+            None => return Err(Rotated::Missing),
+        };
+        drop(from.take_extra(position));
+        let owner = owner.map(|(owner, handle, _)| (owner, handle));
+        let extra = (attributes.is_some() || owner.is_some()).then_some(Extra { attributes, owner, used: now });
+        Ok(Moving { extra, owner, ending })
+    }
+
+    /// A session moves from one owner's list to another's, or within one; `None` if somebody ends it.
+    fn move_entry(
+        &self,
+        from: Option<(OwnerHash, SessionHandle)>,
+        to: Option<Belongs>,
+        name: Name,
+        proven: u64,
+    ) -> Option<Entered> {
+        let entered = || Entered::Ending(Vec::new());
+        let entry = |handle| Entry { name, handle, proven, is_ending: false };
+        match (from, to) {
+            (None, None) => Some(entered()),
+            (None, Some((owner, handle, limit))) => Some(self.owners.enter(owner, entry(handle), limit)),
+            (Some((owner, handle)), None) => self.owners.leave(owner, handle).then(entered),
+            (Some(from), Some((owner, handle, _))) if from == (owner, handle) => {
+                self.owners.rename(owner, entry(handle)).then(entered)
+            }
+            (Some(from), Some((owner, handle, limit))) => {
+                let limit = limit.filter(|_| from.0 != owner);
+                self.owners.hand_over(from, (owner, entry(handle)), limit)
+            }
+        }
+    }
+
     /// Leaves a mark where a session was, or nothing where there are marks enough, and gives back its data.
-    fn rotate_away(&self, shard: &mut Shard<T>, name: Name, now: u64) -> Option<Arc<T>> {
-        let position = shard.find_session(name, now)?;
+    #[expect(clippy::inline_always, reason = "nearly every rotation calls it from one place")]
+    #[inline(always)]
+    fn rotate_away(&self, shard: &mut Shard<T>, position: usize, now: u64) -> Option<Arc<T>> {
         if self.reserve_mark() {
             shard.leave_mark(position, now.saturating_add(clock::nanos(ROTATION_MARK)))
         } else {
@@ -455,11 +538,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
     }
 
     /// The owner, what the session is called in the owner's list, and how many the owner may have.
-    fn belonging(
-        &self,
-        belonging: &Belonging,
-        attributes: Option<&Attributes>,
-    ) -> (OwnerHash, SessionHandle, Option<super::OwnerLimit>) {
+    fn belonging(&self, belonging: &Belonging, attributes: Option<&Attributes>) -> Belongs {
         let handle = attributes.and_then(|attributes| attributes.handle).unwrap_or_else(SessionHandle::random);
         (self.owner(&belonging.owner), handle, belonging.limit)
     }
@@ -510,17 +589,13 @@ impl<T: Send + Sync + 'static> Inner<T> {
         let Some(mut entry) = self.owners.entry(owner, handle) else { return Replaced::Missing };
         let mut change = Some(change);
         loop {
-            let replaced = self.visit(owner, entry, |shard, position, now| {
+            let replaced = self.visit(owner, entry, |shard, position, _| {
                 let slot = shard.slot(position);
                 if expected.0 != slot.version {
                     return (Replaced::Conflict, None);
                 }
                 let Some(change) = change.take() else { return (Replaced::Conflict, None) };
-                let (expires, used) = (slot.expires, shard.extra_at(position).map(|extra| extra.used));
-                set_beside(shard, position, &change, used.unwrap_or(now));
-                let slot = shard.slot(position);
                 slot.version += 1;
-                slot.expires = expires.min(slot.absolute).max(1);
                 let version = slot.version;
                 let before = slot.data.replace(change.data);
                 shard.has_given(version);
@@ -671,17 +746,17 @@ impl<T: Send + Sync + 'static> Inner<T> {
     }
 }
 
-/// What a change makes of what a session has beside its data.
+/// The session is used, and may live so long from now on.
 #[cold]
-fn set_beside<T>(shard: &mut Shard<T>, position: usize, change: &Change<T>, used: u64) {
-    if let Some(limits) = change.limits {
-        let slot = shard.slot(position);
-        let created = slot.version;
-        slot.limit(limits, created);
-    }
+fn set_lifetime<T>(shard: &mut Shard<T>, position: usize, lifetime: Option<&NewLifetime>, now: u64) {
+    let Some(NewLifetime { limits, attributes }) = lifetime else { return shard.renew(position, now) };
+    let slot = shard.slot(position);
+    let created = slot.version;
+    slot.limit(*limits, created);
     let owner = shard.extra_at(position).and_then(|extra| extra.owner);
-    let attributes = change.attributes.clone();
-    shard.set_extra(position, (owner.is_some() || attributes.is_some()).then_some(Extra { attributes, owner, used }));
+    let attributes = attributes.clone();
+    shard.set_extra(position, (owner.is_some() || attributes.is_some()).then_some(Extra { attributes, owner, used: now }));
+    shard.slot(position).renew(now);
 }
 
 /// When its user last proved who they are, of a session that was created then.
@@ -735,6 +810,8 @@ impl<T> Inner<T> {
 
     /// The shard of the first name, and that of the second if it is another one. The lower is locked first, so that no two
     /// rotations wait for each other.
+    #[expect(clippy::inline_always, reason = "nearly every rotation calls it from one place")]
+    #[inline(always)]
     fn lock_both(&self, first: Name, second: Name) -> (MutexGuard<'_, Shard<T>>, Option<MutexGuard<'_, Shard<T>>>) {
         let mask = self.shards.len() - 1;
         let (first, second) = (first.shard() & mask, second.shard() & mask);

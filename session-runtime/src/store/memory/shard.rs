@@ -173,9 +173,28 @@ struct Beside {
     left: Vec<(Name, Extra)>,
 }
 
+impl Beside {
+    #[cold]
+    fn leave(&mut self, name: Name) {
+        if let Some(extra) = self.extras.remove(&name) {
+            self.left.push((name, extra));
+        }
+    }
+}
+
 impl<T> Default for Shard<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), filled: 0, oldest: END, newest: END, earliest: FOREVER, due: FOREVER, unswept: 0, highest: 0, beside: Box::default() }
+        Self {
+            slots: Vec::new(),
+            filled: 0,
+            oldest: END,
+            newest: END,
+            earliest: FOREVER,
+            due: FOREVER,
+            unswept: 0,
+            highest: 0,
+            beside: Box::default(),
+        }
     }
 }
 
@@ -253,11 +272,14 @@ impl<T> Shard<T> {
     /// # Errors
     ///
     /// The slot itself, where its name is taken.
-    pub(super) fn insert(&mut self, slot: Slot<T>, extra: Option<Extra>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
+    pub(super) fn insert(&mut self, slot: Slot<T>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
+        self.put(slot, now).map(|(_, removed)| removed)
+    }
+
+    /// The same for one with something beside its slot.
+    pub(super) fn insert_with(&mut self, slot: Slot<T>, extra: Option<Extra>, now: u64) -> Result<Option<Slot<T>>, Slot<T>> {
         let (position, removed) = self.put(slot, now)?;
-        if extra.is_some() {
-            self.set_extra(position, extra);
-        }
+        self.set_extra(position, extra);
         Ok(removed)
     }
 
@@ -300,13 +322,14 @@ impl<T> Shard<T> {
         Ok((position, removed))
     }
 
-    /// Turns a session into the mark that it was rotated away, and gives back its data.
+    /// Turns a session that has nothing beside its slot any more into the mark that it was rotated away, and gives back its data.
+    #[expect(clippy::inline_always, reason = "nearly every rotation calls it from one place")]
+    #[inline(always)]
     pub(super) fn leave_mark(&mut self, position: usize, expires: u64) -> Option<Arc<T>> {
-        let session = self.take(position);
-        let mark = Slot { name: session.name, expires, absolute: expires, ..Slot::VACANT };
+        self.unlist(position);
+        let mark = Slot { name: self.slots[position].name, expires, absolute: expires, ..Slot::VACANT };
         self.expect(&mark);
-        self.slots[position] = mark;
-        session.data
+        mem::replace(&mut self.slots[position], mark).data
     }
 
     pub(super) fn remove(&mut self, position: usize) -> Slot<T> {
@@ -320,10 +343,8 @@ impl<T> Shard<T> {
     fn take(&mut self, position: usize) -> Slot<T> {
         self.unlist(position);
         let slot = mem::replace(&mut self.slots[position], Slot::VACANT);
-        if slot.has_extra()
-            && let Some(extra) = self.beside.extras.remove(&slot.name)
-        {
-            self.beside.left.push((slot.name, extra));
+        if slot.has_extra() {
+            self.beside.leave(slot.name);
         }
         slot
     }

@@ -363,7 +363,8 @@ fn rotations_between_two_shards_in_both_directions_do_not_wait_for_each_other() 
                 let base = thread * 100_000;
                 let Created::Created(mut version) = create(store, base, 0, HOUR) else { panic!("taken") };
                 for number in base..base + 5000 {
-                    let rotated = store.inner.rotate(key(&id(number)), key(&id(number + 1)), Rotation::new(record(version, number)));
+                    let rotated =
+                        store.inner.rotate(key(&id(number)), key(&id(number + 1)), Rotation::new(record(version, number)));
                     let Rotated::Rotated(next) = rotated else { panic!("{rotated:?}") };
                     version = next;
                 }

@@ -17,8 +17,8 @@ use super::data::ConformanceData;
 use super::sessions::fresh_id;
 use crate::id::SessionId;
 use crate::store::{
-    Answer, Change, Created, ErasedStore, Key, Limits, Loaded, Namespace, NewSession, Origin, Record, Replaced, Rotated, Rotation,
-    StoreError, Version,
+    Answer, Change, Created, ErasedStore, Key, Limits, Loaded, Namespace, NewSession, Origin, Record, Replaced, Rotated,
+    Rotation, StoreError, Version,
 };
 
 /// The polls after which a call that is not done yet is let be.
@@ -214,7 +214,8 @@ impl<T: ConformanceData> Handle<T> {
         record.absolute_in = record.absolute_in.map(|left| left.saturating_sub(read.begun.elapsed()));
         record.age += read.answered.elapsed();
         self.clock.rotates(old, Instant::now());
-        let (answer, call) = self.ask("rotate", &[old, new], |store| store.rotate(self.key(old), self.key(new), Rotation::new(record))).await?;
+        let (answer, call) =
+            self.ask("rotate", &[old, new], |store| store.rotate(self.key(old), self.key(new), Rotation::new(record))).await?;
         if let Rotated::Rotated(_) = answer {
             self.clock.rotated(old, new, read, call);
         }
@@ -305,7 +306,9 @@ impl<T: ConformanceData> Handle<T> {
     pub(super) async fn created(&self, id: &SessionId, text: &str, limits: Limits) -> Verdict<Version> {
         match self.create(id, text, limits).await? {
             Created::Created(version) => Ok(version),
-            other => Err(broken(format_args!("create at a key that is free answered {other:?}; it should have created the session"))),
+            other => {
+                Err(broken(format_args!("create at a key that is free answered {other:?}; it should have created the session")))
+            }
         }
     }
 
