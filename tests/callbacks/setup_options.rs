@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::Request;
 use axum::routing::{get, post};
 use session_runtime::store::{
-    Change, Created, Key, Loaded, MemoryStore, NewSession, Record, Replaced, Rotated, Store, StoreError, Version,
+    Change, Created, Key, Loaded, MemoryStore, NewSession, Replaced, Rotated, Rotation, Store, StoreError, Version,
 };
 use session_runtime::{OnStoreError, OnUndecodable, SameSite, SessionData, SessionError, SessionLayer, session, standard};
 
@@ -147,7 +147,7 @@ impl Store<Visit> for Unreadable {
         Ok(true)
     }
 
-    async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<Visit>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Rotation<Visit>) -> Result<Rotated, StoreError> {
         Ok(Rotated::Conflict)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use session_runtime::OnStoreError;
 use session_runtime::store::{
-    Change, Created, Key, Loaded, MemoryStore, NewSession, Record, Replaced, Rotated, Store, StoreError, Version,
+    Change, Created, Key, Loaded, MemoryStore, NewSession, Replaced, Rotated, Rotation, Store, StoreError, Version,
 };
 
 use crate::support::log::log_everything;
@@ -69,7 +69,7 @@ impl Store<Visit> for Silent {
         self.0.touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<Visit>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Rotation<Visit>) -> Result<Rotated, StoreError> {
         self.0.rotate(old, new, session).await
     }
 

@@ -208,7 +208,7 @@ async fn endless_conflicts_end_in_409_with_nothing_written() {
         async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
             self.0.touch(key).await
         }
-        async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<Visit>) -> Result<Rotated, StoreError> {
+        async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Rotation<Visit>) -> Result<Rotated, StoreError> {
             Ok(Rotated::Conflict)
         }
         async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {

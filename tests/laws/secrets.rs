@@ -119,7 +119,7 @@ async fn a_store_key_does_not_show_the_id() {
             self.see(key);
             Ok(false)
         }
-        async fn rotate(&self, old: Key<'_>, new: Key<'_>, _: Record<Visit>) -> Result<Rotated, StoreError> {
+        async fn rotate(&self, old: Key<'_>, new: Key<'_>, _: Rotation<Visit>) -> Result<Rotated, StoreError> {
             self.see(old);
             self.see(new);
             Ok(Rotated::Missing)

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use session_runtime::store::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use session_runtime::store::{
+    Change, Created, Key, Listed, Loaded, NewSession, Owner, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError,
+    Version, Which,
+};
 
 /// Wraps a store, shared among clones.
 pub struct Counting<S> {
@@ -111,7 +114,7 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Counting<S> {
         self.store.touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Rotation<T>) -> Result<Rotated, StoreError> {
         self.begin("rotate").await?;
         self.store.rotate(old, new, session).await
     }
@@ -119,6 +122,36 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Counting<S> {
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.begin("delete").await?;
         self.store.delete(key).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.store.keeps_owners()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        self.begin("list").await?;
+        self.store.list(owner).await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.begin("end").await?;
+        self.store.end(owner, which).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        self.begin("replace_listed").await?;
+        self.store.replace_listed(owner, handle, expected, change).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.begin("count").await?;
+        self.store.count(owner).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {

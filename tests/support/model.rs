@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use session_runtime::SessionId;
+use session_runtime::WhenFull;
 use session_runtime::store::{
-    Change, Created, HashSecret, Key, Limits, Loaded, Namespace, NewSession, Origin, ROTATION_MARK, Record, Replaced, Rotated,
-    Store, StoreError, Version,
+    Attributes, Belonging, Change, Created, HashSecret, Key, Limits, Listed, Loaded, Namespace, NewLifetime, NewSession, Origin,
+    Owner, ROTATION_MARK, Record, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
 };
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -77,6 +78,26 @@ pub enum Mistake {
     UndecodableIsMissing,
     UndecodableIsNotDeleted,
     OutageIsNoSession,
+    AttributesAreLostOnAChange,
+    AttributesAreLostOnRotation,
+    LifetimeIsNotTaken,
+    LifetimeRevertsOnRotation,
+    RotationLeavesTheOldEntry,
+    RotationKeepsTheOwner,
+    ListIgnoresTheNamespace,
+    DeletedStaysListed,
+    ExpiredStaysListed,
+    ExpiredTakesAPlace,
+    ListRenews,
+    ListForgetsTheLastUse,
+    EndIgnoresTheOwner,
+    EndMissesOneOfAll,
+    EndReadsTheListFirst,
+    LimitIsCountedFirst,
+    LimitIsIgnoredByRotation,
+    TheLeastUsedGoes,
+    ReplaceListedRenews,
+    ReplaceListedIgnoresTheVersion,
 }
 
 use Mistake as M;
@@ -94,6 +115,8 @@ struct Rows {
     locked: bool,
     again: Vec<(u128, Arc<String>)>,
     last_visit: Option<u128>,
+    /// Entries of lists that a mistaken store leaves behind.
+    left: Vec<(u128, Row)>,
 }
 
 #[derive(Clone)]
@@ -105,6 +128,25 @@ struct Row {
     created_at: Instant,
     absolute_at: Option<Instant>,
     expires_at: Option<Instant>,
+    used_at: Instant,
+    attributes: Option<Arc<Attributes>>,
+    owner: Option<u128>,
+}
+
+impl Row {
+    fn handle(&self) -> SessionHandle {
+        let handle = self.attributes.as_ref().and_then(|attributes| attributes.handle);
+        handle.unwrap_or_else(|| SessionHandle::from_u64(0))
+    }
+
+    /// When its user proved who they are.
+    fn proven_at(&self) -> Instant {
+        self.created_at + self.attributes.as_ref().and_then(|attributes| attributes.proven).unwrap_or_default()
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
 }
 
 /// What cannot be read as a text: where a row has it, the store says so.
@@ -172,8 +214,9 @@ impl Model {
 }
 
 /// Hashes show nobody an id, so the ids that are mistaken for others are known by theirs.
+static SECRET: LazyLock<HashSecret> = LazyLock::new(HashSecret::random);
+
 fn hash(key: Key<'_>) -> u128 {
-    static SECRET: LazyLock<HashSecret> = LazyLock::new(HashSecret::random);
     key.keyed_hash(&SECRET)
 }
 
@@ -231,6 +274,7 @@ impl Step<'_> {
             row.absolute_at = row.limits.absolute.and_then(|limit| now.checked_add(limit));
         }
         row.expires_at = earlier(end(now, row.limits.idle, mistake), row.absolute_at);
+        row.used_at = now;
     }
 
     fn kept(&self, data: &Arc<String>) -> Arc<String> {
@@ -249,7 +293,17 @@ impl Step<'_> {
     fn insert(&mut self, name: u128, data: &Arc<String>, limits: Limits, version: u64) {
         let absolute = limits.absolute.filter(|_| !self.makes(M::CreateIgnoresTheAbsoluteLimit));
         let absolute_at = absolute.and_then(|limit| end(self.now, limit, self.mistake));
-        let row = Row { data: Some(self.kept(data)), version, limits, created_at: self.now, absolute_at, expires_at: None };
+        let row = Row {
+            data: Some(self.kept(data)),
+            version,
+            limits,
+            created_at: self.now,
+            absolute_at,
+            expires_at: None,
+            used_at: self.now,
+            attributes: None,
+            owner: None,
+        };
         self.rows.map.insert(name, row);
         self.renew(name);
     }
@@ -273,8 +327,53 @@ impl Step<'_> {
         {
             self.rows.map.remove(&last);
         }
+        if let Some(belonging) = &session.owner
+            && !self.make_room(belonging)
+        {
+            return Created::TooMany;
+        }
         self.insert(name, &session.data, session.limits, version);
+        self.own(name, session.attributes.clone(), session.owner.as_deref());
         Created::Created(Version(version))
+    }
+
+    fn own(&mut self, name: u128, attributes: Option<Arc<Attributes>>, owner: Option<&Belonging>) {
+        let owner = owner.map(|belonging| self.owner(&belonging.owner));
+        let Some(row) = self.rows.map.get_mut(&name) else { return };
+        (row.attributes, row.owner) = (attributes, owner);
+    }
+
+    fn owner(&self, owner: &Owner) -> u128 {
+        if self.makes(M::ListIgnoresTheNamespace) { 7 } else { owner.keyed_hash(&SECRET) }
+    }
+
+    /// The names of the sessions of an owner.
+    fn names_of(&self, owner: u128) -> Vec<u128> {
+        let is_there = |row: &Row| !row.is_over(self.now) || self.makes(M::ExpiredStaysListed);
+        let own = self.rows.map.iter().filter(|(_, row)| row.data.is_some() && row.owner == Some(owner) && is_there(row));
+        own.map(|(name, _)| *name).collect()
+    }
+
+    /// Sees to it that an owner may have one more session; `false` if that is refused.
+    fn make_room(&mut self, belonging: &Belonging) -> bool {
+        let Some(limit) = belonging.limit else { return true };
+        let owner = self.owner(&belonging.owner);
+        let mut names = self.names_of(owner);
+        if self.makes(M::ExpiredTakesAPlace) {
+            names = self.rows.map.iter().filter(|(_, row)| row.owner == Some(owner)).map(|(name, _)| *name).collect();
+        }
+        let surplus = (names.len() + 1).saturating_sub(limit.sessions.get() as usize);
+        if surplus > 0 && limit.when_full == WhenFull::Refuse {
+            return false;
+        }
+        names.sort_by_key(|name| {
+            let row = &self.rows.map[name];
+            if self.makes(M::TheLeastUsedGoes) { row.used_at } else { row.proven_at() }
+        });
+        for name in &names[..surplus] {
+            self.rows.map.remove(name);
+        }
+        true
     }
 
     fn replace(&mut self, name: u128, expected: Option<Version>, data: &Arc<String>) -> Replaced {
@@ -291,7 +390,7 @@ impl Step<'_> {
         let (hashes, last_wins) = (self.makes(M::VersionIsAHashOfTheData), self.makes(M::LastWriteWins));
         let created_now = self.makes(M::AgeCountsFromTheLastChange).then_some(self.now);
         let (kept, reverts) = (self.kept(data), self.makes(M::LimitRevertsOnSave));
-        let claims = self.makes(M::SaveIgnoresThatNothingWasThere);
+        let (claims, loses) = (self.makes(M::SaveIgnoresThatNothingWasThere), self.makes(M::AttributesAreLostOnAChange));
         let Some(row) = self.session(name) else {
             return if claims { Replaced::Replaced(Version(1)) } else { Replaced::Missing };
         };
@@ -300,6 +399,9 @@ impl Step<'_> {
         }
         row.version = if hashes { data.len() as u64 } else { row.version + 1 };
         row.data = Some(kept);
+        if loses {
+            row.attributes = None;
+        }
         row.created_at = created_now.unwrap_or(row.created_at);
         if reverts {
             row.limits = Limits::new(Duration::from_secs(24 * 3600), row.limits.absolute);
@@ -307,6 +409,18 @@ impl Step<'_> {
         let version = Version(row.version);
         self.renew(name);
         Replaced::Replaced(version)
+    }
+
+    /// Of a session that was just replaced.
+    fn set_lifetime(&mut self, name: u128, lifetime: &NewLifetime) {
+        let (mistake, is_mistaken) = (self.mistake, self.makes(M::LifetimeIsNotTaken));
+        let Some(row) = self.rows.map.get_mut(&name) else { return };
+        row.attributes.clone_from(&lifetime.attributes);
+        if !is_mistaken {
+            row.limits = lifetime.limits;
+            row.absolute_at = lifetime.limits.absolute.and_then(|limit| end(row.created_at, limit, mistake));
+        }
+        self.renew(name);
     }
 
     fn touch(&mut self, name: u128) -> bool {
@@ -329,7 +443,8 @@ impl Step<'_> {
     }
 
     /// Why a session cannot be rotated, if it cannot.
-    fn refuses_rotation(&mut self, old: u128, new: u128, session: &Record<String>) -> Option<Rotated> {
+    fn refuses_rotation(&mut self, old: u128, new: u128, rotation: &Rotation<String>) -> Option<Rotated> {
+        let session = &rotation.session;
         let (any_version, overwrites) = (self.makes(M::RotationIgnoresTheVersion), self.makes(M::RotationOverwrites));
         let Some(row) = self.session(old) else { return Some(Rotated::Missing) };
         if !any_version && row.version != session.version.0 {
@@ -338,14 +453,32 @@ impl Step<'_> {
         (!overwrites && self.row(new).is_some()).then_some(Rotated::Exists)
     }
 
-    fn put_new(&mut self, old: &Row, new: u128, data: &Arc<String>) -> Version {
+    fn has_room(&mut self, rotation: &Rotation<String>) -> bool {
+        let ignores = self.makes(M::LimitIsIgnoredByRotation);
+        rotation.owner.as_deref().filter(|_| !ignores).is_none_or(|belonging| self.make_room(belonging))
+    }
+
+    fn put_new(&mut self, old: &Row, new: u128, rotation: &Rotation<String>) -> Version {
+        let data = &rotation.session.data;
         let version = match self.mistake {
             M::VersionIsAHashOfTheData => data.len() as u64,
             M::VersionStartsAnewOnRotation => 1,
             _ => old.version + 1,
         };
         let created_at = if self.makes(M::AgeCountsFromTheLastRotation) { self.now } else { old.created_at };
-        self.rows.map.insert(new, Row { data: Some(self.kept(data)), version, created_at, ..old.clone() });
+        let mut row = Row { data: Some(self.kept(data)), version, created_at, ..old.clone() };
+        if self.makes(M::RotationLeavesTheOldEntry) && row.owner.is_some() {
+            self.rows.left.push((row.owner.unwrap_or_default(), row.clone()));
+        }
+        if self.makes(M::LifetimeRevertsOnRotation) {
+            row.limits = Limits::new(Duration::from_secs(24 * 3600), None);
+        }
+        self.rows.map.insert(new, row);
+        let loses = self.makes(M::AttributesAreLostOnRotation);
+        let attributes = rotation.session.attributes.clone().filter(|_| !loses);
+        if !self.makes(M::RotationKeepsTheOwner) {
+            self.own(new, attributes, rotation.owner.as_deref());
+        }
         self.renew(new);
         Version(version)
     }
@@ -408,6 +541,18 @@ impl Store<String> for Model {
                 }
                 return created;
             }
+            if let Some(belonging) = session.owner.as_deref()
+                && self.makes(M::LimitIsCountedFirst)
+            {
+                let most = belonging.limit.map_or(usize::MAX, |limit| limit.sessions.get() as usize);
+                if self.step(|step| step.names_of(step.owner(&belonging.owner)).len()) < most {
+                    yield_now().await;
+                    let unlimited = Belonging::new(belonging.owner.clone());
+                    let mut session = session;
+                    session.owner = Some(Box::new(unlimited));
+                    return self.step(|step| step.create(name, &session));
+                }
+            }
             self.step(|step| step.create(name, &session))
         })
         .await
@@ -452,7 +597,9 @@ impl Store<String> for Model {
             }
             let age = if self.makes(M::AgeIsUnknown) { Duration::ZERO } else { now.saturating_duration_since(row.created_at) };
             let (version, expires_in) = (Version(row.version), left(now, row.expires_at));
-            Loaded::Found(Record::new(data, version, row.limits.idle, expires_in, absolute_in, age))
+            let mut record = Record::new(data, version, row.limits.idle, expires_in, absolute_in, age);
+            record.attributes = row.attributes;
+            Loaded::Found(record)
         });
         match loaded.await? {
             Loaded::Undecodable(error) if self.makes(M::UndecodableIsAnError) => Err(error),
@@ -474,7 +621,13 @@ impl Store<String> for Model {
                 yield_now().await;
                 expected = None;
             }
-            let replaced = self.step(|step| step.replace(name, expected, &data));
+            let replaced = self.step(|step| {
+                let replaced = step.replace(name, expected, &data);
+                if let (Replaced::Replaced(_), Some(lifetime)) = (replaced, &change.lifetime) {
+                    step.set_lifetime(name, lifetime);
+                }
+                replaced
+            });
             if self.makes(M::SavingSendsAgain) {
                 let again = std::mem::take(&mut self.rows.lock().unwrap().again);
                 for (name, data) in again {
@@ -494,11 +647,12 @@ impl Store<String> for Model {
         self.answer(async move { self.step(|step| step.touch(name)) }).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<String>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<String>) -> Result<Rotated, StoreError> {
         let (old, new) = (self.name(old), self.name(new));
         self.answer(async move {
+            let session = &rotation.session;
             self.cache.lock().unwrap().remove(&old);
-            let refused = self.step(|step| step.refuses_rotation(old, new, &session));
+            let refused = self.step(|step| step.refuses_rotation(old, new, &rotation));
             if self.makes(M::RotationCreates) && refused == Some(Rotated::Missing) && self.step(|step| step.row(old).is_none()) {
                 self.step(|step| step.insert(new, &session.data, Limits::new(session.idle, None), 9));
                 return Rotated::Rotated(Version(9));
@@ -508,7 +662,7 @@ impl Store<String> for Model {
                 yield_now().await;
                 return self.step(|step| {
                     step.leave_old(old);
-                    row.map_or(Rotated::Missing, |row| Rotated::Rotated(step.put_new(&row, new, &session.data)))
+                    row.map_or(Rotated::Missing, |row| Rotated::Rotated(step.put_new(&row, new, &rotation)))
                 });
             }
             if let Some(refused) = refused {
@@ -519,20 +673,21 @@ impl Store<String> for Model {
                 M::RotationDeletesFirst => {
                     self.step(|step| step.leave_old(old));
                     yield_now().await;
-                    Rotated::Rotated(self.step(|step| step.put_new(&row, new, &session.data)))
+                    Rotated::Rotated(self.step(|step| step.put_new(&row, new, &rotation)))
                 }
                 M::RotationInsertsFirst => {
-                    let version = self.step(|step| step.put_new(&row, new, &session.data));
+                    let version = self.step(|step| step.put_new(&row, new, &rotation));
                     yield_now().await;
                     self.step(|step| step.leave_old(old));
                     Rotated::Rotated(version)
                 }
-                M::RotationKeepsTheOldKey => Rotated::Rotated(self.step(|step| step.put_new(&row, new, &session.data))),
-                _ => self.step(|step| match step.refuses_rotation(old, new, &session) {
+                M::RotationKeepsTheOldKey => Rotated::Rotated(self.step(|step| step.put_new(&row, new, &rotation))),
+                _ => self.step(|step| match step.refuses_rotation(old, new, &rotation) {
                     Some(refused) => refused,
+                    None if !step.has_room(&rotation) => Rotated::TooMany,
                     None => {
                         step.leave_old(old);
-                        Rotated::Rotated(step.put_new(&row, new, &session.data))
+                        Rotated::Rotated(step.put_new(&row, new, &rotation))
                     }
                 }),
             }
@@ -561,6 +716,94 @@ impl Store<String> for Model {
         .await
     }
 
+    fn keeps_owners(&self) -> bool {
+        true
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<String>>, StoreError> {
+        self.answer(async move {
+            self.step(|step| {
+                let (now, owner) = (step.now, step.owner(owner));
+                let mut rows: Vec<Row> = step.names_of(owner).into_iter().map(|name| step.rows.map[&name].clone()).collect();
+                rows.extend(step.rows.left.iter().filter(|(left, _)| *left == owner).map(|(_, row)| row.clone()));
+                if step.makes(M::ListRenews) {
+                    step.names_of(owner).into_iter().for_each(|name| step.renew(name));
+                }
+                let forgets = step.makes(M::ListForgetsTheLastUse);
+                rows.into_iter().map(|row| listed(row, now, forgets)).collect()
+            })
+        })
+        .await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.answer(async move {
+            let of_any = |step: &mut Step<'_>| {
+                let names: Vec<u128> =
+                    step.rows.map.iter().filter(|(_, row)| row.owner.is_some()).map(|(name, _)| *name).collect();
+                names
+            };
+            let names = self.step(|step| match step.mistake {
+                M::EndIgnoresTheOwner => of_any(step),
+                _ => step.names_of(step.owner(owner)),
+            });
+            if self.makes(M::EndReadsTheListFirst) {
+                yield_now().await;
+            }
+            self.step(|step| {
+                let names = match step.mistake {
+                    M::EndIgnoresTheOwner | M::EndReadsTheListFirst => names,
+                    _ => step.names_of(step.owner(owner)),
+                };
+                let mut names = names;
+                names.retain(|name| step.session(*name).is_some_and(|row| which.has(row.handle())));
+                if step.makes(M::EndMissesOneOfAll) && names.len() > 1 {
+                    names.pop();
+                }
+                for name in &names {
+                    let row = step.rows.map.remove(name);
+                    if step.makes(M::DeletedStaysListed) {
+                        step.rows.left.extend(row.map(|row| (row.owner.unwrap_or_default(), row)));
+                    }
+                }
+                names.len() as u64
+            })
+        })
+        .await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<String>,
+    ) -> Result<Replaced, StoreError> {
+        self.answer(async move {
+            self.step(|step| {
+                let names = step.names_of(step.owner(owner));
+                let Some(name) = names.into_iter().find(|name| step.rows.map[name].handle() == handle) else {
+                    return Replaced::Missing;
+                };
+                let (used_at, expires_at) = (step.rows.map[&name].used_at, step.rows.map[&name].expires_at);
+                let expected = Some(expected).filter(|_| !step.makes(M::ReplaceListedIgnoresTheVersion));
+                let replaced = step.replace(name, expected, &change.data);
+                let renews = step.makes(M::ReplaceListedRenews);
+                if let Some(row) = step.rows.map.get_mut(&name)
+                    && !renews
+                {
+                    (row.used_at, row.expires_at) = (used_at, expires_at);
+                }
+                replaced
+            })
+        })
+        .await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.answer(async move { self.step(|step| step.names_of(step.owner(owner)).len() as u64) }).await
+    }
+
     async fn sweep(&self) -> Result<u64, StoreError> {
         self.answer(async move {
             self.step(|step| {
@@ -573,6 +816,17 @@ impl Store<String> for Model {
         })
         .await
     }
+}
+
+fn listed(row: Row, now: Instant, forgets: bool) -> Listed<String> {
+    let handle = row.handle();
+    let unused = if forgets { Duration::ZERO } else { now.saturating_duration_since(row.used_at) };
+    let (age, expires_in) = (now.saturating_duration_since(row.created_at), left(now, row.expires_at));
+    let absolute_in = row.limits.absolute.map(|_| left(now, row.absolute_at));
+    let data = row.data.unwrap_or_default();
+    let mut record = Record::new(data, Version(row.version), row.limits.idle, expires_in, absolute_in, age);
+    record.attributes = row.attributes;
+    Listed::new(handle, Ok(record), unused)
 }
 
 /// A store whose server is gone, and which says so unless it is mistaken.
@@ -604,7 +858,7 @@ impl Store<String> for Gone {
         self.answer(false)
     }
 
-    async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Record<String>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, _: Key<'_>, _: Key<'_>, _: Rotation<String>) -> Result<Rotated, StoreError> {
         self.answer(Rotated::Missing)
     }
 
@@ -618,7 +872,9 @@ pub struct AsText(pub Model);
 
 impl Store<Vec<u8>> for AsText {
     async fn create(&self, key: Key<'_>, session: NewSession<Vec<u8>>) -> Result<Created, StoreError> {
-        self.0.create(key, NewSession::new(text(&session.data), session.limits, session.origin)).await
+        let mut as_text = NewSession::new(text(&session.data), session.limits, session.origin);
+        (as_text.attributes, as_text.owner) = (session.attributes, session.owner);
+        self.0.create(key, as_text).await
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
@@ -631,15 +887,19 @@ impl Store<Vec<u8>> for AsText {
     }
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<Vec<u8>>) -> Result<Replaced, StoreError> {
-        self.0.replace(key, expected, Change::new(text(&change.data))).await
+        let mut as_text = Change::new(text(&change.data));
+        as_text.lifetime = change.lifetime;
+        self.0.replace(key, expected, as_text).await
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.0.touch(key).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
-        self.0.rotate(old, new, with_data(&session, text(&session.data))).await
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
+        let mut as_text = Rotation::new(with_data(&rotation.session, text(&rotation.session.data)));
+        as_text.owner = rotation.owner;
+        self.0.rotate(old, new, as_text).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -652,5 +912,7 @@ fn text(bytes: &[u8]) -> Arc<String> {
 }
 
 fn with_data<A, B>(record: &Record<A>, data: Arc<B>) -> Record<B> {
-    Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in, record.age)
+    let mut with_data = Record::new(data, record.version, record.idle, record.expires_in, record.absolute_in, record.age);
+    with_data.attributes.clone_from(&record.attributes);
+    with_data
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use session_runtime::store::{Change, Created, Key, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use session_runtime::store::{
+    Change, Created, Key, Listed, Loaded, NewSession, Owner, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError,
+    Version, Which,
+};
 
 pub struct Yielding<S> {
     store: Arc<S>,
@@ -106,12 +109,38 @@ impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Yielding<S> {
         self.slowly(self.store.touch(key)).await
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Record<T>) -> Result<Rotated, StoreError> {
+    async fn rotate(&self, old: Key<'_>, new: Key<'_>, session: Rotation<T>) -> Result<Rotated, StoreError> {
         self.slowly(self.store.rotate(old, new, session)).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.slowly(self.store.delete(key)).await
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.store.keeps_owners()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
+        self.slowly(self.store.list(owner)).await
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.slowly(self.store.end(owner, which)).await
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<T>,
+    ) -> Result<Replaced, StoreError> {
+        self.slowly(self.store.replace_listed(owner, handle, expected, change)).await
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.slowly(self.store.count(owner)).await
     }
 
     async fn sweep(&self) -> Result<u64, StoreError> {

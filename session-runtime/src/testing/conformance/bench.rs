@@ -231,7 +231,7 @@ impl<T: ConformanceData> Handle<T> {
     }
 
     /// Makes a call, with the clock around it.
-    async fn ask<'a, R>(
+    pub(super) async fn ask<'a, R>(
         &'a self,
         operation: &str,
         ids: &[&SessionId],

@@ -5,7 +5,19 @@ use std::pin::Pin;
 
 use super::bench::{Bench, Verdict};
 use super::data::ConformanceData;
-use super::{changing, creating, deleting, expiring, failing, keeping, rotating};
+use super::{changing, creating, deleting, expiring, failing, keeping, owning, rotating};
+
+/// The checks that take a store which keeps owners.
+pub(super) const OF_OWNERS: &[&str] = &[
+    "a_list_is_exact",
+    "what_has_expired_is_not_listed",
+    "a_list_tells_of_each_session_and_renews_none",
+    "what_was_ended_is_gone",
+    "ending_wins_over_what_is_under_way",
+    "nobody_has_more_than_allowed",
+    "the_one_that_goes_is_the_one_proven_first",
+    "a_listed_session_is_replaced_and_not_renewed",
+];
 
 /// A check, which is given a place of its own each time that it runs.
 pub(super) struct Check<T> {
@@ -73,6 +85,17 @@ checks! {
         namespaces_are_apart: "an id of one namespace is unknown in another, in the same store",
         what_cannot_be_read_is_an_answer: "data that cannot be read is an answer, and no error, and ending its session does not need to read it",
         a_sweep_removes_only_what_expired: "a sweep removes what expired and nothing else",;
+    owning:
+        what_is_beside_the_data_is_kept: "what is kept beside the data is what it was given, through every change and rotation",
+        a_lifetime_sticks: "a change may give a session other limits, which stick to it",
+        a_list_is_exact: "the list of an owner's sessions shows those that are there, and no others",
+        what_has_expired_is_not_listed: "the list of an owner's sessions shows those that are there, and no others",
+        a_list_tells_of_each_session_and_renews_none: "a list tells what a load tells, and when each was last used, and is no use",
+        what_was_ended_is_gone: "after end has answered, no session that was there when it was called is there",
+        ending_wins_over_what_is_under_way: "after end has answered, no session that was there when it was called is there",
+        nobody_has_more_than_allowed: "an owner never has more sessions than allowed",
+        the_one_that_goes_is_the_one_proven_first: "the session that makes room is the one whose user proved who they are the longest ago",
+        a_listed_session_is_replaced_and_not_renewed: "a change by an owner's list is compare-and-swap, and no use",;
     failing:
         a_call_whose_answer_was_lost_is_done_once: "a call that is repeated because its answer was lost is done once",
         a_call_that_is_stopped_is_done_or_not: "a call that is stopped on its way is done or not done, and is in nobody's way",

@@ -13,6 +13,7 @@ mod deleting;
 mod expiring;
 mod failing;
 mod keeping;
+mod owning;
 mod report;
 mod rotating;
 mod sessions;
@@ -187,9 +188,16 @@ impl<'a, T: ConformanceData> Conformance<'a, T> {
 
     /// Runs every check and gives what they found, whether laws are broken or not.
     pub async fn report(&self) -> Report {
-        let (mut checks, mut pace) = (Vec::new(), None);
+        let (mut checks, mut pace, mut keeps_owners) = (Vec::new(), None, None);
         for check in checks::all::<T>().into_iter().filter(|check| self.only.is_none_or(|only| only == check.name)) {
-            let outcome = if let Some(reason) = self.why_not(check.name) {
+            if checks::OF_OWNERS.contains(&check.name) && keeps_owners.is_none() {
+                keeps_owners = Some((self.open)(place()).await.keeps_owners());
+            }
+            let reason = self.why_not(check.name).or_else(|| {
+                let is_of_owners = checks::OF_OWNERS.contains(&check.name) && keeps_owners == Some(false);
+                is_of_owners.then(|| "the store does not keep who its sessions belong to".to_owned())
+            });
+            let outcome = if let Some(reason) = reason {
                 Outcome::NotRun(reason)
             } else {
                 let pace = match pace {
