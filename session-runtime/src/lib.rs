@@ -135,6 +135,7 @@ pub mod migrating_from_tower_sessions {}
 #[doc(hidden)]
 pub mod __private {
     pub use crate::callback::expansion::*;
+    pub use crate::owner::{OwnerCallback, OwnerFn, RegisteredOwner};
     pub use crate::setup::expansion::*;
 }
 

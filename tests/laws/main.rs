@@ -13,6 +13,7 @@ mod logging_in;
 mod no_lost_update;
 mod outage;
 mod over_the_wire;
+mod owners;
 mod rotation;
 mod same_layer;
 mod secrets;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use rand::RngExt as _;
+use serde_core::de::Visitor;
+use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a session is called in the list of its owner's sessions. It stays the same when the session's id changes.
 ///
@@ -56,6 +58,34 @@ impl FromStr for SessionHandle {
             return Err(InvalidHandle);
         }
         u64::from_str_radix(text, 16).map(Self).map_err(|_| InvalidHandle)
+    }
+}
+
+/// As its text.
+impl Serialize for SessionHandle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// From its text: in a path or a form, for example.
+impl<'de> Deserialize<'de> for SessionHandle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = SessionHandle;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the handle of a session, which is 16 hexadecimal digits")
+    }
+
+    fn visit_str<E: serde_core::de::Error>(self, text: &str) -> Result<SessionHandle, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
