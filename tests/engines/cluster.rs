@@ -263,7 +263,9 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     cluster.nodes[node].signal("KILL");
-    let rotation = tokio::time::timeout(STORE_TIMEOUT, store.rotate(key(&old), key(&new), record)).await;
+    let rotation =
+        tokio::time::timeout(STORE_TIMEOUT, store.rotate(key(&old), key(&new), session_runtime::store::Rotation::new(record)))
+            .await;
     assert!(!matches!(rotation, Ok(Ok(_))), "{rotation:?}");
     let start = Instant::now();
     let record = loop {
@@ -276,7 +278,7 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
     };
     assert_eq!(record.data.count, 7);
     let newer = SessionId::parse(&"newer".repeat(20)).unwrap();
-    let rotation = store.rotate(key(&old), key(&newer), record).await.unwrap();
+    let rotation = store.rotate(key(&old), key(&newer), session_runtime::store::Rotation::new(record)).await.unwrap();
     assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
     assert!(matches!(store.load(key(&old)).await.unwrap(), Loaded::JustRotated));
     assert!(matches!(store.load(key(&newer)).await.unwrap(), Loaded::Found(_)));
@@ -310,7 +312,7 @@ async fn a_session_that_is_rotated_at_its_absolute_limit_does_not_become_endless
     store.create(key(&old), new_session(Counter::default(), HOUR, Some(HOUR))).await.unwrap();
     let Loaded::Found(mut record) = store.load(key(&old)).await.unwrap() else { panic!("it was just created") };
     record.absolute_in = Some(Duration::ZERO);
-    let rotation = store.rotate(key(&old), key(&new), record).await.unwrap();
+    let rotation = store.rotate(key(&old), key(&new), session_runtime::store::Rotation::new(record)).await.unwrap();
     assert!(matches!(rotation, Rotated::Rotated(_)), "{rotation:?}");
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert!(matches!(store.load(key(&new)).await.unwrap(), Loaded::Missing));

@@ -146,16 +146,16 @@ async fn a_rotation_whose_answer_is_lost_is_looked_up() {
             let session = new_session(Counter { count, name: None }, Duration::from_secs(3600), None);
             store.create(first, session).await.unwrap();
             // Once, so that the statement is known to the connection.
-            store.rotate(first, old, found(&store, first).await).await.unwrap();
+            store.rotate(first, old, session_runtime::store::Rotation::new(found(&store, first).await)).await.unwrap();
             let record = found(&store, old).await;
             proxy.swallow_the_next_answer();
-            let rotated = store.rotate(old, new, record).await;
+            let rotated = store.rotate(old, new, session_runtime::store::Rotation::new(record)).await;
             let Ok(Rotated::Rotated(version)) = rotated else { panic!("{name}: {rotated:?}") };
             let moved = found(&store, new).await;
             assert_eq!((moved.data.count, moved.version), (count, version), "{name}");
             assert!(matches!(store.load(old).await.unwrap(), Loaded::JustRotated), "{name}");
             proxy.cut();
-            let rotated = store.rotate(new, last, moved).await;
+            let rotated = store.rotate(new, last, session_runtime::store::Rotation::new(moved)).await;
             // Where the store saw that the connection was gone, it took another.
             let now_at = if rotated.is_ok() { last } else { new };
             assert_eq!(found(&store, now_at).await.data.count, count, "{name}: {rotated:?}");

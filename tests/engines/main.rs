@@ -10,6 +10,7 @@ mod cluster;
 mod conformance;
 mod connecting;
 mod counted;
+mod detour;
 mod engine;
 mod examples;
 mod fastapi;
@@ -17,8 +18,12 @@ mod faults;
 mod full_disk;
 mod kinds;
 mod latency;
+#[path = "../support/log.rs"]
+mod log;
 mod processes;
 mod proxy;
+mod redis_as_run;
+mod redis_under_load;
 #[path = "../support/servers.rs"]
 mod servers;
 mod slow_disk;

@@ -1,6 +1,8 @@
 //! Redis over TLS, with a certificate of an authority that only those trust who are told to.
 
-use crate::app::{Counter, Process};
+use session_runtime::store::{AnyStore, RedisOptions, RedisStore};
+
+use crate::app::{Counter, Process, connect, serve};
 use crate::servers;
 use crate::wire::Client;
 
@@ -30,4 +32,49 @@ async fn a_certificate_of_an_authority_that_is_not_trusted_is_refused() {
         let said = session_runtime::store::connect::<Counter>(&url).await.unwrap_err().to_string();
         assert!(said.contains("invalid peer certificate") && !said.contains("secret"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_authority_and_a_client_certificate_are_named_by_the_url_or_by_options_or_by_a_client() {
+    for scheme in ["rediss", "rediss+cluster"] {
+        let in_cluster = scheme.ends_with("cluster");
+        let (server, port) = tokio::task::block_in_place(|| servers::start_redis_mutual_tls(in_cluster));
+        let file = |name: &str| server.folder().join(name);
+        // Spaces and letters of other languages are percent-encoded.
+        std::fs::copy(file("ca.pem"), file("c a é.pem")).unwrap();
+        let folder = server.folder().display();
+        let plain = format!("{scheme}://localhost:{port}");
+        let ca = format!("tls_ca={folder}/c%20a%20%C3%A9.pem");
+        let said = connect_error(&format!("{plain}?{ca}")).await;
+        assert!(said.contains("ertificate"), "without a certificate of its own: {said}");
+        let said = connect_error(&format!("{plain}?{ca}&tls_cert={folder}/none.pem&tls_key={folder}/client.key")).await;
+        assert!(said.contains("none.pem"), "a file that is not there is named: {said}");
+        let said = connect_error(&format!("{plain}?{ca}&tls_cert={folder}/client.pem")).await;
+        assert!(said.contains("tls_key"), "{said}");
+        let url = format!("{plain}?{ca}&tls_cert={folder}/client.pem&tls_key={folder}/client.key");
+        let mut stores = vec![connect(&url).await];
+        let pem = |name: &str| std::fs::read(file(name)).unwrap();
+        let options = RedisOptions::new().tls_authorities(pem("ca.pem")).tls_client(pem("client.pem"), pem("client.key"));
+        if in_cluster {
+            let nodes = [format!("rediss://localhost:{port}")];
+            stores.push(AnyStore::new(RedisStore::connect_cluster_with(nodes, options).await.unwrap()));
+        } else {
+            stores.push(AnyStore::new(RedisStore::connect_with(&plain, options).await.unwrap()));
+            let client_tls = redis::ClientTlsConfig { client_cert: pem("client.pem"), client_key: pem("client.key") };
+            let certificates = redis::TlsCertificates { client_tls: Some(client_tls), root_cert: Some(pem("ca.pem")) };
+            let client = redis::Client::build_with_tls(plain.as_str(), certificates).unwrap();
+            stores.push(AnyStore::new(RedisStore::from_client(client, RedisOptions::new()).await.unwrap()));
+        }
+        for store in stores {
+            let mut client = Client::to(&serve(store).await).await;
+            for (path, body) in [("/add", "1"), ("/add", "2"), ("/rotate", ""), ("/add", "3"), ("/logout", "")] {
+                let answer = client.post(path).await;
+                assert_eq!((answer.status, answer.body.as_str()), (200, body), "{scheme} {path}");
+            }
+        }
+    }
+}
+
+async fn connect_error(url: &str) -> String {
+    session_runtime::store::connect::<Counter>(url).await.map(drop).unwrap_err().to_string()
 }

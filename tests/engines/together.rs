@@ -45,7 +45,7 @@ async fn rotate(store: &RedisStore, id: &SessionId, version: Version) -> Result<
     let new = SessionId::parse(&"new".repeat(20)).unwrap();
     let limit = Duration::from_secs(600);
     let record = Record::new(Arc::new(Counter::default()), version, limit, limit, None, Duration::ZERO);
-    store.rotate(key(id), key(&new), record).await
+    store.rotate(key(id), key(&new), session_runtime::store::Rotation::new(record)).await
 }
 
 async fn reads(redis: &mut redis::aio::MultiplexedConnection) -> u64 {

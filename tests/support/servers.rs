@@ -100,10 +100,20 @@ pub fn start_redis_with(options: &[&str]) -> Server {
 /// A Redis server of the caller's own that speaks TLS as well, on the port beside it; if wished, it is a cluster of one. Its
 /// certificate, for `localhost` and 127.0.0.1, is of an authority that nobody knows, which is in its folder as `ca.pem`.
 pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
+    start_redis_tls_that(in_cluster, false)
+}
+
+/// The same, which asks its clients for a certificate of that authority; `client.pem` and `client.key` beside it are one.
+pub fn start_redis_mutual_tls(in_cluster: bool) -> (Server, u16) {
+    start_redis_tls_that(in_cluster, true)
+}
+
+fn start_redis_tls_that(in_cluster: bool, asks_clients: bool) -> (Server, u16) {
     let openssl = installed("openssl", &["/usr/bin"]);
     let folder = temporary_folder("tls");
     let file = |name: &str| path(&folder.join(name));
     let [ca, ca_key, certificate, key] = ["ca.pem", "ca.key", "server.pem", "server.key"].map(file);
+    let [client, client_key] = ["client.pem", "client.key"].map(file);
     let new = |parts: &[&str]| {
         let common = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
         run(Command::new(&openssl).args(common).args(parts));
@@ -112,17 +122,38 @@ pub fn start_redis_tls(in_cluster: bool) -> (Server, u16) {
     let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
     let signed = ["-CA", &ca, "-CAkey", &ca_key, "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
     new(&[&signed[..], &["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]].concat());
+    new(&[&signed[..], &["-subj", "/CN=a client", "-keyout", &client_key, "-out", &client]].concat());
     let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
-    let options = [&files[..], &["--tls-auth-clients", "no", "--tls-port", TLS_PORT]].concat();
+    let asks = if asks_clients { "yes" } else { "no" };
+    let options = [&files[..], &["--tls-auth-clients", asks, "--tls-port", TLS_PORT]].concat();
     let server = if in_cluster {
         start_redis_cluster_of_one_with(&[&options[..], &["--tls-cluster", "yes"]].concat())
     } else {
         start_redis_with(&options)
     };
-    std::fs::rename(&ca, server.folder().join("ca.pem")).expect("the temporary folders are on one file system");
+    for (from, to) in [(&ca, "ca.pem"), (&client, "client.pem"), (&client_key, "client.key")] {
+        std::fs::rename(from, server.folder().join(to)).expect("the temporary folders are on one file system");
+    }
     std::fs::remove_dir_all(&folder).expect("the server has read its files");
     let tls_port = server.ports[2].number;
     (server, tls_port)
+}
+
+/// A sentinel that watches a server by the name `shop`, and fails over when it is gone for a second.
+pub fn start_redis_sentinel(watched: &Server) -> Server {
+    let program = installed("redis-server", &["/usr/bin"]);
+    let folder = temporary_folder("sentinel");
+    let configuration = folder.join("sentinel.conf");
+    let lines = format!(
+        "sentinel monitor shop 127.0.0.1 {} 1\nsentinel down-after-milliseconds shop 1000\nsentinel failover-timeout shop 6000\n",
+        watched.port()
+    );
+    std::fs::write(&configuration, lines).expect("the temporary folder is writable");
+    let mut command = strings(&[&program, &path(&configuration), "--sentinel", "--bind", "127.0.0.1", "--port", PORT]);
+    command.extend(strings(&["--dir", &path(&folder)]));
+    let ready = |server: &Server| server.says("PING\r\n", "+PONG");
+    let url = format!("redis://127.0.0.1:{PORT}/");
+    Server::start(Program { command, url, user: None, ready, stop: "TERM", end: "KILL" }, folder)
 }
 
 /// A Redis Cluster of the caller's own that is one node.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
-use super::{AnyStore, MemoryStore, StoreError};
+use super::{AnyStore, MemoryStore, StoreError, percent};
 
 /// Opens the store that `url` names:
 ///
@@ -16,11 +16,13 @@ use super::{AnyStore, MemoryStore, StoreError};
 /// | `memory:` | [`MemoryStore`] | |
 /// | `redis://`, `rediss://` (TLS), `valkey://`, `valkeys://`, `redis+unix://` | `RedisStore` | `redis`, and `tls` for TLS |
 /// | `redis+cluster://host:port,host:port`, `rediss+cluster://` | `RedisStore`, in a cluster | `redis`, and `tls` for TLS |
+/// | `redis+sentinel://host:port,host:port/name/db`, `rediss+sentinel://` | `RedisStore`, at the primary that the sentinels know by this name | `redis`, and `tls` for TLS |
 /// | `sqlite://path`, `sqlite::memory:` | `SqliteStore` | `sqlite` |
 /// | `postgres://`, `postgresql://` | `PostgresStore` | `postgres` |
 /// | `mysql://`, `mariadb://` | `MySqlStore` | `mysql` |
 ///
-/// These parameters are this crate's, the others are the engine's:
+/// These parameters are this crate's, the others are the engine's. They are percent-decoded. For Redis the others are `protocol`, and for a
+/// socket `db`, `user` and `pass`; one that is none of these is an error.
 ///
 /// | parameter | for | |
 /// | --- | --- | --- |
@@ -28,6 +30,9 @@ use super::{AnyStore, MemoryStore, StoreError};
 /// | `table=visits` | SQL | the table |
 /// | `fastapi_compatible=true` | Redis | shares sessions with the FastAPI system: `RedisStore::fastapi_compatible` |
 /// | `fastapi_session_expire=3600` | Redis | and it is told that system's `session_expire`, in seconds |
+/// | `tls_ca=/etc/redis/ca.pem` | Redis | the authorities to trust, in place of the system's |
+/// | `tls_cert=/etc/redis/app.pem`, `tls_key=/etc/redis/app.key` | Redis | the certificate that the server asks for, and its key |
+/// | `sentinel_user=watcher`, `sentinel_password=..` | Redis | for the sentinels themselves |
 ///
 /// Sessions of different layers may share a server, a prefix or a table: each layer has its own
 /// [`namespace`](crate::SessionLayerBuilder::namespace). That is not so where sessions are shared with the FastAPI system.
@@ -58,7 +63,7 @@ where
     match url.scheme.as_str() {
         "memory" => Ok(memory()),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" | "redis+cluster"
-        | "rediss+cluster" => redis(url).await,
+        | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => redis(url).await,
         "sqlite" => sqlite(url).await,
         "postgres" | "postgresql" => postgres(url).await,
         "mysql" | "mariadb" => mysql(url).await,
@@ -101,6 +106,13 @@ pub enum ConnectError {
         /// What is wrong about it.
         problem: &'static str,
     },
+    /// A parameter that nobody knows.
+    UnknownParameter {
+        /// Its name.
+        name: String,
+        /// What was perhaps meant.
+        nearest: Option<&'static str>,
+    },
     /// The store cannot be opened.
     Store(StoreError),
 }
@@ -114,12 +126,18 @@ impl fmt::Display for ConnectError {
                 } else {
                     write!(f, "no session store goes by {scheme:?}")?;
                 }
-                f.write_str(": use memory:, redis://, rediss://, redis+cluster://, sqlite://, postgres:// or mysql://")
+                f.write_str(
+                    ": use memory:, redis://, rediss://, redis+cluster://, redis+sentinel://, sqlite://, postgres:// or mysql://",
+                )
             }
             Self::MissingFeature { scheme, feature } => {
                 write!(f, "a session store at {scheme}: takes the feature `{feature}` of session-runtime, which is not enabled")
             }
             Self::Parameter { name, problem } => write!(f, "the parameter `{name}` of the session store's URL {problem}"),
+            Self::UnknownParameter { name, nearest } => {
+                write!(f, "the session store's URL has a parameter `{name}` that is not known")?;
+                nearest.map_or(Ok(()), |nearest| write!(f, ": did you mean `{nearest}`?"))
+            }
             Self::Store(error) => match std::error::Error::source(error) {
                 Some(cause) => write!(f, "{error}: {cause}"),
                 None => error.fmt(f),
@@ -164,7 +182,7 @@ impl Url {
         let mut others = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
-                Some(("key_prefix", value)) => url.key_prefix = Some(value.to_owned()),
+                Some(("key_prefix", value)) => url.key_prefix = Some(decoded("key_prefix", value)?),
                 Some(("table", value)) => url.table = Some(value.to_owned()),
                 Some((COMPATIBLE, value)) => compatible = Some(truth(value)?),
                 Some((SESSION_EXPIRE, value)) => session_expire = Some(seconds(value)?),
@@ -181,12 +199,36 @@ impl Url {
             url.text = format!("{base}?{}", others.join("&"));
         }
         url.check()?;
+        url.check_redis(&others)?;
         Ok(url)
+    }
+
+    /// What Redis does not know it would take in silence.
+    fn check_redis(&self, others: &[&str]) -> Result<(), ConnectError> {
+        if !self.is_redis() {
+            return Ok(());
+        }
+        for other in others {
+            let name = other.split_once('=').map_or(*other, |(name, _)| name);
+            let is_known = REDIS.contains(&name) && !OURS.contains(&name) && other.contains('=');
+            if !is_known {
+                let is_name = name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                // It may be a part of a password.
+                let told = if is_name { name } else { ".." };
+                let nearest = if is_name { percent::nearest(name, &REDIS) } else { None };
+                return Err(ConnectError::UnknownParameter { name: told.to_owned(), nearest });
+            }
+        }
+        Ok(())
+    }
+
+    fn is_redis(&self) -> bool {
+        ["redis", "valkey", "unix"].iter().any(|name| self.scheme.starts_with(name))
     }
 
     /// What is for another engine would leave sessions where nobody looks for them.
     fn check(&self) -> Result<(), ConnectError> {
-        let is_redis = ["redis", "valkey", "unix"].iter().any(|name| self.scheme.starts_with(name));
+        let is_redis = self.is_redis();
         let is_sql = ["sqlite", "postgres", "mysql", "mariadb"].iter().any(|name| self.scheme.starts_with(name));
         if self.key_prefix.is_some() && !is_redis {
             return Err(wrong("key_prefix", "is for Redis alone"));
@@ -230,6 +272,27 @@ fn scheme(text: &str) -> String {
     if is_one { scheme.to_ascii_lowercase() } else { String::new() }
 }
 
+/// This crate's own parameters for Redis, and all that it knows there.
+const OURS: [&str; 3] = ["key_prefix", COMPATIBLE, SESSION_EXPIRE];
+const REDIS: [&str; 12] = [
+    "key_prefix",
+    COMPATIBLE,
+    SESSION_EXPIRE,
+    "protocol",
+    "db",
+    "user",
+    "pass",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "sentinel_user",
+    "sentinel_password",
+];
+
+fn decoded(name: &'static str, value: &str) -> Result<String, ConnectError> {
+    percent::decode(value).ok_or_else(|| wrong(name, "is not percent-encoded UTF-8"))
+}
+
 const COMPATIBLE: &str = "fastapi_compatible";
 const SESSION_EXPIRE: &str = "fastapi_session_expire";
 
@@ -265,16 +328,16 @@ macro_rules! engine {
 }
 
 engine!(redis, "redis", |url| {
-    if !cfg!(feature = "tls") && matches!(url.scheme.as_str(), "rediss" | "valkeys" | "rediss+cluster") {
+    if !cfg!(feature = "tls") && matches!(url.scheme.split('+').next(), Some("rediss" | "valkeys")) {
         return Err(ConnectError::MissingFeature { scheme: url.scheme, feature: "tls" });
     }
-    let store = match url.scheme.strip_suffix("+cluster") {
-        Some(scheme) => super::RedisStore::connect_cluster(nodes(scheme, &url.text)).await?,
-        None => super::RedisStore::connect(&url.text).await?,
+    let options = match url.key_prefix {
+        Some(prefix) => super::RedisOptions::new().key_prefix(prefix),
+        None => super::RedisOptions::new(),
     };
-    let store = match url.key_prefix {
-        Some(prefix) => store.key_prefix(prefix),
-        None => store,
+    let store = match url.scheme.strip_suffix("+cluster") {
+        Some(scheme) => super::RedisStore::connect_cluster_with(nodes(scheme, &url.text), options).await?,
+        None => super::RedisStore::connect_with(&url.text, options).await?,
     };
     let store = match url.fastapi {
         None => store,
@@ -328,11 +391,11 @@ mod tests {
         match url.scheme.as_str() {
             #[cfg(feature = "redis")]
             "redis+cluster" | "rediss+cluster" => {
-                super::super::redis::cluster_client(nodes(url.scheme.trim_end_matches("+cluster"), &url.text))?;
+                super::super::redis::read_cluster(&nodes(url.scheme.trim_end_matches("+cluster"), &url.text))?;
             }
             #[cfg(feature = "redis")]
             scheme if ["redis", "valkey", "unix"].iter().any(|name| scheme.starts_with(name)) => {
-                super::super::redis::client(&url.text)?;
+                super::super::redis::read_url(&url.text)?;
             }
             #[cfg(feature = "sqlite")]
             "sqlite" => drop(super::super::sql::read_url::<sqlx::sqlite::SqliteConnectOptions>(&url.text)?),
@@ -349,11 +412,12 @@ mod tests {
     const PASSWORD: &str = "hunter2-and-more";
 
     /// URLs with that password where an engine takes it.
-    const URLS: [&str; 12] = [
+    const URLS: [&str; 13] = [
         "redis://app:hunter2-and-more@db.test:6379/1?protocol=resp3&key_prefix=a:",
-        "rediss://:hunter2-and-more@db.test#insecure",
+        "rediss://:hunter2-and-more@db.test?protocol=3",
         "valkey://:hunter2-and-more@[::1]?fastapi_compatible=true&fastapi_session_expire=60",
         "redis+unix:///run/redis.sock?db=1&protocol=resp2&pass=hunter2-and-more",
+        "redis+sentinel://app:hunter2-and-more@a.test:1,b.test/shop/1?sentinel_user=watcher&sentinel_password=hunter2-and-more",
         "redis+cluster://app:hunter2-and-more@a.test:1,b.test:2/?protocol=resp3",
         "rediss+cluster://:hunter2-and-more@a.test,b.test",
         "sqlite:///var/lib/shop.db?mode=rwc&cache=private&immutable=0&table=visits&vfs=hunter2-and-more",

@@ -22,6 +22,7 @@ mod erased;
 mod finite;
 
 mod memory;
+mod percent;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "_sql")]
@@ -40,7 +41,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{Redis, RedisStore};
+pub use self::redis::{Redis, RedisCredentials, RedisOptions, RedisStore};
 pub use crate::config::WhenFull;
 pub use crate::error::StoreError;
 pub use connect::{ConnectError, connect};

@@ -7,10 +7,8 @@ use redis::Cmd;
 
 use super::row::millis;
 use super::scripts::{FASTAPI, OWN, Scripts};
+use super::target::PREFIX;
 use crate::store::Key;
-
-/// What keys begin with unless given.
-const PREFIX: &str = "session:";
 
 /// Unless given, how long a session lives that the FastAPI system made: as that has it.
 const FASTAPI_EXPIRE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -47,6 +45,12 @@ impl Layout {
     /// Whether a session is one string with all that is known of it.
     pub(super) const fn is_own(&self) -> bool {
         self.fastapi.is_none()
+    }
+
+    /// Whether the keys of a session are on one node of a cluster. On the layout of the FastAPI system braces in an id would part them, and
+    /// the ids that it makes have none.
+    pub(super) fn is_in_one_slot(&self, key: Key<'_>) -> bool {
+        self.is_own() || !key.id.as_str().contains(['{', '}'])
     }
 
     /// How many keys a session has.

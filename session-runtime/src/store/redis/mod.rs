@@ -1,27 +1,56 @@
 //! Sessions in Redis or Valkey, standalone or in a cluster.
 
+mod cluster;
+mod endpoint;
+mod health;
 mod layout;
+mod line;
 mod link;
+mod options;
+mod probe;
 mod queue;
 mod row;
 mod scripts;
+mod server;
 mod shared;
+mod slot;
+mod target;
+mod tls;
+mod verdict;
+mod wire;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Value};
+use redis::{Client, Cmd, Value};
 
+use self::health::store_error;
 use self::layout::{Layout, shared_keys};
-use self::link::{Link, unavailable};
+use self::link::{Link, Way, read};
 use self::queue::Ask;
-use self::row::{Next, ahead, first_version, kept, loaded, millis, parse_version, random_tag, text, text_of, whole_millis};
+use self::row::{
+    HEADER, Next, ahead, first_version, kept, loaded, millis, parse_version, random_tag, text, text_of, whole_millis,
+};
 use self::scripts::{By, Replacement, Script, Scripts};
 use super::encoding::{Encoded, or_undecodable};
-use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Rotation, Store, StoreError, Version};
 
+use self::target::Target;
+use self::verdict::Ran;
+
+pub use self::options::{RedisCredentials, RedisOptions};
+
+/// What connecting does with a URL before it talks to anybody.
 #[cfg(test)]
-pub(super) use self::link::{client, cluster_client};
+pub(super) fn read_url(url: &str) -> Result<(), StoreError> {
+    Target::of_url(url, &RedisOptions::new()).map(drop)
+}
+
+/// The same of the URLs of a cluster's nodes.
+#[cfg(test)]
+pub(super) fn read_cluster(nodes: &[String]) -> Result<(), StoreError> {
+    Target::of_nodes(nodes, &RedisOptions::new()).map(drop)
+}
 
 /// Sessions in Redis (6.2 or later) or Valkey.
 ///
@@ -40,18 +69,16 @@ pub(super) use self::link::{client, cluster_client};
 ///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. An absolute
 ///   limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
-/// - **Connections:** one for each thread that asks, at most four and at most one a core, made when first asked. One is made anew
-///   when it breaks, or when calls are given up without an answer. Reading and touching are tried again once when the connection
-///   turns out to be broken; a change is not, since it may have been made: the caller gets the error. A rotation is looked up at
-///   its new key.
+/// - **Connections:** one for each thread that asks, at most four and at most one a core, in each runtime; made when first asked. Each is a task of
+///   its own, so a caller that gives up costs no connection. What certainly did not reach the server is sent once more where a connection is
+///   over; what may have run is not, but for reading and touching: the caller gets an error. A rotation is looked up at its new key.
+///   [Choosing an engine](crate::choosing_an_engine) says what happens at a failover and when the memory is full, and which permissions are needed.
 /// - **On a crash** the server promises what its `appendfsync` says: with the default (`everysec`, if the append-only file is
 ///   on) up to a second of changes is lost.
 /// - **Cluster:** [`connect_cluster`](Self::connect_cluster), or `redis+cluster://` in [`connect`](super::connect). A master answers
 ///   before its replicas have the change (asynchronous replication): when it dies and a replica takes over, changes that were
 ///   acknowledged in the last moment may be lost, among them a logout, whose session is then back. Until then, for
 ///   `cluster-node-timeout` and the election, calls on its sessions fail or wait to the caller's bound; those on other nodes go on.
-///   The client sends a call again whose connection broke. A change that was made finds its own version and is not made twice,
-///   unless another change has come between the two: that is a conflict, and `update` runs its closure once more.
 pub type RedisStore = Encoded<Redis>;
 
 /// What [`RedisStore`] keeps its bytes in.
@@ -63,13 +90,33 @@ pub struct Redis {
 
 impl RedisStore {
     /// Connects to a server: `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS (feature `tls`), `unix://` or
-    /// `redis+unix://` for a socket.
+    /// `redis+unix://` for a socket, `redis+sentinel://host:port,host:port/name` for the primary that sentinels know.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] where the URL is none of these, or where the server does not answer within 2 seconds.
+    /// [`StoreError::Unavailable`] where the URL is none of these, where the server does not answer within 12 seconds, or where it cannot be used: it
+    /// is a replica, it is a node of a cluster, or its user may not run what is needed.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, StoreError> {
-        Ok(Self::over(Link::single(url.as_ref()).await?))
+        Self::connect_with(url, RedisOptions::new()).await
+    }
+
+    /// Connects to a server as [`connect`](Self::connect) does, with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(url: impl AsRef<str>, options: RedisOptions) -> Result<Self, StoreError> {
+        Self::over(Target::of_url(url.as_ref(), &options)?, options).await
+    }
+
+    /// Connects to the server of a client that you have made, by what it was told: certificates, user and password. The connections are
+    /// the store's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn from_client(client: Client, options: RedisOptions) -> Result<Self, StoreError> {
+        Self::over(Target::of_client(client, &options)?, options).await
     }
 
     /// Connects to a cluster by the URLs of some of its nodes; the rest is found by asking them. TLS as in
@@ -79,12 +126,28 @@ impl RedisStore {
     ///
     /// [`StoreError::Unavailable`] where a URL is none, or where no node answers.
     pub async fn connect_cluster<U: AsRef<str>>(nodes: impl IntoIterator<Item = U>) -> Result<Self, StoreError> {
-        let nodes = nodes.into_iter().map(|url| url.as_ref().to_owned()).collect();
-        Ok(Self::over(Link::cluster(nodes).await?))
+        Self::connect_cluster_with(nodes, RedisOptions::new()).await
     }
 
-    fn over(link: Link) -> Self {
-        Self::new(Redis { link, layout: Layout::default() })
+    /// Connects to a cluster as [`connect_cluster`](Self::connect_cluster) does, with these options.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_cluster`](Self::connect_cluster).
+    pub async fn connect_cluster_with<U: AsRef<str>>(
+        nodes: impl IntoIterator<Item = U>,
+        options: RedisOptions,
+    ) -> Result<Self, StoreError> {
+        let nodes: Vec<_> = nodes.into_iter().map(|url| url.as_ref().to_owned()).collect();
+        Self::over(Target::of_nodes(&nodes, &options)?, options).await
+    }
+
+    async fn over(target: Target, options: RedisOptions) -> Result<Self, StoreError> {
+        let mut layout = Layout::default();
+        if let Some(prefix) = &options.key_prefix {
+            layout.set_prefix(prefix);
+        }
+        Ok(Self::new(Redis { link: Link::to(target).await?, layout }))
     }
 
     /// What the keys begin with; defaults to `session:`. Layers may share a prefix: their [namespaces](super::Namespace) keep their
@@ -150,30 +213,38 @@ impl fmt::Debug for Redis {
 
 impl Store<Vec<u8>> for Redis {
     async fn create(&self, key: Key<'_>, session: NewSession<Vec<u8>>) -> Result<Created, StoreError> {
+        if !self.is_reachable(key) {
+            return Ok(Created::Exists);
+        }
         self.insert(key, session.limits, Duration::ZERO, &session.data).await
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
-        let loaded = match &self.link {
-            Link::Single(single) if self.layout.is_own() => {
-                let answer = single.read(|| Ask::Read(self.layout.own_key(key))).await?;
+        let loaded = match &self.link.way {
+            Way::Single(server) if self.layout.is_own() => {
+                let answer = read(server, || Ask::Read(self.layout.own_key(key))).await?;
                 kept(answer.value, answer.now)
             }
-            Link::Single(single) => {
-                let answer = single.read(|| Ask::ReadShared(shared_keys(key))).await?;
+            Way::Single(server) => {
+                let answer = read(server, || Ask::ReadShared(shared_keys(key))).await?;
                 match shared::kept(answer.value, answer.now) {
                     Ok(Some(loaded)) => Ok(loaded),
                     Ok(None) => Box::pin(self.load_by_script(key)).await,
                     Err(error) => Err(error),
                 }
             }
-            Link::Cluster(_) => Box::pin(self.load_by_script(key)).await,
+            Way::Cluster(_) if !self.is_reachable(key) => Ok(Loaded::Missing),
+            Way::Cluster(_) => Box::pin(self.load_by_script(key)).await,
         };
         or_undecodable(loaded)
     }
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<Vec<u8>>) -> Result<Replaced, StoreError> {
         let (next, data) = (Next::after(expected), change.data);
+        if !self.is_reachable(key) {
+            return Ok(Replaced::Missing);
+        }
+        self.link.check_size(HEADER + data.len())?;
         let answer = if self.layout.is_own() {
             self.link.change(Replacement { key: self.layout.own_key(key), next, data }).await?
         } else {
@@ -187,17 +258,33 @@ impl Store<Vec<u8>> for Redis {
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        if !self.is_reachable(key) {
+            return Ok(false);
+        }
         let call = |by| self.command(by, |scripts| &scripts.touch, &[key]);
         Ok(self.link.repeatable(call).await? == Value::Int(1))
     }
 
     async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
         let session = rotation.session;
+        if !self.is_reachable(old) {
+            return Ok(Rotated::Missing);
+        }
+        if !self.is_reachable(new) {
+            return Ok(Rotated::Exists);
+        }
+        self.link.check_size(HEADER + session.data.len())?;
         if self.link.is_cluster() { self.move_across(old, new, session).await } else { self.swap(old, new, session).await }
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.remove(key).await
+        if self.is_reachable(key) { self.remove(key).await } else { Ok(false) }
+    }
+
+    /// Lets what was begun end, and closes the connections.
+    async fn close(&self) -> Result<(), StoreError> {
+        self.link.close().await;
+        Ok(())
     }
 
     fn name(&self) -> &'static str {
@@ -206,6 +293,11 @@ impl Store<Vec<u8>> for Redis {
 }
 
 impl Redis {
+    /// Whether there can be a session under this key.
+    fn is_reachable(&self, key: Key<'_>) -> bool {
+        !self.link.is_cluster() || self.layout.is_in_one_slot(key)
+    }
+
     /// A command that runs a script on these sessions.
     fn command(&self, by: By, script: fn(&'static Scripts) -> &'static Script, sessions: &[Key<'_>]) -> Cmd {
         let mut command = script(self.layout.scripts()).command(by, self.layout.keys() * sessions.len());
@@ -234,6 +326,7 @@ impl Redis {
     }
 
     async fn insert(&self, key: Key<'_>, limits: Limits, age: Duration, data: &[u8]) -> Result<Created, StoreError> {
+        self.link.check_size(HEADER + data.len())?;
         let version = first_version();
         // A limit that is over is not one that there is none.
         let absolute = limits.absolute.map_or(0, |limit| millis(limit).max(1));
@@ -256,15 +349,15 @@ impl Redis {
             command.arg(&text(session.version)).arg(&tag).arg(&*session.data);
             command
         };
-        let answer = match self.link.run(&call).await {
+        let answer = match self.link.run(&call, false).await {
             // Whether it was done stands at the new key, which nobody else knows.
-            Err(error) if error.is_connection_dropped() => {
+            Err(failed) if failed.verdict.ran == Ran::Perhaps => {
                 return match Box::pin(Store::load(self, new)).await {
                     Ok(Loaded::Found(record)) => Ok(Rotated::Rotated(record.version)),
-                    _ => Err(unavailable(error)),
+                    _ => Err(store_error(&failed)),
                 };
             }
-            answer => answer.map_err(unavailable)?,
+            answer => answer.map_err(|failed| store_error(&failed))?,
         };
         match text_of(answer)?.as_slice() {
             b"missing" => Ok(Rotated::Missing),

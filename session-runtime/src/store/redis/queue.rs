@@ -1,16 +1,11 @@
 //! Calls that are ready at the same time leave together: one write and one read of the connection for all of them, and one command
 //! for all that read and one for all that replace.
 
-use std::io;
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Value, cmd};
 use tokio::sync::oneshot;
-use tokio::task::yield_now;
 
 use super::scripts::{By, Replacement};
+use super::verdict::Failed;
 
 /// What a call asks for.
 pub(super) enum Ask {
@@ -20,6 +15,8 @@ pub(super) enum Ask {
     ReadShared([String; 2]),
     Change(Replacement),
     Alone(Cmd),
+    /// Of a node of a cluster to which the key is just moving.
+    Asking(Cmd),
 }
 
 /// A server's answer to one call; to [`Ask::ReadShared`] an array of what is kept at the one and the other key and of their times.
@@ -29,84 +26,26 @@ pub(super) struct Answer {
     pub(super) now: u64,
 }
 
-type Asker = oneshot::Sender<RedisResult<Answer>>;
-
-/// The calls that wait for the next departure. Where there is one, a departure is under way to take it.
-#[derive(Default)]
-pub(super) struct Queue(Mutex<Vec<(Ask, Asker)>>);
-
-impl Queue {
-    /// Asks, together with what other tasks ask meanwhile. Whoever drops this leaves the others alone.
-    pub(super) async fn ask(self: &Arc<Self>, on: &MultiplexedConnection, ask: Ask) -> RedisResult<Answer> {
-        let (asker, answer) = oneshot::channel();
-        if self.push(ask, asker) {
-            tokio::spawn(depart(Departure { queue: Arc::clone(self), left: false }, on.clone()));
-        }
-        answer.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::ConnectionAborted).into()))
-    }
-
-    /// Whether it is the first.
-    fn push(&self, ask: Ask, asker: Asker) -> bool {
-        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.push((ask, asker));
-        calls.len() == 1
-    }
-
-    fn take(&self) -> Vec<(Ask, Asker)> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Takes the calls that are queued, also if it is dropped before, as when its runtime ends: then they fail, and the next call starts
-/// another one.
-struct Departure {
-    queue: Arc<Queue>,
-    left: bool,
-}
-
-impl Departure {
-    fn calls(mut self) -> Vec<(Ask, Asker)> {
-        self.left = true;
-        self.queue.take()
-    }
-}
-
-impl Drop for Departure {
-    fn drop(&mut self) {
-        if !self.left {
-            drop(self.queue.take());
-        }
-    }
-}
-
-/// Sends what is queued when the tasks that can run now have run. It does not wait for the answers to earlier departures.
-async fn depart(departure: Departure, mut connection: MultiplexedConnection) {
-    yield_now().await;
-    let mut batch = Batch::default();
-    for (ask, asker) in departure.calls() {
-        if !asker.is_closed() {
-            batch.add(ask, asker);
-        }
-    }
-    let pipeline = batch.commands();
-    if !pipeline.is_empty() {
-        let answers = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await;
-        batch.answer(answers);
-    }
-}
+/// Who waits for the answer to a call.
+pub(super) type Asker = oneshot::Sender<Result<Answer, Failed>>;
 
 /// The calls of one departure, by what they ask for.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     alone: (Vec<Cmd>, Vec<Asker>),
+    asking: (Vec<Cmd>, Vec<Asker>),
     changes: (Vec<Replacement>, Vec<Asker>),
     reads: (Vec<String>, Vec<Asker>),
     shared: (Vec<[String; 2]>, Vec<Asker>),
 }
 
 impl Batch {
-    fn add(&mut self, ask: Ask, asker: Asker) {
+    pub(super) fn add(&mut self, ask: Ask, asker: Asker) {
         let askers = match ask {
+            Ask::Asking(command) => {
+                self.asking.0.push(command);
+                &mut self.asking.1
+            }
             Ask::Alone(command) => {
                 self.alone.0.push(command);
                 &mut self.alone.1
@@ -127,9 +66,14 @@ impl Batch {
         askers.push(asker);
     }
 
-    fn commands(&mut self) -> Pipeline {
-        let mut commands = Pipeline::with_capacity(self.alone.0.len() + 2 * self.shared.0.len() + 4);
+    pub(super) fn commands(&mut self) -> Pipeline {
+        let single = self.alone.0.len() + 2 * self.asking.0.len();
+        let mut commands = Pipeline::with_capacity(single + 2 * self.shared.0.len() + 4);
         for command in self.alone.0.drain(..) {
+            commands.add_command(command);
+        }
+        for command in self.asking.0.drain(..) {
+            commands.add_command(cmd("ASKING"));
             commands.add_command(command);
         }
         if !self.changes.0.is_empty() {
@@ -157,18 +101,23 @@ impl Batch {
         !self.reads.1.is_empty() || !self.shared.1.is_empty()
     }
 
+    /// Tells all of them the same.
+    pub(super) fn fail(self, failed: &Failed) {
+        let all = [self.alone.1, self.asking.1, self.changes.1, self.reads.1, self.shared.1].into_iter().flatten();
+        // Nobody listens where the caller gave up.
+        all.for_each(|asker| drop(asker.send(Err(failed.clone()))));
+    }
+
     /// Hands the answers out, which are in the order of the commands.
-    fn answer(self, answers: RedisResult<Vec<Value>>) {
+    pub(super) fn answer(self, answers: Vec<Value>) {
         let with_time = self.reads();
-        let mut answers = match answers {
-            Ok(answers) => answers.into_iter().map(refused),
-            Err(error) => {
-                let all = [self.alone.1, self.changes.1, self.reads.1, self.shared.1].into_iter().flatten();
-                return all.for_each(|asker| tell(asker, Err(error.clone()), 0));
-            }
-        };
+        let mut answers = answers.into_iter().map(refused);
         let mut next = || answers.next().unwrap_or_else(|| Err(unexpected()));
         for asker in self.alone.1 {
+            tell(asker, next().and_then(Value::extract_error), 0);
+        }
+        for asker in self.asking.1 {
+            let _asking = next();
             tell(asker, next().and_then(Value::extract_error), 0);
         }
         if !self.changes.1.is_empty() {
@@ -230,7 +179,7 @@ fn deal(askers: Vec<Asker>, answers: RedisResult<Value>, now: RedisResult<u64>) 
 
 fn tell(asker: Asker, answer: RedisResult<Value>, now: u64) {
     // Nobody listens where the caller gave up.
-    let _ = asker.send(answer.map(|value| Answer { value, now }));
+    let _ = asker.send(answer.map(|value| Answer { value, now }).map_err(Failed::from));
 }
 
 /// The answer to `TIME`, in milliseconds.
@@ -245,6 +194,8 @@ fn unexpected() -> redis::RedisError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::collection::vec;
     use proptest::prelude::*;
     use redis::parse_redis_value;
@@ -265,11 +216,11 @@ mod tests {
             listeners.push(listener);
         }
         assert_eq!(batch.commands().len(), lines.len(), "an answer for each command");
-        batch.answer(Ok(lines.iter().map(|line| parse_redis_value(line.as_bytes()).unwrap()).collect()));
-        let heard = |mut listener: oneshot::Receiver<RedisResult<Answer>>| listener.try_recv().expect("each call is answered");
+        batch.answer(lines.iter().map(|line| parse_redis_value(line.as_bytes()).unwrap()).collect());
+        let heard = |mut listener: oneshot::Receiver<Result<Answer, Failed>>| listener.try_recv().expect("each call is answered");
         listeners
             .into_iter()
-            .map(|listener| heard(listener).map(|Answer { value, now }| (value, now)).map_err(|e| e.kind()))
+            .map(|listener| heard(listener).map(|Answer { value, now }| (value, now)).map_err(|failed| failed.error.kind()))
             .collect()
     }
 
@@ -388,7 +339,7 @@ mod tests {
                     answers.resize(commands.saturating_sub(1), Value::Array(vec![Value::Nil; listeners.len()]));
                     answers.push(time);
                 }
-                batch.answer(Ok(answers));
+                batch.answer(answers);
                 for mut listener in listeners {
                     assert!(listener.try_recv().is_ok(), "each call is answered");
                 }

@@ -16,7 +16,7 @@ pub(super) fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
 }
 
 /// The length of the five fields before the data.
-const HEADER: usize = 80;
+pub(super) const HEADER: usize = 80;
 
 /// What was read, by the server's clock just after it.
 pub(super) fn kept(answer: Value, now: u64) -> Result<Loaded<Vec<u8>>, StoreError> {

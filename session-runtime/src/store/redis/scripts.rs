@@ -15,6 +15,9 @@ pub(super) static FASTAPI: LazyLock<Scripts> = LazyLock::new(|| Scripts::on(incl
 /// Replaces any number of sessions on this crate's own layout.
 static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::of(include_str!("scripts/change.lua").to_owned()));
 
+/// Asks a new connection what it may run.
+pub(super) static PROBE: LazyLock<Script> = LazyLock::new(|| Script::of(include_str!("scripts/probe.lua").to_owned()));
+
 pub(super) struct Scripts {
     pub(super) create: Script,
     pub(super) load: Script,

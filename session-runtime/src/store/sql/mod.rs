@@ -27,7 +27,7 @@ use self::statements::{MARK, NEVER, Statements, Syntax};
 use self::sweeper::Sweep;
 use self::table::Table;
 use super::encoding::{Encoded, or_undecodable};
-use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Rotation, Store, StoreError, Version};
 
 pub(super) use table::is_table;
 

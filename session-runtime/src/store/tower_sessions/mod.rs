@@ -29,7 +29,7 @@ use tower_sessions_core::{ExpiredDeletion, SessionStore};
 use self::row::{Found, Place, Rows, Terms};
 use super::encoding::{NOT_FINITE, or_undecodable};
 use super::finite::is_finite;
-use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Store, StoreError, Version};
+use super::{Change, Created, Key, Limits, Loaded, NewSession, Replaced, Rotated, Rotation, Store, StoreError, Version};
 use crate::locks::{self, ALL, Locks};
 use crate::log;
 

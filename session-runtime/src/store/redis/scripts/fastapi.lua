@@ -63,6 +63,8 @@ local function head(n)
         return version, idle, absolute, created, string.sub(text, 1, HEADER), data
     end
     version = next_version(version, string.sub(digest, 1, 10))
+    -- It changes nothing: a server whose memory is full refuses SET, but not to a script that has written already.
+    redis.call('PERSIST', side_key(n))
     local fields = put_side(n, version, idle, absolute, created, digest, now() + value_ttl(n, idle))
     return version, idle, absolute, created, fields, data
 end

@@ -28,8 +28,9 @@ end
 
 local function renew(n, idle, absolute)
     local expires = expiry(idle, absolute)
-    redis.call('SETRANGE', KEYS[n], HEADER - 16, digits(expires))
+    -- In this order: a server whose memory is full refuses SETRANGE, but not to a script that has written already.
     redis.call('PEXPIREAT', KEYS[n], last_instant(expires))
+    redis.call('SETRANGE', KEYS[n], HEADER - 16, digits(expires))
 end
 
 local function remove(n)

@@ -32,6 +32,9 @@ local function next_version(version, tag)
 end
 
 local function expiry(idle, absolute)
+    if not (idle and absolute) then
+        error({ err = 'FOREIGN another program has stored a value under this key' })
+    end
     local expires = now() + idle
     if absolute > 0 and absolute < expires then
         return absolute
