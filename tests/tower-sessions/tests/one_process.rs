@@ -59,7 +59,7 @@ impl<S: SessionStore> Numbers<S> {
 
     async fn rotate(&self, old: &SessionId, new: &SessionId, version: Version, number: u32) -> Rotated {
         let session = Record::new(Arc::new(number), version, HOUR, HOUR, None, Duration::ZERO);
-        self.0.rotate(key(old), key(new), session).await.unwrap()
+        self.0.rotate(key(old), key(new), session_runtime::store::Rotation::new(session)).await.unwrap()
     }
 
     async fn delete(&self, id: &SessionId) -> bool {

@@ -520,12 +520,12 @@ mod tests {
                     let replaced = Store::<u32>::replace(&store, key, record.version, Change::new(Arc::new(8))).await;
                     assert!(matches!(replaced, Ok(Replaced::Replaced(version)) if version > record.version), "{replaced:?}");
                     fill(&cells).await;
-                    let rotated = store.rotate(key, other, record).await;
+                    let rotated = store.rotate(key, other, Rotation::new(record)).await;
                     assert!(matches!(rotated, Ok(Rotated::Rotated(_))), "{rotated:?}");
                 } else {
                     // Errors or not: it is the answers that count, and that the store goes on.
                     let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None, Duration::ZERO);
-                    let _ = (store.rotate(key, other, record).await, fill(&cells).await);
+                    let _ = (store.rotate(key, other, Rotation::new(record)).await, fill(&cells).await);
                 }
                 let _ = (Store::<u32>::replace(&store, key, Version(1), Change::new(Arc::new(8))).await, fill(&cells).await);
                 let _ = (Store::<u32>::touch(&store, key).await, fill(&cells).await);

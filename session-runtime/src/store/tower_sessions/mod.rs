@@ -29,7 +29,10 @@ use tower_sessions_core::{ExpiredDeletion, SessionStore};
 use self::row::{Found, Place, Rows, Terms};
 use super::encoding::{NOT_FINITE, or_undecodable};
 use super::finite::is_finite;
-use super::{Change, Created, Key, Limits, Loaded, NewSession, Replaced, Rotated, Rotation, Store, StoreError, Version};
+use super::{
+    Attributes, Change, Created, Key, Limits, Loaded, NewLifetime, NewSession, Replaced, Rotated, Rotation, Store, StoreError,
+    Version,
+};
 use crate::locks::{self, ALL, Locks};
 use crate::log;
 
@@ -66,6 +69,9 @@ use crate::log;
 /// - *Delete wins*: a change in one process that was on its way when another deleted the session may bring it back, unless the
 ///   store's `save` writes only what is there (its Redis store's does).
 /// - *One commit point of rotation*: two processes that rotate a session at once may each succeed, under two new ids.
+///
+/// It does not keep who its sessions belong to, for which that trait has no place: a layer with the option `owner` refuses it. Limits of one session
+/// ([`set_lifetime`](crate::SessionData::set_lifetime)) are kept.
 ///
 /// *Creating never overwrites* holds among processes as far as the store's `create` inserts only what is absent; those that come with
 /// tower-sessions do, a store that leaves `create` out does not. A `CachingSessionStore` in several processes shows each the past:
@@ -190,7 +196,8 @@ where
     async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
         let (place, data) = (self.rows.place(key), encode(&*session.data)?);
         let guard = self.lock(place).await;
-        self.to_its_end(guard, |rows| create(rows, place, data, session.limits)).await
+        let terms = (session.limits, session.attributes.as_deref().copied().unwrap_or_default());
+        self.to_its_end(guard, move |rows| create(rows, place, data, terms)).await
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
@@ -207,7 +214,7 @@ where
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
         let (place, data) = (self.rows.place(key), encode(&*change.data)?);
         let guard = self.lock(place).await;
-        self.to_its_end(guard, |rows| replace(rows, place, expected, data)).await
+        self.to_its_end(guard, |rows| replace(rows, place, expected, (data, change.lifetime))).await
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -220,7 +227,8 @@ where
         let session = rotation.session;
         let (old, new, data) = (self.rows.place(old), self.rows.place(new), encode(&*session.data)?);
         let guard = self.lock_two(old, new).await;
-        self.to_its_end(guard, |rows| rotate(rows, old, new, session.version, data)).await
+        let attributes = session.attributes.as_deref().copied().unwrap_or_default();
+        self.to_its_end(guard, move |rows| rotate(rows, old, new, session.version, (data, attributes))).await
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -294,18 +302,28 @@ fn holds_null(value: &Value) -> bool {
     }
 }
 
-async fn create<S: SessionStore>(rows: Rows<S>, place: Place, data: Value, limits: Limits) -> Result<Created, StoreError> {
-    let terms = Terms::new(limits);
+async fn create<S: SessionStore>(
+    rows: Rows<S>,
+    place: Place,
+    data: Value,
+    (limits, attributes): (Limits, Attributes),
+) -> Result<Created, StoreError> {
+    let terms = Terms::new(limits, attributes);
     let entry = rows.entry(place, terms, data);
     Ok(if rows.insert(place, entry).await? { Created::Created(terms.version()) } else { Created::Exists })
 }
 
-async fn replace<S: SessionStore>(rows: Rows<S>, place: Place, expected: Version, data: Value) -> Result<Replaced, StoreError> {
+async fn replace<S: SessionStore>(
+    rows: Rows<S>,
+    place: Place,
+    expected: Version,
+    (data, lifetime): (Value, Option<Box<NewLifetime>>),
+) -> Result<Replaced, StoreError> {
     let Found::Session(mut entry, terms) = rows.find(place).await? else { return Ok(Replaced::Missing) };
     if expected != terms.version() {
         return Ok(Replaced::Conflict);
     }
-    let changed = terms.renewed().changed();
+    let changed = terms.with_lifetime(lifetime.as_deref()).renewed().changed();
     rows.put(&mut entry, place, changed, Some(data));
     rows.save(place, &entry).await?;
     Ok(Replaced::Replaced(changed.version()))
@@ -325,13 +343,13 @@ async fn rotate<S: SessionStore>(
     old: Place,
     new: Place,
     expected: Version,
-    data: Value,
+    (data, attributes): (Value, Attributes),
 ) -> Result<Rotated, StoreError> {
     let Found::Session(mut entry, terms) = rows.find(old).await? else { return Ok(Rotated::Missing) };
     if expected != terms.version() {
         return Ok(Rotated::Conflict);
     }
-    let changed = terms.renewed().changed();
+    let changed = terms.with_attributes(attributes).renewed().changed();
     let mut moved = Entry { id: new.id(), data: mem::take(&mut entry.data), expiry_date: entry.expiry_date };
     rows.put(&mut moved, new, changed, Some(data));
     if !rows.insert(new, moved).await? {

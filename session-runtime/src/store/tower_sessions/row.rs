@@ -12,7 +12,7 @@ use tower_sessions_core::SessionStore;
 use tower_sessions_core::session::{Id, Record as Entry};
 use tower_sessions_core::session_store::Error;
 
-use crate::store::{Key, Limits, ROTATION_MARK, Record, StoreError, Version};
+use crate::store::{Attributes, Key, Limits, NewLifetime, ROTATION_MARK, Record, SessionHandle, StoreError, Version};
 
 /// The value of a record that says which version the session has and how long it lives.
 const TERMS: &str = "session_runtime";
@@ -55,6 +55,7 @@ pub(super) struct Terms {
     absolute_at: Option<u64>,
     created_at: u64,
     expires_at: u64,
+    attributes: Attributes,
     /// When it was found that the session lives.
     read_at: u64,
 }
@@ -107,7 +108,7 @@ impl<S: SessionStore> Rows<S> {
             (Some(version), Some(idle)) => {
                 let created_at = number(terms, "created_at").unwrap_or(read_at);
                 let absolute_at = number(terms, "absolute_at");
-                let terms = Terms { version, idle, absolute_at, created_at, expires_at, read_at };
+                let terms = Terms { version, idle, absolute_at, created_at, expires_at, attributes: attributes(terms), read_at };
                 Found::Session(entry, terms)
             }
             _ => Found::Other,
@@ -125,7 +126,8 @@ impl<S: SessionStore> Rows<S> {
             return Found::Expired;
         }
         let idle = expires_at - read_at;
-        let terms = Terms { version: 0, idle, absolute_at: Some(expires_at), created_at: read_at, expires_at, read_at };
+        let (absolute_at, attributes) = (Some(expires_at), Attributes::new());
+        let terms = Terms { version: 0, idle, absolute_at, created_at: read_at, expires_at, attributes, read_at };
         Found::Session(entry, terms)
     }
 
@@ -140,6 +142,13 @@ impl<S: SessionStore> Rows<S> {
         value.insert("idle".to_owned(), terms.idle.into());
         value.insert("absolute_at".to_owned(), terms.absolute_at.into());
         value.insert("created_at".to_owned(), terms.created_at.into());
+        let Attributes { handle, proven, persistent } = terms.attributes;
+        let fields = [
+            ("handle", handle.map(|handle| handle.to_string().into())),
+            ("proven", proven.map(|age| whole_millis(age).into())),
+            ("persistent", persistent.map(Into::into)),
+        ];
+        value.extend(fields.into_iter().filter_map(|(name, field): (_, Option<Value>)| Some((name.to_owned(), field?))));
         write_terms(entry, place, value, terms.expires_at);
         if let Some(data) = data {
             entry.data.insert((*self.data).to_owned(), data);
@@ -225,18 +234,31 @@ impl Place {
 
 impl Terms {
     /// Those of a new session.
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, attributes: Attributes) -> Self {
         let read_at = now();
         let absolute_at = limits.absolute.map(|absolute| read_at + millis(absolute));
         // Versions start anywhere, so that a session does not have those of one that had its key before.
         let version = rand::random_range(1..1 << 40);
-        Self { version, idle: millis(limits.idle), absolute_at, created_at: read_at, expires_at: 0, read_at }.renewed()
+        let idle = millis(limits.idle);
+        Self { version, idle, absolute_at, created_at: read_at, expires_at: 0, attributes, read_at }.renewed()
     }
 
     /// With the idle limit from now on.
     pub(super) fn renewed(self) -> Self {
         let idle_at = now().saturating_add(self.idle);
         Self { expires_at: self.absolute_at.map_or(idle_at, |absolute| absolute.min(idle_at)), ..self }
+    }
+
+    pub(super) const fn with_attributes(self, attributes: Attributes) -> Self {
+        Self { attributes, ..self }
+    }
+
+    /// With other limits, if there are any.
+    pub(super) fn with_lifetime(self, lifetime: Option<&NewLifetime>) -> Self {
+        let Some(NewLifetime { limits, attributes }) = lifetime else { return self };
+        let absolute_at = limits.absolute.map(|absolute| self.created_at.saturating_add(millis(absolute)));
+        let attributes = attributes.as_deref().copied().unwrap_or_default();
+        Self { idle: millis(limits.idle), absolute_at, attributes, ..self }
     }
 
     /// For other data.
@@ -253,7 +275,9 @@ impl Terms {
         let until = |time: u64| Duration::from_millis(time.saturating_sub(self.read_at));
         let idle = Duration::from_millis(self.idle);
         let age = Duration::from_millis(self.read_at.saturating_sub(self.created_at));
-        Record::new(data, self.version(), idle, until(self.expires_at), self.absolute_at.map(until), age)
+        let mut record = Record::new(data, self.version(), idle, until(self.expires_at), self.absolute_at.map(until), age);
+        record.attributes = (self.attributes != Attributes::new()).then(|| Arc::new(self.attributes));
+        record
     }
 }
 
@@ -277,6 +301,19 @@ const MAX_MILLIS: u64 = 1_000_000_000_000_000;
 /// Whole milliseconds, rounded up so that no limit becomes none.
 fn millis(limit: Duration) -> u64 {
     u64::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(MAX_MILLIS).min(MAX_MILLIS)
+}
+
+/// Whole milliseconds of a time that has passed.
+fn whole_millis(age: Duration) -> u64 {
+    u64::try_from(age.as_millis()).unwrap_or(MAX_MILLIS).min(MAX_MILLIS)
+}
+
+fn attributes(terms: &Value) -> Attributes {
+    Attributes {
+        handle: terms.get("handle").and_then(Value::as_str).and_then(|text| text.parse::<SessionHandle>().ok()),
+        proven: number(terms, "proven").map(Duration::from_millis),
+        persistent: terms.get("persistent").and_then(Value::as_bool),
+    }
 }
 
 /// By the clock of this process; a clock before 1970 stands at 1970.

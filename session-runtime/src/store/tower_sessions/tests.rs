@@ -92,14 +92,14 @@ async fn assert_answers(values: HashMap<String, Value>, seconds: u64, keeps_exis
         fill().await;
         assert!(Store::<u32>::touch(&store, key).await.unwrap());
         fill().await;
-        let rotated = store.rotate(key, other, record).await.unwrap();
+        let rotated = store.rotate(key, other, Rotation::new(record)).await.unwrap();
         assert!(matches!(rotated, Rotated::Rotated(_)), "{rotated:?}");
     } else {
         Store::<u32>::replace(&store, key, Version(0), Change::new(Arc::new(7))).await.unwrap();
         fill().await;
         Store::<u32>::touch(&store, key).await.unwrap();
         let record = Record::new(Arc::new(7), Version(1), Duration::MAX, Duration::MAX, None, Duration::ZERO);
-        store.rotate(key, other, record).await.unwrap();
+        store.rotate(key, other, Rotation::new(record)).await.unwrap();
     }
     fill().await;
     let session = NewSession::new(Arc::new(7), Limits::new(Duration::MAX, None), Origin::Change);
