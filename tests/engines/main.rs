@@ -3,6 +3,7 @@
 //! `cargo test --test engines --features all-stores,tls`; what is not installed yet, `tools/install-servers.sh` installs.
 
 mod app;
+mod begun;
 mod calls;
 mod clocks;
 mod closing;
@@ -13,6 +14,7 @@ mod counted;
 mod detour;
 mod engine;
 mod examples;
+mod failover;
 mod fastapi;
 mod faults;
 mod full_disk;
@@ -20,10 +22,13 @@ mod kinds;
 mod latency;
 #[path = "../support/log.rs"]
 mod log;
+mod pooler;
+mod probed;
 mod processes;
 mod proxy;
 mod redis_as_run;
 mod redis_under_load;
+mod rivals;
 #[path = "../support/servers.rs"]
 mod servers;
 mod slow_disk;

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -16,6 +17,10 @@ pub struct Proxy {
 }
 
 struct State {
+    /// The server of new connections.
+    port: AtomicU16,
+    /// The milliseconds before a new connection goes on to the server.
+    delay: AtomicU64,
     /// Times that the client spoke after the server did.
     trips: AtomicU64,
     connections: AtomicU32,
@@ -30,6 +35,8 @@ impl Proxy {
     pub async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let state = Arc::new(State {
+            port: AtomicU16::new(port),
+            delay: AtomicU64::new(0),
             trips: AtomicU64::new(0),
             connections: AtomicU32::new(0),
             silent: AtomicBool::new(false),
@@ -40,7 +47,7 @@ impl Proxy {
         let state = Arc::clone(&proxy.state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, port, Arc::clone(&state)));
+                tokio::spawn(carry(client, Arc::clone(&state)));
             }
         });
         proxy
@@ -71,6 +78,16 @@ impl Proxy {
         self.state.silent.store(false, Ordering::SeqCst);
     }
 
+    /// New connections go to another server; those that are open stay open.
+    pub fn move_to(&self, port: u16) {
+        self.state.port.store(port, Ordering::SeqCst);
+    }
+
+    /// A new connection is accepted, and goes on to the server after this time.
+    pub fn delay(&self, time: Duration) {
+        self.state.delay.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     /// Ends all connections.
     pub fn cut(&self) {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
@@ -82,8 +99,10 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, port: u16, state: Arc<State>) {
+async fn carry(client: TcpStream, state: Arc<State>) {
     state.connections.fetch_add(1, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(state.delay.load(Ordering::SeqCst))).await;
+    let port = state.port.load(Ordering::SeqCst);
     let Ok(server) = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await else { return };
     let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
     let mut cuts = state.cuts.subscribe();

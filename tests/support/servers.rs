@@ -300,7 +300,7 @@ pub fn start_mariadb() -> Server {
     run(as_user(user, &strings(&install)).env("TMPDIR", &folder));
     let accounts = folder.join("accounts.sql");
     let statements = "CREATE DATABASE IF NOT EXISTS app;\nCREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'app';\n\
-                      GRANT ALL ON *.* TO app@'%';\n";
+                      GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION;\n";
     std::fs::write(&accounts, statements).expect("the temporary folder is writable");
     let socket = format!("--socket={}", path(&folder.join("socket")));
     let temporary = format!("--tmpdir={}", path(&folder));
@@ -312,6 +312,47 @@ pub fn start_mariadb() -> Server {
     let ready = |server: &Server| server.log_says("ready for connections");
     let url = format!("mysql://app:app@127.0.0.1:{PORT}/app");
     Server::start(Program { command, url, user, ready, stop: "TERM", end: "KILL" }, folder)
+}
+
+/// A PgBouncer of the caller's own, in front of a PostgreSQL server; `settings` are lines of its configuration.
+pub fn start_pgbouncer(postgres: u16, settings: &str) -> Server {
+    let program = installed("pgbouncer", &["/usr/sbin"]);
+    let folder = temporary_folder("pgbouncer");
+    let user = is_root().then_some("postgres");
+    if let Some(user) = user {
+        run(Command::new("chown").arg(user).arg(&folder));
+    }
+    write_pgbouncer(&folder, postgres, settings);
+    // Its port is known when it is started, and its file does not change then.
+    let script = format!(
+        "sed 's/^listen_port = .*/listen_port = '{PORT}'/' {0}/template >{0}/pgbouncer.ini && exec {program} {0}/pgbouncer.ini",
+        path(&folder)
+    );
+    let command = strings(&["sh", "-c", &script]);
+    let ready = |server: &Server| server.log_says("process up");
+    let url = format!("postgres://app@127.0.0.1:{PORT}/postgres");
+    Server::start(Program { command, url, user, ready, stop: "INT", end: "KILL" }, folder)
+}
+
+fn write_pgbouncer(folder: &Path, postgres: u16, settings: &str) {
+    let users = path(&folder.join("users"));
+    let text = format!(
+        "[databases]\npostgres = host=127.0.0.1 port={postgres} dbname=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+         listen_port = 0\nunix_socket_dir =\nauth_type = trust\nauth_file = {users}\n{settings}\n"
+    );
+    std::fs::write(folder.join("users"), "\"app\" \"\"\n").expect("the temporary folder is writable");
+    std::fs::write(folder.join("template"), text).expect("the temporary folder is writable");
+    std::fs::write(folder.join("backend"), postgres.to_string()).expect("the temporary folder is writable");
+}
+
+/// Gives a PgBouncer other settings while it runs.
+pub fn reload_pgbouncer(server: &Server, settings: &str) {
+    let postgres = std::fs::read_to_string(server.folder().join("backend")).expect("it was written at the start");
+    write_pgbouncer(server.folder(), postgres.parse().expect("it is a port"), settings);
+    let template = std::fs::read_to_string(server.folder().join("template")).expect("it was just written");
+    let text = template.replace("listen_port = 0", &format!("listen_port = {}", server.port()));
+    std::fs::write(server.folder().join("pgbouncer.ini"), text).expect("the temporary folder is writable");
+    server.signal("HUP");
 }
 
 impl Server {

@@ -181,8 +181,10 @@ impl Url {
         let (mut compatible, mut session_expire) = (None, None);
         let mut others = Vec::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("key_prefix", value)) => url.key_prefix = Some(decoded("key_prefix", value)?),
+            let ours = parameter.split_once('=').filter(|(name, _)| PARAMETERS.contains(name));
+            let ours = ours.map(|(name, value)| decoded(name, value)).transpose()?;
+            match ours.as_ref().map(|(name, value)| (*name, value.as_str())) {
+                Some(("key_prefix", value)) => url.key_prefix = Some(value.to_owned()),
                 Some(("table", value)) => url.table = Some(value.to_owned()),
                 Some((COMPATIBLE, value)) => compatible = Some(truth(value)?),
                 Some((SESSION_EXPIRE, value)) => session_expire = Some(seconds(value)?),
@@ -272,7 +274,10 @@ fn scheme(text: &str) -> String {
     if is_one { scheme.to_ascii_lowercase() } else { String::new() }
 }
 
-/// This crate's own parameters for Redis, and all that it knows there.
+/// The parameters that this crate reads itself.
+const PARAMETERS: [&str; 4] = ["key_prefix", "table", COMPATIBLE, SESSION_EXPIRE];
+
+/// Those for Redis, and all that it knows there.
 const OURS: [&str; 3] = ["key_prefix", COMPATIBLE, SESSION_EXPIRE];
 const REDIS: [&str; 12] = [
     "key_prefix",
@@ -289,8 +294,11 @@ const REDIS: [&str; 12] = [
     "sentinel_password",
 ];
 
-fn decoded(name: &'static str, value: &str) -> Result<String, ConnectError> {
-    percent::decode(value).ok_or_else(|| wrong(name, "is not percent-encoded UTF-8"))
+/// A parameter of this crate's own, as it is meant.
+fn decoded(name: &str, value: &str) -> Result<(&'static str, String), ConnectError> {
+    let name = PARAMETERS.iter().copied().find(|ours| *ours == name).unwrap_or("key_prefix");
+    let value = percent::decode(value).ok_or_else(|| wrong(name, "is not percent-encoded UTF-8"))?;
+    Ok((name, value))
 }
 
 const COMPATIBLE: &str = "fastapi_compatible";
@@ -380,6 +388,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    #[cfg(feature = "_sql")]
+    use super::super::sql;
     use super::*;
     use crate::random::for_all;
 
@@ -398,11 +408,11 @@ mod tests {
                 super::super::redis::read_url(&url.text)?;
             }
             #[cfg(feature = "sqlite")]
-            "sqlite" => drop(super::super::sql::read_url::<sqlx::sqlite::SqliteConnectOptions>(&url.text)?),
+            "sqlite" => drop(sql::read_url::<sqlx::sqlite::SqliteConnectOptions>(&url.text, sql::SQLITE)?),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => drop(super::super::sql::read_url::<sqlx::postgres::PgConnectOptions>(&url.text)?),
+            "postgres" | "postgresql" => drop(sql::read_url::<sqlx::postgres::PgConnectOptions>(&url.text, sql::POSTGRES)?),
             #[cfg(feature = "mysql")]
-            "mysql" | "mariadb" => drop(super::super::sql::read_url::<sqlx::mysql::MySqlConnectOptions>(&url.text)?),
+            "mysql" | "mariadb" => drop(sql::read_url::<sqlx::mysql::MySqlConnectOptions>(&url.text, sql::MYSQL)?),
             _ => {}
         }
         Ok(())
@@ -509,6 +519,22 @@ mod tests {
         assert_eq!((url.text.as_str(), url.table.as_deref()), ("Postgres://app@host/db?sslmode=require", Some("visits")));
         let url = Url::parse("redis://host?key_prefix=a:&protocol=resp3").unwrap();
         assert_eq!((url.text.as_str(), url.key_prefix.as_deref()), ("redis://host?protocol=resp3", Some("a:")));
+    }
+
+    #[test]
+    fn what_stands_in_a_url_by_its_number_is_read() {
+        for (text, meant) in [
+            ("a%3Ab", "a:b"),
+            ("%76isits", "visits"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%+1%zz", "%+1%zz"),
+            ("%C3%A4", "ä"),
+            ("%C3", "%C3"),
+        ] {
+            assert_eq!(decoded(text), meant, "{text}");
+        }
+        assert_eq!(Url::parse("redis://host?%6bey_prefix=a%3A").unwrap().key_prefix.as_deref(), Some("a:"));
     }
 
     #[test]

@@ -53,12 +53,12 @@ pub(crate) use erased::{Answer, ErasedStore, Traced};
 pub use crate::id::{HashSecret, Key, Namespace};
 pub use crate::owner::{Owner, SessionHandle};
 pub use memory::MemoryStore;
+#[cfg(feature = "_sql")]
+pub use sql::{Credentials, Sql, SqlOptions};
 #[cfg(feature = "mysql")]
 pub use sql::{MySql, MySqlStore};
 #[cfg(feature = "postgres")]
 pub use sql::{Postgres, PostgresStore};
-#[cfg(feature = "_sql")]
-pub use sql::{Sql, SqlOptions};
 #[cfg(feature = "sqlite")]
 pub use sql::{Sqlite, SqliteStore};
 #[cfg(feature = "tower-sessions")]

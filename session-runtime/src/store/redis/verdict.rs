@@ -94,7 +94,8 @@ impl Failed {
 
     /// Where in a cluster it has to go instead.
     pub(super) fn elsewhere(&self) -> Option<Elsewhere> {
-        let node = || self.error.redirect_node().map(|(node, _)| node.to_owned());
+        // One that does not know its own host says none: whoever is asked for the topology knows from where the answer came.
+        let node = || self.error.redirect_node().map(|(node, _)| node.to_owned()).filter(|node| !node.starts_with(':'));
         match self.error.code()? {
             "MOVED" => Some(node().map_or(Elsewhere::Later, Elsewhere::Moved)),
             "ASK" => Some(node().map_or(Elsewhere::Later, Elsewhere::Ask)),
@@ -302,6 +303,7 @@ mod tests {
             ("MOVED 3999 127.0.0.1:6381", Some(Elsewhere::Moved("127.0.0.1:6381".to_owned()))),
             ("ASK 3999 127.0.0.1:6381", Some(Elsewhere::Ask("127.0.0.1:6381".to_owned()))),
             ("MOVED", Some(Elsewhere::Later)),
+            ("MOVED 3999 :6381", Some(Elsewhere::Later)),
             ("TRYAGAIN Multiple keys", Some(Elsewhere::Later)),
             ("CLUSTERDOWN The cluster is down", Some(Elsewhere::Later)),
             ("LOADING Redis is loading", Some(Elsewhere::Later)),

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "mysql")]
 mod mysql;
+mod options;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -13,78 +14,37 @@ mod sweeper;
 mod table;
 #[cfg(feature = "sqlite")]
 mod turns;
+mod url;
+mod verdict;
 
 use std::fmt;
 use std::future::Future;
-use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::SqlStr;
 
-use self::primitives::{Bind, Row};
-use self::statements::{MARK, NEVER, Statements, Syntax};
+use self::pool::Again;
+use self::primitives::{Row, Statement, Value};
+use self::statements::{BATCH, MARK, NEVER, Sql as Text, Statements, Sure, Syntax};
 use self::sweeper::Sweep;
 use self::table::Table;
+use self::verdict::{Meaning, Ran, Verdict};
 use super::encoding::{Encoded, or_undecodable};
 use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Rotation, Store, StoreError, Version};
 
 pub(super) use table::is_table;
+#[cfg(test)]
+pub(super) use url::{MYSQL, POSTGRES, SQLITE, read_url};
 
 #[cfg(feature = "mysql")]
 pub use mysql::{MySql, MySqlStore};
+pub use options::{Credentials, SqlOptions};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteStore};
-
-/// How a store in a SQL database is set up.
-#[derive(Debug, Clone)]
-pub struct SqlOptions {
-    table: String,
-    sweep_every: Duration,
-    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, reason = "SQLite has one writer"))]
-    max_connections: u32,
-}
-
-impl SqlOptions {
-    /// The options unless others are given.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { table: "session_runtime".to_owned(), sweep_every: Duration::from_secs(60), max_connections: 10 }
-    }
-
-    /// The table that keeps the sessions; defaults to `session_runtime`. It is created where it is missing. Layers may share a table:
-    /// their [namespaces](super::Namespace) keep their sessions apart.
-    ///
-    /// A name is 1 to 48 ASCII letters, digits and `_`, not beginning with a digit; `schema.name` where the database has schemas.
-    #[must_use]
-    pub fn table(mut self, name: impl Into<String>) -> Self {
-        self.table = name.into();
-        self
-    }
-
-    /// How often expired sessions are removed from the table, by whichever of the processes that share it comes first; 60 seconds
-    /// unless given. They are absent from the instant they expire; this is about the room they take.
-    #[must_use]
-    pub fn sweep_every(mut self, interval: Duration) -> Self {
-        self.sweep_every = interval;
-        self
-    }
-
-    /// The most connections that the store opens to a server; 10 unless given. A pool of your own has its own limit.
-    #[must_use]
-    pub fn max_connections(mut self, connections: u32) -> Self {
-        self.max_connections = connections;
-        self
-    }
-}
-
-impl Default for SqlOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// What a SQL store keeps its bytes in.
 pub struct Sql<D> {
@@ -94,6 +54,8 @@ pub struct Sql<D> {
 struct Inner<D> {
     database: D,
     statements: Statements,
+    /// The rows that the next step of a sweep removes at most.
+    batch: AtomicI64,
 }
 
 /// A database: its words for what SQL leaves open, and its ways to run a statement.
@@ -105,33 +67,65 @@ pub trait Dialect: Send + Sync + 'static {
     /// Creates the table where it is missing, also when many processes do so at once.
     fn create_table(&self, table: &Table) -> impl Future<Output = sqlx::Result<()>> + Send;
 
+    /// Runs a statement that is one of this program alone; it does nothing.
+    fn try_out(&self, sql: &SqlStr) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// From now on each new connection is tried out by this statement, which changes nothing.
+    fn rely_on(&self, change: &SqlStr);
+
     /// Runs a statement; the number of rows it changed.
-    fn execute(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> impl Future<Output = sqlx::Result<u64>> + Send;
+    fn execute(&self, statement: Statement, again: Again) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
     /// Runs a statement that changes a row at most and gives its new version.
-    fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
+    fn change(&self, statement: Statement) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
 
     /// Reads a row.
-    fn read(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> impl Future<Output = sqlx::Result<Option<Row>>> + Send;
+    fn read(&self, statement: Statement) -> impl Future<Output = sqlx::Result<Option<Row>>> + Send;
 
-    /// Runs `batch` again and again, until it removes less than `full` rows, unless another process is at it; the number of rows
-    /// that went.
-    fn sweep(&self, table: &Table, batch: &SqlStr, full: u64) -> impl Future<Output = sqlx::Result<u64>> + Send;
+    /// Removes a batch of expired rows, unless another process is at it; the number of rows that went.
+    fn sweep(&self, table: &Table, batch: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// Closes the connections that the store made itself.
-    fn close(&self) -> impl Future<Output = ()> + Send;
+    /// Takes back what a clock that was set back has added to the sessions' lives, where the clock is the machine's own.
+    fn shorten(&self, sql: &SqlStr) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// The most bytes of data that the database takes, and what sets that limit.
+    fn largest(&self) -> (u64, &'static str);
+
+    /// Waits for what was begun, and closes the connections that the store made itself.
+    fn close(&self) -> impl Future<Output = sqlx::Result<()>> + Send;
 }
 
 impl<D: Dialect> Sql<D> {
-    /// Sets the table up and starts the sweeping.
+    /// Sets the table up, tries out what is needed, and starts the sweeping.
     async fn open(database: D, options: SqlOptions) -> Result<Encoded<Self>, StoreError> {
         let table = Table::parse(&options.table)?;
         let statements = Statements::new(&D::SYNTAX, table);
-        if database.execute(&statements.probe, &[]).await.is_err() {
-            database.create_table(&statements.table).await.map_err(unavailable)?;
-            database.execute(&statements.probe, &[]).await.map_err(unavailable)?;
+        if let Err(missing) = database.try_out(&statements.probe).await {
+            if let Err(error) = database.create_table(&statements.table).await {
+                let told = if Verdict::of(&error).meaning == Meaning::ReadOnly { error } else { missing };
+                let problem = "has not the columns of this release, or is missing and was not created";
+                return Err(not_usable(&statements.table, problem, told));
+            }
+            let problem = "has not the columns of this release, or may not be read";
+            database.try_out(&statements.probe).await.map_err(|error| not_usable(&statements.table, problem, error))?;
         }
-        let inner = Arc::new(Inner { database, statements });
+        for (privilege, statement) in &statements.permitted {
+            let Err(error) = database.try_out(statement).await else { continue };
+            let problem = match Verdict::of(&error).meaning {
+                Meaning::ReadOnly => "cannot be changed: the server is a replica, or was made read-only",
+                Meaning::Denied => match *privilege {
+                    "INSERT" => "cannot be used: its account lacks the privilege INSERT",
+                    "UPDATE" => "cannot be used: its account lacks the privilege UPDATE",
+                    "DELETE" => "cannot be used: its account lacks the privilege DELETE",
+                    _ => "cannot be used: its account lacks the privilege SELECT",
+                },
+                _ => "cannot be changed",
+            };
+            return Err(not_usable(&statements.table, problem, error));
+        }
+        let [_, _, (_, update), _] = &statements.permitted;
+        database.rely_on(update);
+        let inner = Arc::new(Inner { database, statements, batch: AtomicI64::new(BATCH) });
         sweeper::start(Arc::downgrade(&inner), options.sweep_every);
         Ok(Encoded::new(Self { inner }))
     }
@@ -151,29 +145,32 @@ impl<D> fmt::Debug for Sql<D> {
 
 impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
     async fn create(&self, key: Key<'_>, session: NewSession<Vec<u8>>) -> Result<Created, StoreError> {
-        self.inner.create(&key.sha256(), session).await.map_err(unavailable)
+        self.inner.fits(&session.data)?;
+        self.inner.create(key.sha256(), session).await.map_err(failed)
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
-        let row = self.inner.load(&key.sha256()).await.map_err(unavailable)?;
+        let row = self.inner.load(key.sha256()).await.map_err(failed)?;
         or_undecodable(row.map_or(Ok(Loaded::Missing), loaded))
     }
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<Vec<u8>>) -> Result<Replaced, StoreError> {
-        self.inner.replace(&key.sha256(), expected, &change.data).await.map_err(unavailable)
+        self.inner.fits(&change.data)?;
+        self.inner.replace(key.sha256(), expected, change.data).await.map_err(failed)
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.inner.touch(&key.sha256()).await.map_err(unavailable)
+        self.inner.touch(key.sha256()).await.map_err(failed)
     }
 
     async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
         let session = rotation.session;
-        self.inner.rotate(&old.sha256(), &new.sha256(), session.version, &session.data).await.map_err(unavailable)
+        self.inner.fits(&session.data)?;
+        self.inner.rotate(old.sha256(), new.sha256(), session.version, session.data).await.map_err(failed)
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.inner.delete(&key.sha256()).await.map_err(unavailable)
+        self.inner.delete(key.sha256()).await.map_err(failed)
     }
 
     fn name(&self) -> &'static str {
@@ -185,106 +182,157 @@ impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.inner.database.close().await;
-        Ok(())
+        self.inner.database.close().await.map_err(failed)
     }
 }
 
-/// The rows that one step of a sweep removes.
-const BATCH: u64 = 1000;
-
 impl<D: Dialect> Sweep for Inner<D> {
+    /// Each batch is a call of its own, so that others have their turn in between. One that fails is a smaller one the next time: it may
+    /// have taken longer than a statement may.
     async fn sweep(&self) -> Result<u64, StoreError> {
-        self.database.sweep(&self.statements.table, &self.statements.sweep, BATCH).await.map_err(unavailable)
+        self.database.shorten(&self.statements.shorten).await.map_err(failed)?;
+        let mut gone = 0;
+        loop {
+            let batch = self.batch.load(Ordering::Relaxed);
+            let statement = Statement::new(&self.statements.sweep, [Value::Int(batch)]);
+            match self.database.sweep(&self.statements.table, statement).await {
+                Ok(rows) => {
+                    gone += rows;
+                    self.batch.store((batch * 2).min(BATCH), Ordering::Relaxed);
+                    if rows < batch.unsigned_abs() {
+                        return Ok(gone);
+                    }
+                }
+                Err(error) => {
+                    self.batch.store((batch / 4).max(1), Ordering::Relaxed);
+                    return Err(failed(error));
+                }
+            }
+        }
     }
 }
 
 impl<D: Dialect> Inner<D> {
-    async fn create(&self, id: &[u8], session: NewSession<Vec<u8>>) -> sqlx::Result<Created> {
+    async fn create(&self, id: [u8; 32], session: NewSession<Vec<u8>>) -> sqlx::Result<Created> {
         let version = first_version();
         let Limits { idle, absolute, .. } = session.limits;
         let (idle, absolute) = (millis(idle), absolute.map_or(NEVER, millis));
         let (life, bucket) = (idle.min(absolute), idle / 8 + 1);
-        let binds = [
-            Bind::Bytes(id),
-            Bind::Int(version),
-            Bind::Int(idle),
-            Bind::Int(absolute),
-            Bind::Int(life),
-            Bind::Int(life),
-            Bind::Int(bucket),
-            Bind::Int(bucket),
-            Bind::Bytes(&session.data),
+        let values = [
+            Value::Id(id),
+            Value::Int(version),
+            Value::Int(idle),
+            Value::Int(absolute),
+            Value::Int(life),
+            Value::Int(life),
+            Value::Int(bucket),
+            Value::Int(bucket),
+            Value::Data(session.data),
         ];
-        if self.inserts(&self.statements.create, &binds, id).await?.is_some() {
+        let statement = Statement::new(&self.statements.create, values);
+        if self.inserts(&statement, id).await?.is_some() {
             return Ok(Created::Created(to_version(version)));
         }
         Ok(Created::Exists)
     }
 
-    async fn load(&self, id: &[u8]) -> sqlx::Result<Option<Row>> {
-        let binds = [Bind::Bytes(id)];
-        match self.database.read(&self.statements.load, &binds).await {
-            // Reading again does no harm, and the connection may just have been a stale one.
-            Err(error) if is_connection_lost(&error) => self.database.read(&self.statements.load, &binds).await,
-            row => row,
-        }
+    async fn load(&self, id: [u8; 32]) -> sqlx::Result<Option<Row>> {
+        self.database.read(Statement::new(&self.statements.load, [Value::Id(id)])).await
     }
 
-    async fn replace(&self, id: &[u8], expected: Version, data: &[u8]) -> sqlx::Result<Replaced> {
-        let binds = [Bind::Bytes(data), Bind::Bytes(id), Bind::Int(from_version(expected))];
-        let changed = retry(|| self.database.change(&self.statements.replace, &binds)).await?;
-        match changed {
-            Some(version) => Ok(Replaced::Replaced(to_version(version))),
-            None if self.version(id).await?.is_some() => Ok(Replaced::Conflict),
-            None => Ok(Replaced::Missing),
-        }
-    }
-
-    async fn touch(&self, id: &[u8]) -> sqlx::Result<bool> {
-        let binds = [Bind::Bytes(id)];
-        Ok(retry(|| self.database.execute(&self.statements.touch, &binds)).await? > 0)
-    }
-
-    async fn rotate(&self, old: &[u8], new: &[u8], expected: Version, data: &[u8]) -> sqlx::Result<Rotated> {
+    async fn replace(&self, id: [u8; 32], expected: Version, data: Arc<Vec<u8>>) -> sqlx::Result<Replaced> {
         let expected = from_version(expected);
-        let binds = if D::SYNTAX.changes_in_with {
-            vec![Bind::Bytes(old), Bind::Int(expected), Bind::Bytes(new), Bind::Int(expected + 1), Bind::Bytes(data)]
-        } else {
-            vec![Bind::Bytes(new), Bind::Bytes(data), Bind::Bytes(old), Bind::Int(expected), Bind::Bytes(new)]
+        let Sure { first, locked } = &self.statements.replace;
+        let values = [Value::Data(data), Value::Id(id), Value::Int(expected)];
+        let statement = Statement::new(first, values.clone());
+        if let Some(version) = or_late(retry(|| self.database.change(statement.clone())).await)? {
+            return Ok(Replaced::Replaced(to_version(version)));
+        }
+        match (self.version(id).await?, locked) {
+            (None, _) => Ok(Replaced::Missing),
+            (Some(version), Some(locked)) if version == expected => {
+                let statement = Statement::new(locked, values);
+                match retry(|| self.database.change(statement.clone())).await? {
+                    Some(version) => Ok(Replaced::Replaced(to_version(version))),
+                    None if self.version(id).await?.is_some() => Ok(Replaced::Conflict),
+                    None => Ok(Replaced::Missing),
+                }
+            }
+            (Some(_), _) => Ok(Replaced::Conflict),
+        }
+    }
+
+    async fn touch(&self, id: [u8; 32]) -> sqlx::Result<bool> {
+        let Sure { first, locked } = &self.statements.touch;
+        let statement = Statement::new(first, [Value::Id(id)]);
+        let rows = retry(|| self.database.execute(statement.clone(), Again::Harmless)).await;
+        if or_late(rows.map(Some))?.is_some_and(|rows| rows > 0) {
+            return Ok(true);
+        }
+        match locked {
+            Some(locked) if self.version(id).await?.is_some() => {
+                let statement = Statement::new(locked, [Value::Id(id)]);
+                Ok(retry(|| self.database.execute(statement.clone(), Again::Harmless)).await? > 0)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn rotate(&self, old: [u8; 32], new: [u8; 32], expected: Version, data: Arc<Vec<u8>>) -> sqlx::Result<Rotated> {
+        let expected = from_version(expected);
+        let Sure { first, locked } = &self.statements.rotate;
+        let statement = |sql: &Text| {
+            let data = Value::Data(Arc::clone(&data));
+            let [old, new] = [old, new].map(Value::Id);
+            if D::SYNTAX.changes_in_with {
+                Statement::new(sql, [old, Value::Int(expected), new, Value::Int(expected + 1), data])
+            } else if D::SYNTAX.version_on_conflict.contains('?') {
+                Statement::new(sql, [new.clone(), data, old.clone(), Value::Int(expected), new, old])
+            } else {
+                Statement::new(sql, [new.clone(), data, old, Value::Int(expected), new])
+            }
         };
-        let moved = async || match self.inserts(&self.statements.rotate, &binds, new).await {
-            // Whether it was done stands at the new key, which nobody else knows.
-            Err(error) if is_connection_lost(&error) => match self.version(new).await {
-                Ok(Some(_)) => Ok(Some(1)),
-                _ => Err(error),
-            },
-            rows => rows,
+        if self.moves(&statement(first), new).await? {
+            return Ok(Rotated::Rotated(to_version(expected + 1)));
+        }
+        match self.version(old).await? {
+            None => return Ok(Rotated::Missing),
+            Some(version) if version != expected => return Ok(Rotated::Conflict),
+            // The new key was in the way: a session, or one that has expired and not been swept. Or the first form was not sure of the time.
+            Some(_) => self.forget_expired(new).await?,
         };
-        if moved().await?.is_some_and(|rows| rows > 0) {
+        if self.moves(&statement(locked.as_ref().unwrap_or(first)), new).await? {
             return Ok(Rotated::Rotated(to_version(expected + 1)));
         }
         match self.version(old).await? {
             None => Ok(Rotated::Missing),
             Some(version) if version != expected => Ok(Rotated::Conflict),
-            // Only the new key can have been in the way: a session, or one that has expired and not been swept.
-            Some(_) if self.forget_expired(new).await? && moved().await?.is_some_and(|rows| rows > 0) => {
-                Ok(Rotated::Rotated(to_version(expected + 1)))
-            }
             Some(_) => Ok(Rotated::Exists),
         }
     }
 
-    async fn delete(&self, id: &[u8]) -> sqlx::Result<bool> {
-        let binds = [Bind::Bytes(id)];
-        Ok(retry(|| self.database.execute(&self.statements.delete, &binds)).await? > 0)
+    /// Runs a statement that rotates to the key `new`; whether it did.
+    async fn moves(&self, statement: &Statement, new: [u8; 32]) -> sqlx::Result<bool> {
+        match or_late(self.inserts(statement, new).await) {
+            // Whether it was done stands at the new key, which nobody else knows.
+            Err(error) if Verdict::of(&error).ran == Ran::Maybe => match self.version(new).await {
+                Ok(Some(_)) => Ok(true),
+                _ => Err(error),
+            },
+            rows => Ok(rows?.is_some_and(|rows| rows > 0)),
+        }
+    }
+
+    async fn delete(&self, id: [u8; 32]) -> sqlx::Result<bool> {
+        let statement = Statement::new(&self.statements.delete, [Value::Id(id)]);
+        Ok(retry(|| self.database.execute(statement.clone(), Again::Never)).await? > 0)
     }
 
     /// Runs a statement that inserts a row at `id`; `None` where the key is taken. What has expired there makes room.
-    async fn inserts(&self, sql: &SqlStr, binds: &[Bind<'_>], id: &[u8]) -> sqlx::Result<Option<u64>> {
+    async fn inserts(&self, statement: &Statement, id: [u8; 32]) -> sqlx::Result<Option<u64>> {
         loop {
-            match retry(|| self.database.execute(sql, binds)).await {
-                Err(error) if is_taken(&error) => {
+            match retry(|| self.database.execute(statement.clone(), Again::Never)).await {
+                Err(error) if Verdict::of(&error).meaning == Meaning::Taken => {
                     if !self.forget_expired(id).await? {
                         return Ok(None);
                     }
@@ -294,14 +342,27 @@ impl<D: Dialect> Inner<D> {
         }
     }
 
-    async fn forget_expired(&self, id: &[u8]) -> sqlx::Result<bool> {
-        Ok(self.database.execute(&self.statements.forget_expired, &[Bind::Bytes(id)]).await? > 0)
+    async fn forget_expired(&self, id: [u8; 32]) -> sqlx::Result<bool> {
+        let statement = Statement::new(&self.statements.forget_expired, [Value::Id(id)]);
+        Ok(self.database.execute(statement, Again::Harmless).await? > 0)
     }
 
     /// The version of the session that is there, if one is.
-    async fn version(&self, id: &[u8]) -> sqlx::Result<Option<i64>> {
-        let row = self.database.read(&self.statements.load, &[Bind::Bytes(id)]).await?;
+    async fn version(&self, id: [u8; 32]) -> sqlx::Result<Option<i64>> {
+        let row = self.load(id).await?;
         Ok(row.filter(|row| row.version != MARK && row.expires_at > row.now).map(|row| row.version))
+    }
+
+    /// What the database does not take is not sent.
+    fn fits(&self, data: &[u8]) -> Result<(), StoreError> {
+        let (limit, name) = self.database.largest();
+        if data.len() as u64 > limit {
+            let size = data.len();
+            return Err(StoreError::data(format!(
+                "the data is too large: it has {size} bytes as JSON, and the database takes {limit} at most ({name})"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -323,47 +384,29 @@ fn loaded(row: Row) -> Result<Loaded<Vec<u8>>, StoreError> {
         Arc::new(row.data),
         version,
         millis(row.idle),
-        until(row.expires_at),
+        // Longer than the idle limit it is only where the clock was set back.
+        until(row.expires_at).min(millis(row.idle)),
         (row.absolute_at < NEVER).then(|| until(row.absolute_at)),
         millis(row.now.saturating_sub(row.created_at)),
     )))
 }
 
-/// What a URL says of how to connect.
-pub(super) fn read_url<O: FromStr<Err = sqlx::Error>>(url: &str) -> Result<O, StoreError> {
-    url.parse().map_err(|error: sqlx::Error| {
-        let said = error.to_string();
-        // It quotes what it does not know, which may be more than the one value where a `&` is missing.
-        let name = ["ssl_mode", "mode", "cache", "immutable"].into_iter().find(|name| said.ends_with(&format!(" for `{name}`")));
-        match name {
-            Some(name) => StoreError::unavailable(format!("the URL has a value for `{name}` that there is not")),
-            None if said.contains(['"', '`']) => StoreError::unavailable("the URL has a parameter that there is not"),
-            None => StoreError::unavailable(error),
-        }
-    })
+/// What the first form of a change did; nothing, where it was not sure of the time.
+fn or_late<R>(result: sqlx::Result<Option<R>>) -> sqlx::Result<Option<R>> {
+    match result {
+        Err(error) if Verdict::of(&error).meaning == Meaning::Waited => Ok(None),
+        result => result,
+    }
 }
 
 /// Runs a statement again that the database undid because others were in its way, which it asks for.
 async fn retry<R, F: Future<Output = sqlx::Result<R>>>(mut run: impl FnMut() -> F) -> sqlx::Result<R> {
     loop {
         match run().await {
-            Err(sqlx::Error::Database(error)) if was_undone(error.code().as_deref()) => {}
+            Err(error) if Verdict::of(&error).meaning == Meaning::Undone => {}
             result => return result,
         }
     }
-}
-
-/// A deadlock or a failed serialization, by its SQLSTATE (40P01 is PostgreSQL's).
-fn was_undone(code: Option<&str>) -> bool {
-    matches!(code, Some("40001" | "40P01"))
-}
-
-fn is_taken(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
-fn is_connection_lost(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Io(_)) || error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("57P01"))
 }
 
 /// The longest limit, some 30 000 years.
@@ -388,13 +431,39 @@ fn from_version(version: Version) -> i64 {
     i64::try_from(version.0).ok().filter(|version| *version > MARK && *version < i64::MAX).unwrap_or(-2)
 }
 
-/// What a database says is told, except where it is about a value, which it may quote (SQLSTATE classes 22 and 23).
-fn unavailable(error: sqlx::Error) -> StoreError {
-    match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
-        Some(code) if code.starts_with("22") || code.starts_with("23") => {
-            StoreError::unavailable(format!("the database answered with SQLSTATE {code}"))
+/// What a database says is told, except where it is about a value, which it may quote.
+fn failed(error: sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match Verdict::of(&error).meaning {
+        Meaning::Data | Meaning::Taken | Meaning::Waited => {
+            StoreError::unavailable(format!("the database answered with the code {}", code.unwrap_or_default()))
         }
+        Meaning::TooLarge => StoreError::data(format!("the data is too large for the database: {error}")),
         _ => StoreError::unavailable(error),
+    }
+}
+
+/// Why a store was not opened.
+fn not_usable(table: &Table, problem: &'static str, error: sqlx::Error) -> StoreError {
+    StoreError::unavailable(Problem { said: format!("the table `{table:?}` {problem}"), error })
+}
+
+/// What is wrong, in words of the store's own, and what the database said.
+#[derive(Debug)]
+struct Problem {
+    said: String,
+    error: sqlx::Error,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.said, self.error)
+    }
+}
+
+impl std::error::Error for Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }
 
@@ -433,7 +502,7 @@ mod tests {
             assert_eq!(record.idle.as_millis(), u128::try_from(idle).unwrap());
             let until = |time: i64| Duration::from_millis(u64::try_from(i128::from(time) - i128::from(now)).unwrap_or(0));
             let nearest = |left: Duration| left.min(Duration::from_millis(i64::MAX.unsigned_abs()));
-            assert_eq!(record.expires_in, nearest(until(expires_at)));
+            assert_eq!(record.expires_in, nearest(until(expires_at)).min(record.idle));
             assert_eq!(record.absolute_in, (absolute_at < NEVER).then(|| nearest(until(absolute_at))));
             let age = u64::try_from(i128::from(now) - i128::from(created_at)).unwrap_or(0);
             assert_eq!(record.age, nearest(Duration::from_millis(age)));
@@ -462,6 +531,39 @@ mod tests {
                 matches!(loaded(row(version, idle, absolute_at, 9, 1)), Err(StoreError::Data(_))),
                 "{version} {idle} {absolute_at}"
             );
+        }
+    }
+
+    /// The number of parameters of each statement of a store that is given some.
+    fn parameters<D: Dialect>() -> Vec<usize> {
+        let statements = Statements::new(&D::SYNTAX, Table::parse("visits").unwrap());
+        let Statements { create, load, replace, touch, rotate, delete, forget_expired, sweep, .. } = &statements;
+        let changes = [replace, touch, rotate];
+        let locked = changes.into_iter().filter_map(|change| change.locked.as_ref());
+        let all =
+            [create, load, delete, forget_expired, sweep].into_iter().chain(changes.map(|change| &change.first)).chain(locked);
+        let count = |text: &str| {
+            let numbered = (1..20).filter(|number| text.contains(&format!("${number}"))).count();
+            numbered.max(text.matches('?').count())
+        };
+        all.map(|sql| count(sql.text.as_str())).collect()
+    }
+
+    #[test]
+    fn no_two_statements_take_as_many_parameters() {
+        let all = [
+            #[cfg(feature = "postgres")]
+            ("PostgreSQL", parameters::<Postgres>()),
+            #[cfg(feature = "mysql")]
+            ("MySQL", parameters::<MySql>()),
+            #[cfg(feature = "sqlite")]
+            ("SQLite", parameters::<Sqlite>()),
+        ];
+        for (name, mut parameters) in all {
+            let count = parameters.len();
+            parameters.sort_unstable();
+            parameters.dedup();
+            assert_eq!(parameters.len(), count, "{name}: {parameters:?}");
         }
     }
 

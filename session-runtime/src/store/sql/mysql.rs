@@ -1,13 +1,19 @@
 //! MariaDB and MySQL.
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::pool::Connections;
-use super::primitives::{Bind, bound, primitives};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool};
+use sqlx::{AssertSqlSafe, Result, Row as _, SqlSafeStr, SqlStr};
+
+use super::options::SqlOptions;
+use super::pool::{Again, Connections, Engine, GRACE, Options, PATIENCE_WITH_A_POOL, Work};
+use super::primitives::{Change, Execute, Read, Row, Script, Statement, works};
 use super::statements::Syntax;
 use super::table::Table;
-use super::{Dialect, Sql, SqlOptions, read_url, unavailable};
+use super::url::{self, read_url};
+use super::{Dialect, Sql, failed};
 use crate::store::{Encoded, StoreError};
 
 /// Sessions in a table of a MariaDB (10.5 or later) or MySQL (8.0 or later) database, with the InnoDB engine.
@@ -25,12 +31,16 @@ use crate::store::{Encoded, StoreError};
 /// - **On a crash** of the program or the server every change that was acknowledged is there, as
 ///   `innodb_flush_log_at_trx_commit` says; it is 1 unless you change it. A replica that takes over may lack the last changes.
 /// - **Expiry:** by the database's clock, to the millisecond, whatever the time zones and their changes of the clock.
+/// - **What it needs:** `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table, and to create it, where it is missing, `CREATE` and `INDEX`. The
+///   server must take changes: one that is `read_only` is refused, when the store is opened and on each new connection.
 /// - **Accounts** of MySQL that use `caching_sha2_password` need TLS (feature `tls`) or a socket.
 pub type MySqlStore = Encoded<Sql<MySql>>;
 
 /// What [`MySqlStore`] talks to.
 pub struct MySql {
     connections: Connections<sqlx::MySql>,
+    /// `max_allowed_packet`, where the connections are a pool's.
+    packet: Option<u64>,
 }
 
 impl MySqlStore {
@@ -40,7 +50,7 @@ impl MySqlStore {
     ///
     /// [`StoreError::Unavailable`] where the URL is not of that form, the database does not answer within 5 seconds, or the table
     /// is missing and may not be created.
-    pub async fn connect(url: impl AsRef<str>) -> Result<Self, StoreError> {
+    pub async fn connect(url: impl AsRef<str>) -> std::result::Result<Self, StoreError> {
         Self::connect_with(url, SqlOptions::new()).await
     }
 
@@ -49,21 +59,158 @@ impl MySqlStore {
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect), and where the table's name is not a valid one.
-    pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> Result<Self, StoreError> {
-        let connect: MySqlConnectOptions = read_url(url.as_ref())?;
-        let connections = Connections::own(connect, options.max_connections).await.map_err(unavailable)?;
-        Sql::open(MySql { connections }, options).await
+    pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> std::result::Result<Self, StoreError> {
+        options.check()?;
+        let connect: MySqlConnectOptions = read_url(url.as_ref(), url::MYSQL)?;
+        let (limit, login) = (options.statement_timeout, options.login.clone());
+        let patience = limit.saturating_add(GRACE);
+        let terms = Terms { settings: settings(limit), probe: OnceLock::new(), packet: AtomicU64::new(u64::MAX) };
+        let connections = Connections::own(connect, login, terms, options.max_connections, patience).await.map_err(failed)?;
+        connections.call(Facts, Again::Harmless).await.map_err(failed)?.check()?;
+        Sql::open(MySql { connections, packet: None }, options).await
     }
 
     /// Keeps sessions in the database of a pool. The pool tests each connection when it is given back, which is one round trip
     /// more, and unless told otherwise ([`test_before_acquire`](sqlx::pool::PoolOptions::test_before_acquire)) also before it gives
-    /// it out. A store that connects by itself does without.
+    /// it out. A store that connects by itself does without. What the store sets on connections of its own, such as a limit to
+    /// the time of a statement, is left to the pool, and a pool whose connections have `autocommit` off is refused. It is sqlx 0.9's pool, the
+    /// version that this crate depends on.
+    ///
+    /// A handler that holds a connection of the same pool while it changes its session needs two of them: where all are held by such
+    /// handlers, none goes on. Give the store a pool of its own, or let the connection go first.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] where the table is missing and cannot be created, or its name is not a valid one.
-    pub async fn from_pool(pool: MySqlPool, options: SqlOptions) -> Result<Self, StoreError> {
-        Sql::open(MySql { connections: Connections::given(pool) }, options).await
+    /// [`StoreError::Unavailable`] where the table is missing and cannot be created, or its name is not a valid one, and where `autocommit` is
+    /// off.
+    pub async fn from_pool(pool: MySqlPool, options: SqlOptions) -> std::result::Result<Self, StoreError> {
+        options.check()?;
+        let connections = Connections::given(pool, PATIENCE_WITH_A_POOL);
+        let facts = connections.call(Facts, Again::Harmless).await.map_err(failed)?;
+        facts.check()?;
+        Sql::open(MySql { connections, packet: Some(facts.packet) }, options).await
+    }
+}
+
+/// What new connections are told, and tried out by.
+pub(super) struct Terms {
+    settings: SqlStr,
+    probe: OnceLock<SqlStr>,
+    /// `max_allowed_packet`, as the server said last.
+    packet: AtomicU64,
+}
+
+fn whole_seconds(limit: Duration) -> u64 {
+    let begun = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+    begun.max(1)
+}
+
+/// What the store depends on. MySQL has no limit to the time of a change, but to its waits for locks; what is in the comment only MariaDB reads.
+fn settings(limit: Duration) -> SqlStr {
+    let (locks, statement) = (whole_seconds(limit), limit.as_secs_f64());
+    let sql = format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+         SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = {locks}, \
+         lock_wait_timeout = {locks} /*M!100100 , max_statement_time = {statement:.3} */; \
+         SELECT CAST(@@max_allowed_packet AS SIGNED)"
+    );
+    AssertSqlSafe(sql).into_sql_str()
+}
+
+/// What a connection is like.
+#[derive(Clone)]
+struct Facts;
+
+struct Found {
+    commits_by_itself: bool,
+    sees_time_pass: bool,
+    packet: u64,
+}
+
+impl Found {
+    fn check(&self) -> std::result::Result<(), StoreError> {
+        if !self.commits_by_itself {
+            return Err(StoreError::unavailable(
+                "`autocommit` is off on the pool's connections, so that no change would be committed: set `autocommit = 1` in its `after_connect`",
+            ));
+        }
+        if !self.sees_time_pass {
+            return Err(StoreError::unavailable(
+                "the server runs with `sysdate-is-now`, so that a change that has waited for a lock could bring an expired session back",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Work<sqlx::MySql> for Facts {
+    type Answer = Found;
+
+    async fn run(self, connection: &mut MySqlConnection) -> Result<Found> {
+        let sql = "SELECT CAST(@@autocommit AS SIGNED), CAST(@@max_allowed_packet AS SIGNED), CAST(SLEEP(0.002) AS SIGNED), \
+                   CAST(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) AS SIGNED)";
+        let row = sqlx::query(sql).fetch_one(connection).await?;
+        Ok(Found {
+            commits_by_itself: row.try_get::<i64, _>(0)? == 1,
+            packet: row.try_get::<i64, _>(1)?.unsigned_abs(),
+            sees_time_pass: row.try_get::<i64, _>(3)? != 0,
+        })
+    }
+}
+
+impl Engine for sqlx::MySql {
+    type Terms = Terms;
+
+    fn log_in(options: Options<Self>, user: Option<&str>, password: &str) -> Options<Self> {
+        let options = options.password(password);
+        match user {
+            Some(user) => options.username(user),
+            None => options,
+        }
+    }
+
+    async fn agree(connection: &mut MySqlConnection, terms: &Terms) -> Result<()> {
+        let row = sqlx::raw_sql(terms.settings.clone()).fetch_one(&mut *connection).await?;
+        terms.packet.store(row.try_get::<i64, _>(0)?.unsigned_abs(), Ordering::Relaxed);
+        match terms.probe.get() {
+            Some(sql) => sqlx::raw_sql(sql.clone()).execute(connection).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+works!(sqlx::MySql: Execute, Read, Script);
+
+impl Work<sqlx::MySql> for Change {
+    type Answer = Option<i64>;
+
+    async fn run(self, connection: &mut MySqlConnection) -> Result<Option<i64>> {
+        let done = self.0.bound::<sqlx::MySql>().execute(connection).await?;
+        Ok((done.rows_affected() > 0).then_some(done.last_insert_id().cast_signed()))
+    }
+}
+
+/// Sweeps a batch, if no other process is at it. The lock is the connection's, and goes before that is given back.
+#[derive(Clone)]
+struct Sweep {
+    table: String,
+    batch: Statement,
+}
+
+impl Work<sqlx::MySql> for Sweep {
+    type Answer = u64;
+
+    async fn run(self, connection: &mut MySqlConnection) -> Result<u64> {
+        let name = format!("CONCAT('session ', MD5(CONCAT(DATABASE(), ' {}')))", self.table);
+        let lock = AssertSqlSafe(format!("SELECT CAST(GET_LOCK({name}, 0) AS SIGNED)"));
+        let turn: Option<i64> = sqlx::query_scalar(lock).fetch_one(&mut *connection).await?;
+        if turn != Some(1) {
+            return Ok(0);
+        }
+        let rows = self.batch.bound::<sqlx::MySql>().execute(&mut *connection).await.map(|done| done.rows_affected());
+        let unlock = AssertSqlSafe(format!("DO RELEASE_LOCK({name})"));
+        sqlx::raw_sql(unlock).execute(connection).await?;
+        rows
     }
 }
 
@@ -71,7 +218,8 @@ impl Dialect for MySql {
     const NAME: &'static str = "MySqlStore";
     const SYNTAX: Syntax = Syntax {
         // UNIX_TIMESTAMP() has no fractions, and of a local time it would be ambiguous when the clocks go back.
-        now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000",
+        // That is the time of the statement's beginning, and SYSDATE() the present one, in local time.
+        now: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) + TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) DIV 1000",
         now_for_index: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000",
         least: "least",
         divide: "DIV",
@@ -81,48 +229,65 @@ impl Dialect for MySql {
         // It tells the client the number along with the rows it changed.
         next_version: "LAST_INSERT_ID(version + 1)",
         returning_version: "",
+        sees_time_first: false,
         for_update: " FOR UPDATE",
         on_conflict: "ON DUPLICATE KEY UPDATE",
+        // With less isolation than the store asks for, the new key may have been taken since it was looked at. The number is too large.
+        version_on_conflict: "version = IF({table}.id = ?{pads}, VALUES(version), {table}.version + 9223372036854775807 + 1)",
         inserted: "VALUES({})",
-        sweep: "DELETE FROM {table} WHERE sweep_at <= {now} ORDER BY sweep_at LIMIT 1000",
+        sweep: "DELETE FROM {table} WHERE sweep_at <= {now} ORDER BY sweep_at LIMIT ?",
     };
 
-    primitives!(execute: connections, read: connections, close: connections);
-
-    async fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<Option<i64>> {
-        let mut lease = self.connections.take().await?;
-        let result = bound(sql, binds).execute(lease.connection()).await;
-        let done = lease.end(result)?;
-        Ok((done.rows_affected() > 0).then_some(done.last_insert_id().cast_signed()))
-    }
-
-    async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
+    async fn create_table(&self, table: &Table) -> Result<()> {
         let (name, index) = (table.quoted('`'), table.index('`'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BINARY(32) NOT NULL PRIMARY KEY, version BIGINT NOT NULL, idle BIGINT NOT NULL, \
              absolute_at BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, sweep_at BIGINT NOT NULL, data LONGBLOB NOT NULL, \
              INDEX {index} (sweep_at)) ENGINE = InnoDB"
         );
-        let mut lease = self.connections.take().await?;
-        let result = sqlx::raw_sql(AssertSqlSafe(sql)).execute(lease.connection()).await;
-        lease.end(result).map(drop)
+        self.connections.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
     }
 
-    /// The lock is the connection's: without an end to its lease that is closed, and the lock goes with it, also when the sweep is
-    /// given up.
-    async fn sweep(&self, table: &Table, batch: &SqlStr, full: u64) -> sqlx::Result<u64> {
-        let mut lease = self.connections.take().await?;
-        let connection = lease.connection();
-        let lock = format!("SELECT GET_LOCK(CONCAT('session ', MD5(CONCAT(DATABASE(), ' {table:?}'))), 0)");
-        let turn: Option<i64> = sqlx::query_scalar(AssertSqlSafe(lock).into_sql_str()).fetch_one(&mut *connection).await?;
-        let mut gone = 0;
-        while turn == Some(1) {
-            let rows = bound(batch, &[]).execute(&mut *connection).await?.rows_affected();
-            gone += rows;
-            if rows < full {
-                break;
-            }
+    async fn try_out(&self, sql: &SqlStr) -> Result<()> {
+        self.connections.call(Script(sql.clone()), Again::Harmless).await
+    }
+
+    fn rely_on(&self, change: &SqlStr) {
+        if let Some(terms) = self.connections.terms() {
+            terms.probe.get_or_init(|| change.clone());
         }
-        Ok(gone)
+    }
+
+    async fn execute(&self, statement: Statement, again: Again) -> Result<u64> {
+        self.connections.call(Execute(statement), again).await
+    }
+
+    async fn change(&self, statement: Statement) -> Result<Option<i64>> {
+        self.connections.call(Change(statement), Again::Never).await
+    }
+
+    async fn read(&self, statement: Statement) -> Result<Option<Row>> {
+        self.connections.call(Read(statement), Again::Harmless).await
+    }
+
+    async fn sweep(&self, table: &Table, batch: Statement) -> Result<u64> {
+        self.connections.call(Sweep { table: format!("{table:?}"), batch }, Again::Harmless).await
+    }
+
+    async fn shorten(&self, _: &SqlStr) -> Result<()> {
+        Ok(())
+    }
+
+    /// A packet has to hold what is beside the data, too.
+    fn largest(&self) -> (u64, &'static str) {
+        const BESIDE: u64 = 1024;
+
+        let packet = self.connections.terms().map(|terms| terms.packet.load(Ordering::Relaxed)).or(self.packet);
+        (packet.unwrap_or(u64::MAX).saturating_sub(BESIDE), "`max_allowed_packet`")
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.connections.close().await;
+        Ok(())
     }
 }

@@ -1,166 +1,533 @@
-//! The connections of a store.
+//! The connections of a store, and what goes on over them.
 //!
-//! A store that connects by itself keeps them in a pool of its own: sqlx's tests each connection with one more round trip, before
-//! it is given out or after it is given back.
+//! - **Begun work is the store's.** Connecting, and a statement that was sent, go on in tasks of their own, which keep the place of their
+//!   connection until the server has answered. The caller may give up at any time; then there is a connection for the next one. So there are
+//!   never more connections than places, at the server either, and no statement is left alone half-way.
+//! - **An error is judged** by [`Verdict`]: whether its connection, or all of them, are over, and whether the statement is sent once more, on
+//!   a new connection.
+//! - **While a server does not answer**, connecting is tried once a second, beside the attempts that hang. So few places are taken
+//!   when it is back.
+//!
+//! A store that connects by itself keeps its connections here: sqlx's pool tests each one with one more round trip, before it is given out or
+//! after it is given back.
 
+use std::future::Future;
+use std::io;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions, Connection, Database, Pool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sqlx::{ConnectOptions as _, Connection as _, Database, Error, Pool, Result};
+use tokio::runtime::{self, Handle};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-use super::is_connection_lost;
+use super::options::Login;
+use super::verdict::{Connection, Verdict};
+use crate::log::Chain;
 
 /// How long making a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// While attempts to connect hang, this long after the last one began another one does.
+const PACE: Duration = Duration::from_secs(1);
+
 /// A connection that was idle this long is tested before it is used: the server may have gone meanwhile.
 const TEST_AFTER: Duration = Duration::from_secs(1);
 
-/// How long such a test may take.
+/// How long such a test, or a goodbye, may take.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-pub(super) struct Connections<D: Database>(Source<D>);
+/// How much longer than a statement may take it is waited for the server's word that it has ended it. In MySQL, waits for locks end after
+/// whole seconds.
+#[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, reason = "SQLite is no server"))]
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-enum Source<D: Database> {
-    Own(Arc<Own<D>>),
-    Given(Pool<D>),
+/// How long a statement may take on a connection of a pool, whose server has not been told a limit.
+#[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, reason = "SQLite is no server"))]
+pub(super) const PATIENCE_WITH_A_POOL: Duration = Duration::from_secs(30);
+
+/// A database, as far as connections to it differ.
+pub(super) trait Engine: Database<Connection: Send> {
+    /// What a store depends on: it is set, or refused where it is not so, on each new connection.
+    type Terms: Send + Sync + 'static;
+
+    /// The options of a connection with the user and password of this moment.
+    fn log_in(options: Options<Self>, user: Option<&str>, password: &str) -> Options<Self>;
+
+    /// Sets what the store depends on, and fails where that cannot be had.
+    fn agree(connection: &mut Self::Connection, terms: &Self::Terms) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Connections that the store made.
-pub(super) struct Own<D: Database> {
-    options: <D::Connection as Connection>::Options,
-    limit: u32,
+pub(super) type Options<D> = <<D as Database>::Connection as sqlx::Connection>::Options;
+
+/// What is done with a connection: a statement, as a rule.
+pub(super) trait Work<D: Engine>: Clone + Send + 'static {
+    type Answer: Send + 'static;
+
+    fn run(self, connection: &mut D::Connection) -> impl Future<Output = Result<Self::Answer>> + Send;
+}
+
+/// Whether what may have been done may be done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It may: it reads, or renews.
+    Harmless,
+    /// It may not.
+    Never,
+}
+
+pub(super) struct Connections<D: Engine>(Arc<Shared<D>>);
+
+struct Shared<D: Engine> {
+    source: Source<D>,
     places: Arc<Semaphore>,
-    idle: Mutex<Vec<(D::Connection, Instant)>>,
+    limit: u32,
+    /// How long a statement may take until the server counts as silent. Slower ones it ends by itself before.
+    patience: Duration,
+    /// The last that was heard is that the server is not to be had.
+    is_away: AtomicBool,
 }
 
-impl<D: Database> Connections<D> {
+enum Source<D: Engine> {
+    Own(Own<D>),
+    Given(Pool<D>, Mutex<u64>),
+}
+
+/// Connections that the store makes.
+struct Own<D: Engine> {
+    options: Options<D>,
+    login: Option<Login>,
+    terms: D::Terms,
+    state: Mutex<State<D>>,
+    /// A connection was given back, or an attempt to make one has ended.
+    news: Notify,
+}
+
+struct State<D: Engine> {
+    idle: Vec<Idle<D>>,
+    /// Counts the times that all connections were over: one of an earlier time is not used again.
+    era: u64,
+    /// The attempts to connect that are under way, and when the newest began.
+    attempts: u32,
+    newest: Instant,
+    /// The last attempt to end was a success.
+    is_trusted: bool,
+}
+
+struct Idle<D: Engine> {
+    connection: D::Connection,
+    since: Instant,
+    /// Its socket works as long as the runtime does that it was made in.
+    runtime: runtime::Id,
+}
+
+/// Where the next connection comes from.
+enum Next<D: Engine> {
+    Ready(D::Connection, u64),
+    Test(D::Connection, Attempt<D>),
+    Connect(Attempt<D>),
+    Wait,
+}
+
+impl<D: Engine> Connections<D> {
     /// Up to `limit` connections, made when they are needed; the first one now, to know that it can be.
-    pub(super) async fn own(options: <D::Connection as Connection>::Options, limit: u32) -> sqlx::Result<Self> {
+    pub(super) async fn own(
+        options: Options<D>,
+        login: Option<Login>,
+        terms: D::Terms,
+        limit: u32,
+        patience: Duration,
+    ) -> Result<Self> {
+        let state = State { idle: Vec::new(), era: 0, attempts: 0, newest: Instant::now(), is_trusted: true };
         let options = options.disable_statement_logging();
-        let limit = limit.max(1);
-        let places = Arc::new(Semaphore::new(limit as usize));
-        let connections = Self(Source::Own(Arc::new(Own { options, limit, places, idle: Mutex::default() })));
-        connections.take().await?.end(Ok(()))?;
+        let source = Source::Own(Own { options, login, terms, state: Mutex::new(state), news: Notify::new() });
+        let connections = Self::new(source, limit, patience);
+        connections.take().await?;
         Ok(connections)
     }
 
     /// The connections of a pool that is there already.
-    pub(super) const fn given(pool: Pool<D>) -> Self {
-        Self(Source::Given(pool))
+    pub(super) fn given(pool: Pool<D>, patience: Duration) -> Self {
+        let limit = pool.options().get_max_connections();
+        Self::new(Source::Given(pool, Mutex::new(0)), limit, patience)
     }
 
-    /// Closes the connections that the store made, when no statement has them any more. From then on there is none to take.
+    fn new(source: Source<D>, limit: u32, patience: Duration) -> Self {
+        let limit = limit.max(1);
+        let places = Arc::new(Semaphore::new(limit as usize));
+        Self(Arc::new(Shared { source, places, limit, patience, is_away: AtomicBool::new(false) }))
+    }
+
+    /// What new connections have to agree to, where the store makes them.
+    pub(super) fn terms(&self) -> Option<&D::Terms> {
+        match &self.0.source {
+            Source::Own(own) => Some(&own.terms),
+            Source::Given(..) => None,
+        }
+    }
+
+    /// Does the work, once more on a new connection where that is right.
+    pub(super) async fn call<W: Work<D>>(&self, work: W, again: Again) -> Result<W::Answer> {
+        let lease = self.take().await?;
+        let answer = lease.run(work.clone()).await;
+        let Err(error) = &answer else { return answer };
+        if !Verdict::of(error).asks_for_another_connection(again == Again::Harmless) {
+            return answer;
+        }
+        self.take().await?.run(work).await
+    }
+
+    /// A connection beside these, for the caller alone.
+    pub(super) async fn one_more(&self) -> Result<Box<D::Connection>> {
+        match &self.0.source {
+            Source::Own(own) => bounded(CONNECT_TIMEOUT, own.connect()).await.map(Box::new),
+            Source::Given(..) => Err(Error::PoolClosed),
+        }
+    }
+
+    /// Waits for what was begun, and closes the connections that the store made. From then on there is none to take.
     pub(super) async fn close(&self) {
-        let Source::Own(own) = &self.0 else { return };
         // Fails where they are closed already.
-        let Ok(_all) = own.places.acquire_many(own.limit).await else { return };
-        own.places.close();
-        let idle = mem::take(&mut *own.idle());
-        for (connection, _) in idle {
-            // What cannot be told that this is the end hears it when the connection goes.
-            let _ = connection.close().await;
+        let Ok(_all) = self.0.places.acquire_many(self.0.limit).await else { return };
+        self.0.places.close();
+        if let Source::Own(own) = &self.0.source {
+            let idle = mem::take(&mut own.state().idle);
+            goodbye_to::<D>(idle.into_iter().map(|idle| idle.connection).collect()).await;
         }
     }
 
-    /// A connection for one statement.
-    pub(super) async fn take(&self) -> sqlx::Result<Lease<D>> {
-        match &self.0 {
-            Source::Own(own) => Own::take(own).await,
-            Source::Given(pool) => Ok(Lease::Given(Given { connection: pool.acquire().await?, ended: false })),
-        }
-    }
-}
-
-impl<D: Database> Clone for Connections<D> {
-    fn clone(&self) -> Self {
-        Self(match &self.0 {
-            Source::Own(own) => Source::Own(Arc::clone(own)),
-            Source::Given(pool) => Source::Given(pool.clone()),
-        })
-    }
-}
-
-impl<D: Database> Own<D> {
-    async fn take(self: &Arc<Self>) -> sqlx::Result<Lease<D>> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        let connection = match self.pop_sound().await {
-            Some(connection) => connection,
-            None => bounded(CONNECT_TIMEOUT, self.options.connect()).await?,
-        };
-        Ok(Lease::Own { connection, place, own: Arc::clone(self) })
-    }
-
-    /// A connection that is there, and tested unless it was just used.
-    async fn pop_sound(&self) -> Option<D::Connection> {
-        let (mut connection, since) = self.idle().pop()?;
-        if since.elapsed() < TEST_AFTER || bounded(TEST_TIMEOUT, connection.ping()).await.is_ok() {
-            return Some(connection);
-        }
-        self.forget_idle();
-        None
-    }
-
-    /// What broke a connection broke the others that were idle then, and they are not all tested before they are used.
-    fn forget_idle(&self) {
-        self.idle().clear();
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<(D::Connection, Instant)>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn bounded<R>(limit: Duration, run: impl Future<Output = sqlx::Result<R>>) -> sqlx::Result<R> {
-    tokio::time::timeout(limit, run).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-}
-
-/// A connection for one statement. Unless that comes to its [`end`](Self::end) the connection is closed: an answer that nobody
-/// waits for may be on its way.
-pub(super) enum Lease<D: Database> {
-    Own { connection: D::Connection, place: OwnedSemaphorePermit, own: Arc<Own<D>> },
-    Given(Given<D>),
-}
-
-impl<D: Database> Lease<D> {
-    pub(super) fn connection(&mut self) -> &mut D::Connection {
-        match self {
-            Self::Own { connection, .. } => connection,
-            Self::Given(given) => &mut given.connection,
-        }
-    }
-
-    /// Gives the connection back, if the statement's result shows that it came to an end.
-    pub(super) fn end<R>(self, result: sqlx::Result<R>) -> sqlx::Result<R> {
-        let is_sound = match &result {
-            Ok(_) => true,
-            Err(error) => matches!(error, sqlx::Error::Database(_)) && !is_connection_lost(error),
-        };
-        match self {
-            Self::Own { connection, place, own } if is_sound => {
-                own.idle().push((connection, Instant::now()));
-                drop(place);
+    /// A connection that is there, or a new one. Its place is waited for here, and goes back where the caller gives up.
+    async fn take(&self) -> Result<Lease<D>> {
+        let mut place = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::PoolClosed)?;
+        let shared = Arc::clone(&self.0);
+        let own = match &self.0.source {
+            Source::Given(pool, era) => {
+                let (pool, era) = (pool.clone(), *locked(era));
+                return begin(async move {
+                    let held = shared.noted(pool.acquire().await)?;
+                    Ok(Lease { held: Some(Held::Given(held)), era, shared, place: Some(place) })
+                })
+                .await;
             }
-            Self::Own { own, .. } => own.forget_idle(),
-            Self::Given(mut given) => given.ended = is_sound,
+            Source::Own(own) => own,
+        };
+        let here = Handle::current().id();
+        loop {
+            let shared = Arc::clone(&shared);
+            match Shared::next(&self.0, own, here) {
+                Next::Ready(connection, era) => return Ok(Lease::own(connection, here, era, shared, place)),
+                Next::Test(connection, attempt) => match begin(shared.test(connection, attempt, here, place)).await? {
+                    Tested::Sound(lease) => return Ok(lease),
+                    Tested::Gone(kept) => place = kept,
+                },
+                Next::Connect(attempt) => return begin(shared.connect(attempt, here, place)).await,
+                Next::Wait => drop(timeout(PACE / 20, own.news.notified()).await),
+            }
+        }
+    }
+}
+
+impl<D: Engine> Clone for Connections<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D: Engine> Shared<D> {
+    fn next(shared: &Arc<Self>, own: &Own<D>, here: runtime::Id) -> Next<D> {
+        let now = Instant::now();
+        let mut state = own.state();
+        if let Some(at) = state.idle.iter().rposition(|idle| idle.runtime == here) {
+            let idle = state.idle.remove(at);
+            if now.saturating_duration_since(idle.since) < TEST_AFTER {
+                return Next::Ready(idle.connection, state.era);
+            }
+            return Next::Test(idle.connection, Attempt::begin(shared, &mut state, now));
+        }
+        if state.attempts > 0 {
+            let hangs = now.saturating_duration_since(state.newest) >= PACE;
+            if hangs {
+                state.is_trusted = false;
+            }
+            if !state.is_trusted && !hangs {
+                return Next::Wait;
+            }
+        }
+        // In place of one that cannot be used here, so that there are never more than places.
+        let instead_of = state.idle.pop();
+        let attempt = Attempt::begin(shared, &mut state, now);
+        drop(state);
+        say_goodbye::<D>(instead_of.into_iter().map(|idle| idle.connection).collect());
+        Next::Connect(attempt)
+    }
+
+    /// Whether a connection that was idle is there still. Where it is gone, so are those that were idle with it.
+    async fn test(
+        self: Arc<Self>,
+        mut connection: D::Connection,
+        mut attempt: Attempt<D>,
+        here: runtime::Id,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Tested<D>> {
+        let era = self.era();
+        if let Err(error) = bounded(TEST_TIMEOUT, connection.ping()).await {
+            say_goodbye::<D>(vec![connection]);
+            self.all_over(era, &error);
+            return Ok(Tested::Gone(place));
+        }
+        attempt.is_success = true;
+        Ok(Tested::Sound(Lease::own(connection, here, era, self, place)))
+    }
+
+    async fn connect(
+        self: Arc<Self>,
+        mut attempt: Attempt<D>,
+        here: runtime::Id,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Lease<D>> {
+        let Source::Own(own) = &self.source else { return Err(Error::PoolClosed) };
+        let era = self.era();
+        let connection = self.noted(bounded(CONNECT_TIMEOUT, own.connect()).await)?;
+        attempt.is_success = true;
+        Ok(Lease::own(connection, here, era, self, place))
+    }
+
+    /// Ends the connections that are idle, and those in use when they come back. What befell one of an earlier time says nothing of those that
+    /// were made since.
+    fn all_over(&self, era: u64, error: &Error) {
+        match &self.source {
+            Source::Own(own) => {
+                let mut state = own.state();
+                if state.era != era {
+                    return;
+                }
+                state.era += 1;
+                state.is_trusted = false;
+                let idle = mem::take(&mut state.idle);
+                drop(state);
+                say_goodbye::<D>(idle.into_iter().map(|idle| idle.connection).collect());
+            }
+            Source::Given(pool, now) => {
+                let mut now = locked(now);
+                if *now != era {
+                    return;
+                }
+                *now += 1;
+                drop(now);
+                while let Some(mut connection) = pool.try_acquire() {
+                    connection.close_on_drop();
+                }
+            }
+        }
+        self.went_away(error);
+    }
+
+    fn era(&self) -> u64 {
+        match &self.source {
+            Source::Own(own) => own.state().era,
+            Source::Given(_, era) => *locked(era),
+        }
+    }
+
+    /// What a result says of the server's being there.
+    fn noted<R>(&self, result: Result<R>) -> Result<R> {
+        match &result {
+            Ok(_) => self.came_back(),
+            Err(error) if Verdict::of(error).connection != Connection::Sound => self.went_away(error),
+            // A pool that others have emptied, for one.
+            Err(_) => {}
         }
         result
     }
-}
 
-/// A connection of a pool that is not the store's.
-pub(super) struct Given<D: Database> {
-    connection: PoolConnection<D>,
-    ended: bool,
-}
-
-impl<D: Database> Drop for Given<D> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.connection.close_on_drop();
+    fn went_away(&self, error: &Error) {
+        if !self.is_away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(engine = <D as Database>::NAME, error = %Chain(error), "the session store has lost its server");
         }
     }
+
+    fn came_back(&self) {
+        if self.is_away.load(Ordering::Relaxed) && self.is_away.swap(false, Ordering::Relaxed) {
+            tracing::info!(engine = <D as Database>::NAME, "the session store has its server again");
+        }
+    }
+}
+
+impl<D: Engine> Drop for Shared<D> {
+    fn drop(&mut self) {
+        if let Source::Own(own) = &mut self.source {
+            let state = own.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            say_goodbye::<D>(mem::take(&mut state.idle).into_iter().map(|idle| idle.connection).collect());
+        }
+    }
+}
+
+impl<D: Engine> Own<D> {
+    async fn connect(&self) -> Result<D::Connection> {
+        let mut options = self.options.clone();
+        if let Some(login) = &self.login {
+            let credentials = login.credentials().await.map_err(Error::Configuration)?;
+            options = D::log_in(options, credentials.user.as_deref(), &credentials.password);
+        }
+        let mut connection = options.connect().await?;
+        D::agree(&mut connection, &self.terms).await?;
+        Ok(connection)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<D>> {
+        locked(&self.state)
+    }
+}
+
+/// An attempt to connect that is under way.
+struct Attempt<D: Engine> {
+    shared: Arc<Shared<D>>,
+    is_success: bool,
+}
+
+impl<D: Engine> Attempt<D> {
+    fn begin(shared: &Arc<Shared<D>>, state: &mut State<D>, now: Instant) -> Self {
+        state.attempts += 1;
+        state.newest = now;
+        Self { shared: Arc::clone(shared), is_success: false }
+    }
+}
+
+impl<D: Engine> Drop for Attempt<D> {
+    fn drop(&mut self) {
+        let Source::Own(own) = &self.shared.source else { return };
+        let mut state = own.state();
+        state.attempts -= 1;
+        state.is_trusted = self.is_success;
+        drop(state);
+        own.news.notify_waiters();
+    }
+}
+
+/// A connection with its place. One that is dropped before it was used goes back.
+struct Lease<D: Engine> {
+    held: Option<Held<D>>,
+    era: u64,
+    shared: Arc<Shared<D>>,
+    /// Goes back after the connection did.
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// A connection that was tested; the place of one that is gone.
+enum Tested<D: Engine> {
+    Sound(Lease<D>),
+    Gone(OwnedSemaphorePermit),
+}
+
+enum Held<D: Engine> {
+    Own(D::Connection, runtime::Id),
+    Given(PoolConnection<D>),
+}
+
+impl<D: Engine> Lease<D> {
+    fn own(connection: D::Connection, here: runtime::Id, era: u64, shared: Arc<Shared<D>>, place: OwnedSemaphorePermit) -> Self {
+        Self { held: Some(Held::Own(connection, here)), era, shared, place: Some(place) }
+    }
+
+    /// Does the work to its end, whether or not the caller waits for it.
+    async fn run<W: Work<D>>(mut self, work: W) -> Result<W::Answer> {
+        begin(async move {
+            let Some(mut held) = self.held.take() else { return Err(Error::PoolClosed) };
+            let answer = {
+                let connection = match &mut held {
+                    Held::Own(connection, _) => connection,
+                    Held::Given(connection) => &mut **connection,
+                };
+                bounded(self.shared.patience, work.run(connection)).await
+            };
+            match answer.as_ref().err().map_or(Connection::Sound, |error| Verdict::of(error).connection) {
+                Connection::Sound => {
+                    self.shared.came_back();
+                    self.give_back(held);
+                }
+                Connection::Over => Self::end(held),
+                Connection::AllOver => {
+                    Self::end(held);
+                    if let Err(error) = &answer {
+                        self.shared.all_over(self.era, error);
+                    }
+                }
+            }
+            answer
+        })
+        .await
+    }
+
+    fn give_back(&self, held: Held<D>) {
+        match (held, &self.shared.source) {
+            (Held::Own(connection, runtime), Source::Own(own)) => {
+                let mut state = own.state();
+                if state.era == self.era && !self.shared.places.is_closed() {
+                    state.idle.push(Idle { connection, since: Instant::now(), runtime });
+                    drop(state);
+                    own.news.notify_one();
+                } else {
+                    drop(state);
+                    say_goodbye::<D>(vec![connection]);
+                }
+            }
+            (held @ Held::Given(_), _) if self.era != self.shared.era() => Self::end(held),
+            (held, _) => drop(held),
+        }
+    }
+
+    fn end(held: Held<D>) {
+        match held {
+            Held::Own(connection, _) => say_goodbye::<D>(vec![connection]),
+            Held::Given(mut connection) => connection.close_on_drop(),
+        }
+    }
+}
+
+impl<D: Engine> Drop for Lease<D> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.give_back(held);
+        }
+        drop(self.place.take());
+    }
+}
+
+/// Does what outlives its caller.
+async fn begin<R: Send + 'static>(work: impl Future<Output = Result<R>> + Send + 'static) -> Result<R> {
+    let broken = |_| Err(Error::Io(io::Error::other("the task that talked to the database ended before it was done")));
+    tokio::spawn(work).await.unwrap_or_else(broken)
+}
+
+async fn bounded<R>(limit: Duration, run: impl Future<Output = Result<R>>) -> Result<R> {
+    let silent = || {
+        let said = format!("the database did not answer within {} ms", limit.as_millis());
+        Err(Error::Io(io::Error::new(io::ErrorKind::TimedOut, said)))
+    };
+    timeout(limit, run).await.unwrap_or_else(|_| silent())
+}
+
+/// Tells the server that these connections end, so that its log has no complaint; nobody waits for it.
+fn say_goodbye<D: Engine>(connections: Vec<D::Connection>) {
+    if connections.is_empty() {
+        return;
+    }
+    // Where no runtime is left, they just end.
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(goodbye_to::<D>(connections));
+    }
+}
+
+async fn goodbye_to<D: Engine>(connections: Vec<D::Connection>) {
+    for connection in connections {
+        // A server that does not hear it notices by itself.
+        let _ = bounded(TEST_TIMEOUT, connection.close()).await;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row as _, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, ConnectOptions, Result, SqlSafeStr, SqlStr};
 use tokio::sync::Mutex;
 
-use super::pool::Connections;
-use super::primitives::{Bind, bound, primitives};
+use super::options::SqlOptions;
+use super::pool::{Again, Connections, Engine, Options};
+use super::primitives::{Change, Execute, Read, Row, Script, Statement, works};
 use super::statements::Syntax;
 use super::table::Table;
-use super::turns::{PATIENCE, Turns, until_not_busy};
-use super::{Dialect, Sql, SqlOptions, read_url, unavailable};
+use super::turns::{Turns, until_not_busy};
+use super::url::{self, read_url};
+use super::verdict::{Meaning, Verdict};
+use super::{Dialect, Sql};
 use crate::store::{Encoded, StoreError};
 
 /// Sessions in a SQLite file, for one machine: many processes may share it.
@@ -26,13 +29,13 @@ use crate::store::{Encoded, StoreError};
 ///
 /// - **Calls:** every operation is one statement. Reads go on side by side; the changes of a process queue for one connection.
 /// - **Several processes** take turns: one that has changed the file for 50 ms, or for 10 ms where it has met others, leaves it free
-///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to 5 seconds, and as a rule `store_timeout` ends
-///   it before. A pool of your own takes no turns: its changes wait as long as its
+///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`]. A pool of your own takes no turns: its changes wait as long as its
 ///   `busy_timeout` says, and on a slow disk some may wait in vain.
 /// - **On a crash** of the program or the machine every change that was acknowledged is there: the file is in WAL mode with
 ///   `synchronous = FULL`, which costs a sync of the disk for each change. [`from_pool`](Self::from_pool) takes your own choice:
 ///   with `NORMAL` a power failure, though not a crash of the program, may undo the last changes, a logout among them.
-/// - **Expiry:** by the machine's clock, to the millisecond.
+/// - **Expiry:** by the machine's clock, to the millisecond. Where that was set back, the next sweep shortens the sessions' lives to their
+///   limits from then on.
 pub type SqliteStore = Encoded<Sql<Sqlite>>;
 
 /// What [`SqliteStore`] talks to.
@@ -46,6 +49,13 @@ pub struct Sqlite {
 /// The connections of a process that read.
 const READERS: u32 = 4;
 
+/// Writes the log of changes back to the file, as far as nobody reads it: what the file has room for already can be changed on a full
+/// disk, too.
+const WRITE_BACK: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// SQLite always answers, if the disk does; how long it waits for others it was told.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 impl SqliteStore {
     /// Opens a file, and creates it where it is missing: `sqlite:///absolute/path`, `sqlite://relative/path`, or
     /// `sqlite::memory:` for a database that goes with the store.
@@ -53,7 +63,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] where the URL is none of these or the file cannot be opened.
-    pub async fn connect(url: impl AsRef<str>) -> Result<Self, StoreError> {
+    pub async fn connect(url: impl AsRef<str>) -> std::result::Result<Self, StoreError> {
         Self::connect_with(url, SqlOptions::new()).await
     }
 
@@ -62,23 +72,27 @@ impl SqliteStore {
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect), and where the table's name is not a valid one.
-    pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> Result<Self, StoreError> {
+    pub async fn connect_with(url: impl AsRef<str>, options: SqlOptions) -> std::result::Result<Self, StoreError> {
+        options.check()?;
         let url = url.as_ref();
-        let connect: SqliteConnectOptions = read_url(url)?;
+        let connect: SqliteConnectOptions = read_url(url, url::SQLITE)?;
+        let limit = options.statement_timeout;
         let connect = connect
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(limit);
+        let file = connect.get_filename().display().to_string();
+        let not_opened = |error: sqlx::Error| StoreError::unavailable(format!("the file {file:?} cannot be opened: {error}"));
         // Changes wait in turns, not inside SQLite.
-        let changes =
-            until_not_busy(|| Connections::own(connect.clone().busy_timeout(Duration::ZERO), 1)).await.map_err(unavailable)?;
+        let changes = connect.clone().busy_timeout(Duration::ZERO);
+        let changes = until_not_busy(|| Connections::own(changes.clone(), None, (), 1, PATIENCE)).await.map_err(not_opened)?;
         let database = if is_in_memory(url) {
-            let anchor = Mutex::new(connect.connect().await.map_err(unavailable)?);
+            let anchor = Mutex::new(connect.connect().await.map_err(not_opened)?);
             Sqlite { changes: Turns::alone(changes.clone()), reads: changes, _anchor: Some(anchor) }
         } else {
-            let reads = Connections::own(connect, READERS).await.map_err(unavailable)?;
-            Sqlite { changes: Turns::with_others(changes), reads, _anchor: None }
+            let reads = Connections::own(connect, None, (), READERS, PATIENCE).await.map_err(not_opened)?;
+            Sqlite { changes: Turns::with_others(changes, limit), reads, _anchor: None }
         };
         Sql::open(database, options).await
     }
@@ -88,8 +102,9 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] where the table cannot be created, or its name is not a valid one.
-    pub async fn from_pool(pool: SqlitePool, options: SqlOptions) -> Result<Self, StoreError> {
-        let connections = Connections::given(pool);
+    pub async fn from_pool(pool: SqlitePool, options: SqlOptions) -> std::result::Result<Self, StoreError> {
+        options.check()?;
+        let connections = Connections::given(pool, PATIENCE);
         Sql::open(Sqlite { changes: Turns::alone(connections.clone()), reads: connections, _anchor: None }, options).await
     }
 }
@@ -97,6 +112,21 @@ impl SqliteStore {
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
 }
+
+impl Engine for sqlx::Sqlite {
+    type Terms = ();
+
+    /// There is nobody to log in to.
+    fn log_in(options: Options<Self>, _: Option<&str>, _: &str) -> Options<Self> {
+        options
+    }
+
+    async fn agree(_: &mut SqliteConnection, (): &()) -> Result<()> {
+        Ok(())
+    }
+}
+
+works!(sqlx::Sqlite: Execute, Change, Read, Script);
 
 impl Dialect for Sqlite {
     const NAME: &'static str = "SqliteStore";
@@ -110,69 +140,70 @@ impl Dialect for Sqlite {
         changes_in_with: false,
         next_version: "version + 1",
         returning_version: " RETURNING version",
+        sees_time_first: false,
         for_update: "",
         on_conflict: "ON CONFLICT (id) DO UPDATE SET",
+        version_on_conflict: "version = excluded.version",
         inserted: "excluded.{}",
-        sweep: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_at <= {now} LIMIT 1000)",
+        sweep: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_at <= {now} LIMIT ?)",
     };
 
-    primitives!(read: reads);
-
-    async fn execute(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<u64> {
-        let mut change = self.changes.take().await?;
-        let result = loop {
-            let result = bound(sql, binds).execute(change.connection()).await;
-            if !change.is_to_wait(result.as_ref().err()).await {
-                break result;
-            }
-        };
-        change.end(result).map(|done| done.rows_affected())
+    async fn execute(&self, statement: Statement, again: Again) -> Result<u64> {
+        self.changes.call(Execute(statement), again).await
     }
 
-    async fn change(&self, sql: &SqlStr, binds: &[Bind<'_>]) -> sqlx::Result<Option<i64>> {
-        let mut change = self.changes.take().await?;
-        let result = loop {
-            // To the end, not to the first row: the commit comes after it, and may fail.
-            let result = bound(sql, binds).fetch_all(change.connection()).await;
-            if !change.is_to_wait(result.as_ref().err()).await {
-                break result;
-            }
-        };
-        change.end(result)?.first().map(|row| row.try_get(0)).transpose()
+    async fn change(&self, statement: Statement) -> Result<Option<i64>> {
+        self.changes.call(Change(statement), Again::Never).await
     }
+
+    async fn read(&self, statement: Statement) -> Result<Option<Row>> {
+        self.reads.call(Read(statement), Again::Harmless).await
+    }
+
+    /// A file that may only be read is opened for reading.
+    async fn try_out(&self, sql: &SqlStr) -> Result<()> {
+        match self.changes.call(Script(sql.clone()), Again::Harmless).await {
+            Err(error) if Verdict::of(&error).meaning == Meaning::ReadOnly => Ok(()),
+            result => result,
+        }
+    }
+
+    fn rely_on(&self, _: &SqlStr) {}
 
     async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
         let (name, index) = (table.quoted('"'), table.index('"'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
              absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL); \
-             CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at)"
+             CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at); {WRITE_BACK}"
         );
-        let sql = AssertSqlSafe(sql).into_sql_str();
-        let mut change = self.changes.take().await?;
-        let result = loop {
-            let result = sqlx::raw_sql(sql.clone()).execute(change.connection()).await;
-            if !change.is_to_wait(result.as_ref().err()).await {
-                break result;
-            }
-        };
-        change.end(result).map(drop)
-    }
-
-    async fn close(&self) {
-        self.reads.close().await;
-        self.changes.close().await;
+        self.changes.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
     }
 
     /// The file has one writer at a time anyway; between two batches others have their turn.
-    async fn sweep(&self, _: &Table, batch: &SqlStr, full: u64) -> sqlx::Result<u64> {
-        let mut gone = 0;
-        loop {
-            let rows = self.execute(batch, &[]).await?;
-            gone += rows;
-            if rows < full {
-                return Ok(gone);
-            }
+    async fn sweep(&self, _: &Table, batch: Statement) -> Result<u64> {
+        self.execute(batch, Again::Harmless).await
+    }
+
+    async fn shorten(&self, sql: &SqlStr) -> Result<()> {
+        self.changes.call(Script(sql.clone()), Again::Harmless).await?;
+        self.changes.call(Script(WRITE_BACK.into_sql_str()), Again::Harmless).await
+    }
+
+    fn largest(&self) -> (u64, &'static str) {
+        // As SQLite is built here, less what is beside the data.
+        (1_000_000_000 - (1 << 16), "`SQLITE_MAX_LENGTH`")
+    }
+
+    /// Writes the log of changes back to the file, so that this alone is whole; where another process reads, as much as it leaves.
+    async fn close(&self) -> Result<()> {
+        let written = self.changes.call(Script("PRAGMA wal_checkpoint(TRUNCATE)".into_sql_str()), Again::Harmless).await;
+        self.reads.close().await;
+        self.changes.close().await;
+        match written {
+            // It was closed before.
+            Err(sqlx::Error::PoolClosed) => Ok(()),
+            written => written,
         }
     }
 }

@@ -3,6 +3,14 @@
 //! Times are milliseconds since 1970 by the database's own clock, as integers, so that no time zone has a say. A row is a session;
 //! with version [`MARK`] it is the mark of a rotation. It counts until `expires_at`. `sweep_at` is that, rounded up to an eighth of
 //! the idle limit: it is indexed, and mostly stays as it is when a session is renewed, so that the renewal touches no index.
+//!
+//! A change is made at the instant at which its row is locked, not at that of its beginning: else one that has waited for the row would bring
+//! back a session that has expired meanwhile.
+//!
+//! No two statements take as many parameters. Behind a pooler that mixes up what was prepared on its connections, a statement that
+//! stands in for another is so an error, never a deletion.
+
+use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
@@ -17,9 +25,15 @@ pub(super) const MARK_MILLIS: i64 = 30_000;
 /// The absolute limit of a session without one: longer than the longest.
 pub(super) const NEVER: i64 = 4_000_000_000_000_000;
 
+/// The rows that one step of a sweep removes at most.
+pub(super) const BATCH: i64 = 1000;
+
+/// How long, in milliseconds, a change in PostgreSQL may have waited for its row and still trust the time that it saw before; see [`Sure`].
+const TRUSTED_MILLIS: i64 = 1000;
+
 /// What databases have different words for.
 pub struct Syntax {
-    /// Milliseconds since 1970, at this moment.
+    /// Milliseconds since 1970, at this moment: where a statement has waited for a lock, after it has.
     pub(super) now: &'static str,
     /// The same, at the beginning of the statement, where the database needs that to use an index.
     pub(super) now_for_index: &'static str,
@@ -37,43 +51,74 @@ pub struct Syntax {
     pub(super) next_version: &'static str,
     /// How an `UPDATE` gives it back.
     pub(super) returning_version: &'static str,
+    /// Whether an `UPDATE` sees the time before it waits for its row, so that [`Sure`] is needed.
+    pub(super) sees_time_first: bool,
     /// How a `SELECT` locks what it reads.
     pub(super) for_update: &'static str,
     /// What goes before the changes of a row that is there, at an `INSERT`.
     pub(super) on_conflict: &'static str,
+    /// The first of these changes, of the version. Where another statement can have come between the look whether the new key is free
+    /// and the `INSERT`, it is an error for every row but the old one, whose key it takes as one more parameter.
+    pub(super) version_on_conflict: &'static str,
     /// The value that the `INSERT` had for a column, with `{}` for its name.
     pub(super) inserted: &'static str,
-    /// The statement that removes a batch of expired rows; `{table}`, `{now}` and `{lock}` are put in.
+    /// The statement that removes a batch of expired rows; `{table}`, `{now}` and `{lock}` are put in, and `?` is the most that it removes.
     pub(super) sweep: &'static str,
+}
+
+/// A statement, and how many parameters it takes that mean nothing, so that it has a number of its own.
+pub(super) struct Sql {
+    pub(super) text: SqlStr,
+    pub(super) pads: usize,
+}
+
+/// A change of a row, as it is made as a rule, and as it is made where that is not sure of the time.
+///
+/// PostgreSQL evaluates an `UPDATE` before it waits for the row's lock. So the first form changes only what does not expire soon, and
+/// fails where it comes to its end later than that (it divides by zero). The second one locks the row first, and is a fifth dearer.
+pub(super) struct Sure {
+    pub(super) first: Sql,
+    pub(super) locked: Option<Sql>,
 }
 
 pub(super) struct Statements {
     pub(super) table: Table,
     /// Fails unless the table is there with all its columns.
     pub(super) probe: SqlStr,
-    pub(super) create: SqlStr,
-    pub(super) load: SqlStr,
-    pub(super) replace: SqlStr,
-    pub(super) touch: SqlStr,
-    pub(super) rotate: SqlStr,
-    pub(super) delete: SqlStr,
-    pub(super) forget_expired: SqlStr,
-    pub(super) sweep: SqlStr,
+    /// Each fails unless that may be done with the table, and does nothing.
+    pub(super) permitted: [(&'static str, SqlStr); 4],
+    pub(super) create: Sql,
+    pub(super) load: Sql,
+    pub(super) replace: Sure,
+    pub(super) touch: Sure,
+    pub(super) rotate: Sure,
+    pub(super) delete: Sql,
+    pub(super) forget_expired: Sql,
+    pub(super) sweep: Sql,
+    /// Takes back what a clock that was set back has added to the sessions' lives.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the servers' clocks are their own matter"))]
+    pub(super) shorten: SqlStr,
 }
 
 impl Statements {
     pub(super) fn new(syntax: &Syntax, table: Table) -> Self {
         let write = Writer { syntax, table: table.quoted(syntax.quote) };
+        let sure = |first: Sql, locked: Sql| Sure { first, locked: syntax.sees_time_first.then_some(locked) };
         Self {
             probe: write.probe(),
+            permitted: write.permitted(),
             create: write.create(),
             load: write.load(),
-            replace: write.replace(),
-            touch: write.touch(),
-            rotate: if syntax.changes_in_with { write.rotate_in_with() } else { write.rotate_by_insert() },
+            replace: sure(write.replace(), write.replace_locked()),
+            touch: sure(write.touch(), write.touch_locked()),
+            rotate: sure(
+                if syntax.changes_in_with { write.rotate_in_with() } else { write.rotate_by_insert() },
+                write.rotate_locked(),
+            ),
             delete: write.delete(),
             forget_expired: write.forget_expired(),
             sweep: write.sweep(table.lock()),
+            shorten: write.shorten(),
             table,
         }
     }
@@ -88,89 +133,204 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn probe(&self) -> SqlStr {
-        self.finish(format!("SELECT {COLUMNS} FROM {} WHERE 1 = 0", self.table))
+        self.text(format!("SELECT {COLUMNS} FROM {} WHERE 1 = 0", self.table))
     }
 
-    fn create(&self) -> SqlStr {
+    fn permitted(&self) -> [(&'static str, SqlStr); 4] {
+        let table = &self.table;
+        [
+            ("SELECT", self.probe()),
+            ("INSERT", self.text(format!("INSERT INTO {table} ({COLUMNS}) SELECT {COLUMNS} FROM {table} WHERE 1 = 0"))),
+            ("UPDATE", self.text(format!("UPDATE {table} SET version = version WHERE 1 = 0"))),
+            ("DELETE", self.text(format!("DELETE FROM {table} WHERE 1 = 0"))),
+        ]
+    }
+
+    /// 9 parameters.
+    fn create(&self) -> Sql {
         let Syntax { now, divide, .. } = self.syntax;
-        self.finish(format!(
-            "INSERT INTO {} ({COLUMNS}) VALUES (?, ?, ?, {now} + ?, {now}, {now} + ?, (({now} + ?) {divide} ? + 1) * ?, ?)",
-            self.table
-        ))
+        self.finish(
+            &format!(
+                "INSERT INTO {} ({COLUMNS}) VALUES (?, ?, ?, {now} + ?, {now}, {now} + ?, (({now} + ?) {divide} ? + 1) * ?, ?)",
+                self.table
+            ),
+            0,
+        )
     }
 
-    fn load(&self) -> SqlStr {
-        let now = self.syntax.now;
-        self.finish(format!(
-            "SELECT version, idle, absolute_at, created_at, expires_at, {now}, data FROM {} WHERE id = ?",
-            self.table
-        ))
+    /// 2.
+    fn load(&self) -> Sql {
+        let now = self.syntax.now_for_index;
+        self.finish(
+            &format!(
+                "SELECT version, idle, absolute_at, created_at, expires_at, {now}, data FROM {} WHERE id = ?{{pads}}",
+                self.table
+            ),
+            1,
+        )
     }
 
-    fn replace(&self) -> SqlStr {
+    /// 6.
+    fn replace(&self) -> Sql {
         let Syntax { next_version, returning_version, .. } = self.syntax;
-        self.finish(format!(
-            "UPDATE {} SET version = {next_version}, data = ?, {} WHERE id = ? AND {} AND version = ?{returning_version}",
-            self.table,
-            self.renewed(),
-            self.is_session(),
-        ))
+        self.finish(
+            &format!(
+                "UPDATE {} SET version = {next_version}, data = ?, {} WHERE id = ? AND {} AND version = ?{{pads}}{returning_version}{}",
+                self.table,
+                self.renewed(),
+                self.is_session_for_long(),
+                self.or_too_late(),
+            ),
+            3,
+        )
     }
 
-    fn touch(&self) -> SqlStr {
-        self.finish(format!("UPDATE {} SET {} WHERE id = ? AND {}", self.table, self.renewed(), self.is_session()))
+    /// 10.
+    fn replace_locked(&self) -> Sql {
+        let Self { syntax: Syntax { next_version, returning_version, .. }, table } = self;
+        let (here, renewed, is_session) = (self.locked(2), self.renewed(), self.is_session_here());
+        self.finish(
+            &format!(
+                "{here} UPDATE {table} SET version = {next_version}, data = $1, {renewed} FROM here \
+                 WHERE id = at AND {is_session} AND found = $3{{pads}}{returning_version}"
+            ),
+            7,
+        )
     }
 
-    /// Rotates in one statement: marks the old row and inserts the new one for each row that it marked, which is one or none.
-    fn rotate_in_with(&self) -> SqlStr {
+    /// 3.
+    fn touch(&self) -> Sql {
+        let too_late = self.or_too_late();
+        let returning = if too_late.is_empty() { "" } else { " RETURNING version" };
+        let (renewed, is_session) = (self.renewed(), self.is_session_for_long());
+        self.finish(&format!("UPDATE {} SET {renewed} WHERE id = ? AND {is_session}{{pads}}{returning}{too_late}", self.table), 2)
+    }
+
+    /// 11.
+    fn touch_locked(&self) -> Sql {
+        let (here, renewed, is_session) = (self.locked(1), self.renewed(), self.is_session_here());
+        self.finish(&format!("{here} UPDATE {} SET {renewed} FROM here WHERE id = at AND {is_session}{{pads}}", self.table), 10)
+    }
+
+    /// Rotates in one statement: marks the old row and inserts the new one for each row that it marked, which is one or none. 7.
+    fn rotate_in_with(&self) -> Sql {
+        let (is_session, too_late) = (self.is_session_for_long(), self.or_too_late());
+        self.finish(
+            &self.move_row(
+                "WITH",
+                &format!("id = ? AND version = ? AND {is_session}"),
+                &format!("idle{too_late} AS idle"),
+                "",
+                ["?"; 3],
+            ),
+            2,
+        )
+    }
+
+    /// 12.
+    fn rotate_locked(&self) -> Sql {
+        let (here, is_session) = (self.locked(1), self.is_session_here());
+        let condition = format!("id = at AND found = $2 AND {is_session}");
+        self.finish(&self.move_row(&format!("{here},"), &condition, "idle", " FROM here", ["$3", "$4", "$5"]), 7)
+    }
+
+    fn move_row(&self, with: &str, condition: &str, idle: &str, from: &str, [new, version, data]: [&str; 3]) -> String {
         let Self { syntax: Syntax { now, .. }, table } = self;
-        let is_session = self.is_session();
         let (expires_at, sweep_at) = (self.expires_at(), self.sweep_at());
-        self.finish(format!(
-            "WITH moved AS (UPDATE {table} SET version = {MARK}, data = '', expires_at = {now} + {MARK_MILLIS}, \
-             sweep_at = {now} + {MARK_MILLIS} WHERE id = ? AND version = ? AND {is_session} RETURNING idle, absolute_at, created_at) \
-             INSERT INTO {table} ({COLUMNS}) SELECT ?, ?, idle, absolute_at, created_at, {expires_at}, {sweep_at}, ? FROM moved"
-        ))
+        format!(
+            "{with} moved AS (UPDATE {table} SET version = {MARK}, data = '', expires_at = {now} + {MARK_MILLIS}, \
+             sweep_at = {now} + {MARK_MILLIS}{from} WHERE {condition} RETURNING {idle}, absolute_at, created_at) \
+             INSERT INTO {table} ({COLUMNS}) SELECT {new}, {version}, idle, absolute_at, created_at, {expires_at}, {sweep_at}, {data} \
+             FROM moved WHERE 1 = 1{{pads}}"
+        )
     }
 
-    /// Rotates in one statement: inserts the new row, and the old one once more, which turns that into the mark.
-    fn rotate_by_insert(&self) -> SqlStr {
-        let Self { syntax: Syntax { now, for_update, on_conflict, .. }, table } = self;
+    /// Rotates in one statement: inserts the new row, and the old one once more, which turns that into the mark. 7 or 8.
+    fn rotate_by_insert(&self) -> Sql {
+        let Self { syntax: Syntax { now, for_update, on_conflict, version_on_conflict, .. }, table } = self;
         let is_session = self.is_session();
         let (expires_at, sweep_at) = (self.expires_at(), self.sweep_at());
-        let changes = ["version", "expires_at", "sweep_at", "data"]
+        let changes = ["expires_at", "sweep_at", "data"]
             .map(|column| format!("{column} = {}", self.syntax.inserted.replace("{}", column)))
             .join(", ");
-        self.finish(format!(
-            "INSERT INTO {table} ({COLUMNS}) SELECT \
-             CASE WHEN moves = 1 THEN ? ELSE id END, \
-             CASE WHEN moves = 1 THEN version + 1 ELSE {MARK} END, idle, absolute_at, created_at, \
-             CASE WHEN moves = 1 THEN {expires_at} ELSE {now} + {MARK_MILLIS} END, \
-             CASE WHEN moves = 1 THEN {sweep_at} ELSE {now} + {MARK_MILLIS} END, \
-             CASE WHEN moves = 1 THEN ? ELSE X'' END \
-             FROM {table} CROSS JOIN (SELECT 0 AS moves UNION ALL SELECT 1) AS twice \
-             WHERE id = ? AND version = ? AND {is_session} \
-             AND NOT EXISTS (SELECT 1 FROM {table} AS taken WHERE taken.id = ?){for_update} {on_conflict} {changes}"
-        ))
+        let version = version_on_conflict.replace("{table}", table);
+        // After the last parameter.
+        let pads = if version.contains("{pads}") { "" } else { "{pads}" };
+        self.finish(
+            &format!(
+                "INSERT INTO {table} ({COLUMNS}) SELECT \
+                 CASE WHEN moves = 1 THEN ? ELSE id END, \
+                 CASE WHEN moves = 1 THEN version + 1 ELSE {MARK} END, idle, absolute_at, created_at, \
+                 CASE WHEN moves = 1 THEN {expires_at} ELSE {now} + {MARK_MILLIS} END, \
+                 CASE WHEN moves = 1 THEN {sweep_at} ELSE {now} + {MARK_MILLIS} END, \
+                 CASE WHEN moves = 1 THEN ? ELSE X'' END \
+                 FROM {table} AS moving CROSS JOIN (SELECT 0 AS moves UNION ALL SELECT 1) AS twice \
+                 WHERE id = ? AND version = ? AND {is_session} \
+                 AND NOT EXISTS (SELECT 1 FROM {table} AS taken WHERE taken.id = ?){pads}{for_update} \
+                 {on_conflict} {version}, {changes}"
+            ),
+            2,
+        )
     }
 
-    fn delete(&self) -> SqlStr {
-        self.finish(format!("DELETE FROM {} WHERE id = ? AND {}", self.table, self.is_session()))
+    /// 4.
+    fn delete(&self) -> Sql {
+        self.finish(&format!("DELETE FROM {} WHERE id = ? AND {}{{pads}}", self.table, self.is_session()), 3)
     }
 
-    fn forget_expired(&self) -> SqlStr {
-        self.finish(format!("DELETE FROM {} WHERE id = ? AND expires_at <= {}", self.table, self.syntax.now))
+    /// 5.
+    fn forget_expired(&self) -> Sql {
+        self.finish(&format!("DELETE FROM {} WHERE id = ? AND expires_at <= {}{{pads}}", self.table, self.syntax.now), 4)
     }
 
-    fn sweep(&self, lock: i64) -> SqlStr {
+    /// 1.
+    fn sweep(&self, lock: i64) -> Sql {
         let Syntax { sweep, now_for_index, .. } = self.syntax;
         let sql = sweep.replace("{now}", now_for_index).replace("{lock}", &lock.to_string()).replace("{table}", &self.table);
-        self.finish(sql)
+        self.finish(&sql, 0)
+    }
+
+    fn shorten(&self) -> SqlStr {
+        let Syntax { now, least, .. } = self.syntax;
+        self.text(format!(
+            "UPDATE {} SET expires_at = {least}(expires_at, {now} + idle), sweep_at = {least}(expires_at, {now} + idle), \
+             absolute_at = {least}(absolute_at, {now} + absolute_at - created_at), created_at = {least}(created_at, {now}) \
+             WHERE version <> {MARK} AND expires_at > {now} + idle",
+            self.table
+        ))
     }
 
     /// A condition: the row is a session, and it has not expired.
     fn is_session(&self) -> String {
         format!("version <> {MARK} AND expires_at > {}", self.syntax.now)
+    }
+
+    /// The same, and where that is needed, it does not expire before [`or_too_late`](Self::or_too_late) would notice.
+    fn is_session_for_long(&self) -> String {
+        if self.syntax.sees_time_first {
+            return format!("{} + {TRUSTED_MILLIS}", self.is_session());
+        }
+        self.is_session()
+    }
+
+    /// Divides what is before it by zero, if the statement has been under way for too long.
+    fn or_too_late(&self) -> String {
+        if !self.syntax.sees_time_first {
+            return String::new();
+        }
+        format!(" / (clock_timestamp() < statement_timestamp() + interval '{TRUSTED_MILLIS} ms')::int")
+    }
+
+    /// The row under the key that is the parameter of this number, locked, as `here`.
+    fn locked(&self, id: usize) -> String {
+        format!(
+            "WITH here AS MATERIALIZED (SELECT id AS at, version AS found, expires_at AS ends FROM {} WHERE id = ${id} FOR UPDATE)",
+            self.table
+        )
+    }
+
+    fn is_session_here(&self) -> String {
+        format!("found <> {MARK} AND ends > {}", self.syntax.now)
     }
 
     /// The changes that renew the idle limit.
@@ -189,10 +349,23 @@ impl Writer<'_> {
         format!("({} {divide} {bucket} + 1) * {bucket}", self.expires_at())
     }
 
+    /// The statement, with so many parameters of no meaning.
+    fn finish(&self, sql: &str, pads: usize) -> Sql {
+        let padding = if sql.contains('$') {
+            // Those that are numbered already are followed by these.
+            let given = (1..=9).take_while(|number| sql.contains(&format!("${number}"))).count();
+            (given + 1..=given + pads).fold(String::new(), |text, number| format!("{text} AND ${number} = 0"))
+        } else {
+            " AND ? = 0".repeat(pads)
+        };
+        let sql = sql.replace("{pads}", &padding);
+        Sql { text: self.text(sql), pads }
+    }
+
     /// The name of the table is the one part that comes from outside, and it is checked.
-    fn finish(&self, sql: String) -> SqlStr {
+    fn text(&self, sql: String) -> SqlStr {
         let sql = if self.syntax.numbered { numbered(&sql) } else { sql };
-        AssertSqlSafe(std::sync::Arc::<str>::from(sql)).into_sql_str()
+        AssertSqlSafe(Arc::<str>::from(sql)).into_sql_str()
     }
 }
 

@@ -12,10 +12,11 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Result, Sqlite};
 use tokio::time::sleep;
 
-use super::pool::{Connections, Lease};
+use super::pool::{Again, Connections, Work};
+use super::verdict::{Meaning, Verdict};
 
-/// How long a change waits for those of other processes.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long opening a file waits for other processes.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long one process may change the file without a pause, unless it has met others.
 const TURN_ALONE: Duration = Duration::from_millis(50);
@@ -37,6 +38,8 @@ pub(super) struct Turns {
     connections: Connections<Sqlite>,
     /// Where they are used in turns with other processes.
     turn: Option<Arc<Mutex<Turn>>>,
+    /// How long a change waits for those of other processes.
+    patience: Duration,
 }
 
 struct Turn {
@@ -50,15 +53,15 @@ struct Turn {
 
 impl Turns {
     /// One connection, which SQLite must not let wait by itself.
-    pub(super) fn with_others(connection: Connections<Sqlite>) -> Self {
+    pub(super) fn with_others(connection: Connections<Sqlite>, patience: Duration) -> Self {
         let now = Instant::now();
         let turn = Turn { begin: now, end: now, met: None };
-        Self { connections: connection, turn: Some(Arc::new(Mutex::new(turn))) }
+        Self { connections: connection, turn: Some(Arc::new(Mutex::new(turn))), patience }
     }
 
     /// Connections that take no turns: SQLite lets them wait as it was told, or there is nobody to wait for.
     pub(super) const fn alone(connections: Connections<Sqlite>) -> Self {
-        Self { connections, turn: None }
+        Self { connections, turn: None, patience: Duration::ZERO }
     }
 
     /// Closes the connections, when no change has them any more.
@@ -66,16 +69,52 @@ impl Turns {
         self.connections.close().await;
     }
 
-    /// A connection for one change.
-    pub(super) async fn take(&self) -> Result<Change> {
-        let lease = until_not_busy(|| self.connections.take()).await?;
-        let turn = self.turn.clone();
-        let pause = turn.as_deref().map_or(Duration::ZERO, |turn| with(turn, |turn| turn.pause(Instant::now())));
+    /// Makes a change in this process's turn.
+    pub(super) async fn call<W: Work<Sqlite>>(&self, work: W, again: Again) -> Result<W::Answer> {
+        self.connections.call(InTurn { turn: self.turn.clone(), patience: self.patience, work }, again).await
+    }
+}
+
+/// A change that waits for this process's turn.
+#[derive(Clone)]
+struct InTurn<W> {
+    turn: Option<Arc<Mutex<Turn>>>,
+    patience: Duration,
+    work: W,
+}
+
+impl<W: Work<Sqlite>> Work<Sqlite> for InTurn<W> {
+    type Answer = W::Answer;
+
+    async fn run(self, connection: &mut SqliteConnection) -> Result<W::Answer> {
+        let Some(turn) = self.turn else { return make_room(connection, self.work).await };
+        let pause = with(&turn, |turn| turn.pause(Instant::now()));
         if !pause.is_zero() {
             sleep(pause).await;
         }
-        Ok(Change { lease, turn, patience: None })
+        let begin = Instant::now();
+        let answer = loop {
+            let answer = make_room(connection, self.work.clone()).await;
+            if !answer.as_ref().is_err_and(is_busy) || begin.elapsed() > self.patience {
+                break answer;
+            }
+            sleep(LOOK).await;
+            with(&turn, |turn| turn.meet(Instant::now()));
+        };
+        with(&turn, |turn| turn.end = Instant::now());
+        answer
     }
+}
+
+/// Makes a change; where the disk is full, once more after the log of changes was written back to the file, so that it has room again
+/// where it is. A change that makes the file no longer, such as that of a logout, is possible so.
+async fn make_room<W: Work<Sqlite>>(connection: &mut SqliteConnection, work: W) -> Result<W::Answer> {
+    let answer = work.clone().run(&mut *connection).await;
+    if !answer.as_ref().is_err_and(|error| Verdict::of(error).meaning == Meaning::Full) {
+        return answer;
+    }
+    let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(RESTART)").execute(&mut *connection).await;
+    work.run(connection).await
 }
 
 impl Turn {
@@ -100,39 +139,6 @@ impl Turn {
     }
 }
 
-/// A change of the file.
-pub(super) struct Change {
-    lease: Lease<Sqlite>,
-    turn: Option<Arc<Mutex<Turn>>>,
-    patience: Option<Instant>,
-}
-
-impl Change {
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        self.lease.connection()
-    }
-
-    /// Whether the statement has to run again, because it was another process's turn; waits a little first.
-    pub(super) async fn is_to_wait(&mut self, error: Option<&Error>) -> bool {
-        let Some(turn) = &self.turn else { return false };
-        let now = Instant::now();
-        if !error.is_some_and(is_busy) || now > *self.patience.get_or_insert(now + PATIENCE) {
-            return false;
-        }
-        sleep(LOOK).await;
-        with(turn, |turn| turn.meet(Instant::now()));
-        true
-    }
-
-    /// Gives the connection back.
-    pub(super) fn end<R>(self, result: Result<R>) -> Result<R> {
-        if let Some(turn) = &self.turn {
-            with(turn, |turn| turn.end = Instant::now());
-        }
-        self.lease.end(result)
-    }
-}
-
 fn with<R>(turn: &Mutex<Turn>, run: impl FnOnce(&mut Turn) -> R) -> R {
     run(&mut turn.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -151,8 +157,6 @@ pub(super) async fn until_not_busy<R, F: Future<Output = Result<R>>>(mut open: i
     }
 }
 
-/// `SQLITE_BUSY`, alone or with what keeps it busy in the higher bits.
 fn is_busy(error: &Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 5)
+    Verdict::of(error).meaning == Meaning::Busy
 }

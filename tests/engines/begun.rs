@@ -1,0 +1,280 @@
+//! Work that has begun belongs to the store: a request that gives up costs no connection, and nothing lands after what came later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use session_runtime::store::{
+    AnyStore, Change, Loaded, MySqlStore, PostgresStore, Replaced, Rotated, SqlOptions, SqliteStore, Store,
+};
+use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection, MySqlPool, PgPool};
+
+use crate::app::{Counter, PATIENCE, connect, key, new_session, until};
+use crate::engine::{self, Engine};
+use crate::failover::{counter, create, found, mariadb_account, new_id};
+use crate::proxy::Proxy;
+use crate::servers;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connecting_that_takes_three_seconds_succeeds_for_a_later_request() {
+    async fn check(engine: Engine, port: u16) {
+        let proxy = Proxy::to(port).await;
+        let store = connect(&proxy.url(&engine.url, port)).await;
+        let id = new_id();
+        create(&store, &id).await;
+        proxy.delay(Duration::from_secs(3));
+        proxy.cut();
+        // Each request gives up long before.
+        let mut gave_up = 0;
+        until(&format!("{engine:?}: no request gets a connection"), async || {
+            let loaded = tokio::time::timeout(Duration::from_millis(500), store.load(key(&id))).await;
+            gave_up += u32::from(loaded.is_err());
+            matches!(loaded, Ok(Ok(Loaded::Found(_))))
+        })
+        .await;
+        assert!(gave_up > 0, "{engine:?}: connecting was slow");
+        println!("{engine:?}: {gave_up} requests gave up");
+    }
+    tokio::join!(check(engine::postgres(), servers::postgres().port()), check(engine::mariadb(), servers::mariadb().port()));
+}
+
+const MOST: u32 = 4;
+
+/// Twenty callers, each of which gives up soon and comes again, as long as somebody has locked the table; the most connections that the server had.
+async fn while_locked(
+    store: &AnyStore<Counter>,
+    name: &str,
+    lock: impl AsyncFnOnce(Arc<AtomicBool>),
+    count: impl AsyncFn() -> i64,
+) {
+    let id = new_id();
+    create(store, &id).await;
+    let (is_locked, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let most = AtomicU64::new(0);
+    let callers = async {
+        until("nobody locks the table", async || is_locked.load(Ordering::SeqCst)).await;
+        let start = Instant::now();
+        let callers = join_all((0..20).map(|_| async {
+            while start.elapsed() < Duration::from_secs(8) {
+                let _ = tokio::time::timeout(Duration::from_millis(400), store.touch(key(&id))).await;
+            }
+        }));
+        let watch = async {
+            while start.elapsed() < Duration::from_secs(8) {
+                most.fetch_max(count().await.unsigned_abs(), Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::join!(callers, watch);
+        is_over.store(true, Ordering::SeqCst);
+    };
+    let locked = async {
+        lock(Arc::clone(&is_locked)).await;
+    };
+    tokio::join!(locked, async {
+        callers.await;
+        is_locked.store(false, Ordering::SeqCst);
+    });
+    let most = most.load(Ordering::SeqCst);
+    println!("{name}: at most {most} connections");
+    assert!(most > 0 && most <= u64::from(MOST), "{name}: {most} connections where {MOST} may be");
+    until(&format!("{name} goes on"), async || store.touch(key(&id)).await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_postgres_table_keeps_no_more_connections_busy_than_there_may_be() {
+    let server = servers::postgres();
+    let pool = PgPool::connect(server.url()).await.unwrap();
+    let check = async |table: &'static str, store: AnyStore<Counter>| {
+        let lock = async |is_locked: Arc<AtomicBool>| {
+            let mut connection = PgConnection::connect(server.url()).await.unwrap();
+            sqlx::raw_sql("BEGIN").execute(&mut connection).await.unwrap();
+            let sql = AssertSqlSafe(format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            is_locked.store(true, Ordering::SeqCst);
+            until("the callers do not end", async || !is_locked.load(Ordering::SeqCst)).await;
+            sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+        };
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{table}'");
+        let count = async || sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone())).fetch_one(&pool).await.unwrap();
+        while_locked(&store, table, lock, count).await;
+    };
+    let options = |table: &str| SqlOptions::new().table(table).max_connections(MOST);
+    let url = |table: &str| format!("{}?application_name={table}", server.url());
+    let own = PostgresStore::connect_with(url("locked_own"), options("locked_own")).await.unwrap();
+    let given = PgPoolOptions::new().max_connections(MOST).connect(&url("locked_given")).await.unwrap();
+    let given = PostgresStore::from_pool(given, options("locked_given")).await.unwrap();
+    tokio::join!(check("locked_own", AnyStore::new(own)), check("locked_given", AnyStore::new(given)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_mariadb_table_keeps_no_more_connections_busy_than_there_may_be() {
+    let server = servers::mariadb();
+    let pool = MySqlPool::connect(server.url()).await.unwrap();
+    let check = async |name: &'static str, store: AnyStore<Counter>| {
+        let lock = async |is_locked: Arc<AtomicBool>| {
+            let mut connection = MySqlConnection::connect(server.url()).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(format!("LOCK TABLES {name} WRITE"))).execute(&mut connection).await.unwrap();
+            is_locked.store(true, Ordering::SeqCst);
+            until("the callers do not end", async || !is_locked.load(Ordering::SeqCst)).await;
+            sqlx::raw_sql("UNLOCK TABLES").execute(&mut connection).await.unwrap();
+        };
+        let sql = format!("SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist WHERE user = '{name}'");
+        let count = async || sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone())).fetch_one(&pool).await.unwrap();
+        while_locked(&store, name, lock, count).await;
+    };
+    let options = |table: &str| SqlOptions::new().table(table).max_connections(MOST);
+    let url = mariadb_account(&pool, server.url(), "locked_own", "ALL ON app.*").await;
+    let own = MySqlStore::connect_with(url, options("locked_own")).await.unwrap();
+    let url = mariadb_account(&pool, server.url(), "locked_given", "ALL ON app.*").await;
+    let given = MySqlPoolOptions::new().max_connections(MOST).connect(&url).await.unwrap();
+    let given = MySqlStore::from_pool(given, options("locked_given")).await.unwrap();
+    tokio::join!(check("locked_own", AnyStore::new(own)), check("locked_given", AnyStore::new(given)));
+}
+
+/// Each kind of change, begun while another has the row, which it lets go of after the session has expired, or was deleted.
+async fn does_not_revive(engine: Engine, is_deleted: bool) {
+    let idle = Duration::from_millis(1500);
+    let store = connect(&engine.url).await;
+    for operation in ["replace", "touch", "rotate", "delete"] {
+        let name = format!("{engine:?}, {operation}, {}", if is_deleted { "deleted" } else { "expired" });
+        let (id, new) = (new_id(), new_id());
+        store.create(key(&id), new_session(counter(1), idle, None)).await.unwrap();
+        let record = found(&store, &id).await;
+        let holder = hold_rows(&engine, is_deleted).await;
+        let begun = Instant::now();
+        let change = async {
+            match operation {
+                "replace" => match store.replace(key(&id), record.version, Change::new(counter(2).into())).await {
+                    Ok(Replaced::Missing) => {}
+                    other => panic!("{name}: {other:?}"),
+                },
+                "touch" => assert!(matches!(store.touch(key(&id)).await, Ok(false)), "{name}"),
+                "rotate" => {
+                    match store.rotate(key(&id), key(&new), session_runtime::store::Rotation::new(record.clone())).await {
+                        Ok(Rotated::Missing) => {}
+                        other => panic!("{name}: {other:?}"),
+                    }
+                }
+                // Where it was there when the deletion began, it is gone either way.
+                _ => assert!(matches!(store.delete(key(&id)).await, Ok(there) if !(there && is_deleted)), "{name}"),
+            }
+        };
+        let release = async {
+            tokio::time::sleep(Duration::from_millis(1800).saturating_sub(begun.elapsed())).await;
+            holder.commit().await;
+        };
+        tokio::join!(change, release);
+        for id in [&id, &new] {
+            let loaded = store.load(key(id)).await;
+            assert!(matches!(loaded, Ok(Loaded::Missing)), "{name}: {loaded:?}");
+        }
+    }
+}
+
+enum Holder {
+    Postgres(PgConnection),
+    MariaDb(MySqlConnection),
+}
+
+impl Holder {
+    async fn commit(self) {
+        match self {
+            Self::Postgres(mut connection) => sqlx::raw_sql("COMMIT").execute(&mut connection).await.map(drop),
+            Self::MariaDb(mut connection) => sqlx::raw_sql("COMMIT").execute(&mut connection).await.map(drop),
+        }
+        .unwrap();
+    }
+}
+
+async fn hold_rows(engine: &Engine, is_deleted: bool) -> Holder {
+    let url = engine.url.split('?').next().unwrap();
+    let table = engine.table();
+    let hold = if is_deleted { format!("DELETE FROM {table}") } else { format!("SELECT id FROM {table} FOR UPDATE") };
+    let sql = AssertSqlSafe(format!("BEGIN; {hold}"));
+    if engine.name == "PostgreSQL" {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        return Holder::Postgres(connection);
+    }
+    let mut connection = MySqlConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    Holder::MariaDb(connection)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_waited_for_a_row_until_after_its_session_was_over_does_not_bring_it_back() {
+    tokio::join!(
+        does_not_revive(engine::postgres(), false),
+        does_not_revive(engine::postgres(), true),
+        does_not_revive(engine::mariadb(), false),
+        does_not_revive(engine::mariadb(), true),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_waited_for_a_row_is_made_where_the_session_lives_on() {
+    for engine in [engine::postgres(), engine::mariadb()] {
+        let store = connect(&engine.url).await;
+        let (id, new) = (new_id(), new_id());
+        create(&store, &id).await;
+        for operation in ["replace", "touch", "rotate", "delete"] {
+            let record = if operation == "delete" { None } else { Some(found(&store, &id).await) };
+            let holder = hold_rows(&engine, false).await;
+            let release = async {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                holder.commit().await;
+            };
+            let change = async {
+                match (operation, record) {
+                    ("replace", Some(record)) => {
+                        let replaced = store.replace(key(&id), record.version, Change::new(counter(2).into())).await;
+                        assert!(matches!(replaced, Ok(Replaced::Replaced(_))), "{engine:?}: {replaced:?}");
+                    }
+                    ("touch", _) => assert!(matches!(store.touch(key(&id)).await, Ok(true)), "{engine:?}"),
+                    ("rotate", Some(record)) => {
+                        let rotated = store.rotate(key(&id), key(&new), session_runtime::store::Rotation::new(record)).await;
+                        assert!(matches!(rotated, Ok(Rotated::Rotated(_))), "{engine:?}: {rotated:?}");
+                    }
+                    _ => assert!(matches!(store.delete(key(&new)).await, Ok(true)), "{engine:?}"),
+                }
+            };
+            tokio::join!(change, release);
+        }
+        assert!(matches!(store.load(key(&id)).await, Ok(Loaded::JustRotated)), "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_another_process_has_a_sqlite_file_no_change_lands_after_a_later_one() {
+    let engine = engine::sqlite();
+    let store = AnyStore::new(SqliteStore::connect(&engine.url).await.unwrap());
+    let id = new_id();
+    create(&store, &id).await;
+    let mut other = SqliteConnection::connect(&engine.url).await.unwrap();
+    for round in 1..=200 {
+        let record = found(&store, &id).await;
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let first = store.replace(key(&id), record.version, Change::new(counter(2 * round).into()));
+        let first = tokio::time::timeout(Duration::from_millis(5), first).await;
+        assert!(first.is_err(), "it is given up: {first:?}");
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        let start = Instant::now();
+        loop {
+            let record = found(&store, &id).await;
+            let second = store.replace(key(&id), record.version, Change::new(counter(2 * round + 1).into())).await;
+            match second {
+                Ok(Replaced::Replaced(_)) => break,
+                Ok(Replaced::Conflict) => assert!(start.elapsed() < PATIENCE),
+                other => panic!("{other:?}"),
+            }
+        }
+        // Whatever is still on its way comes before this one.
+        assert!(matches!(store.touch(key(&id)).await, Ok(true)));
+        assert_eq!(found(&store, &id).await.data.count, 2 * round + 1, "round {round}");
+    }
+}
