@@ -5,6 +5,7 @@
 mod attribute;
 #[cfg(test)]
 mod contributing;
+mod parsed;
 #[cfg(test)]
 mod random;
 mod report;
@@ -28,6 +29,11 @@ pub fn generate_session_id(arguments: TokenStream, item: TokenStream) -> TokenSt
 #[proc_macro_attribute]
 pub fn session_middleware(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Role::Middleware, arguments, item)
+}
+
+#[proc_macro_attribute]
+pub fn session_owner(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(Role::Owner, arguments, item)
 }
 
 fn attribute(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -57,9 +57,28 @@ pub(crate) const fn not_empty(name: &str) -> Result<(), ConfigError> {
     if name.is_empty() { Err(ConfigError::new("namespace", "is empty")) } else { Ok(()) }
 }
 
-/// A path that leads to this site alone: what begins with two slashes, or with a backslash after the first, leads a browser to another host.
-pub(crate) const fn local_path(option: &'static str, path: &str) -> Result<(), ConfigError> {
-    if is_local_path(path) { Ok(()) } else { Err(ConfigError::new(option, "is not a path of this site: begin it with one `/`")) }
+/// A limit of zero would allow nothing.
+pub(crate) const fn positive(option: &'static str, number: u32) -> Result<(), ConfigError> {
+    if number == 0 { Err(ConfigError::new(option, "is zero: it is at least 1")) } else { Ok(()) }
+}
+
+/// A path of this site, as a redirect has it: `//host` would lead to another, and what is no visible ASCII character belongs encoded.
+pub(crate) const fn login_path(path: &str) -> Result<(), ConfigError> {
+    let bytes = path.as_bytes();
+    if bytes.is_empty() || bytes[0] != b'/' {
+        return Err(ConfigError::new("login_path", "must begin with `/`: it is a path of this site"));
+    }
+    if bytes.len() > 1 && (bytes[1] == b'/' || bytes[1] == b'\\') {
+        return Err(ConfigError::new("login_path", "must not begin with `//`, which names another host"));
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_graphic() {
+            return Err(ConfigError::new("login_path", "has a character that a path needs percent-encoded"));
+        }
+        at += 1;
+    }
+    Ok(())
 }
 
 /// Whether a path leads to this site alone.

@@ -133,13 +133,12 @@ pub mod migrating_from_tower_sessions {}
 
 /// What the macros expand to. Not for use by hand; it changes without notice.
 #[doc(hidden)]
-pub mod __private {
+pub mod macro_support {
     pub use crate::callback::expansion::*;
-    pub use crate::owner::{OwnerCallback, OwnerFn, RegisteredOwner};
     pub use crate::setup::expansion::*;
 }
 
-pub use callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback};
+pub use callback::{IntoGenerateCallback, IntoMiddleware, IntoOwner, IntoSessionIdCallback};
 pub use config::{OnStoreError, OnUndecodable, WhenFull};
 pub use cookie::SameSite;
 pub use error::{ConfigError, SessionError};
@@ -158,6 +157,9 @@ pub use session_macros::session_id_callback;
 #[doc = include_str!("../docs/session_middleware.md")]
 #[doc(inline)]
 pub use session_macros::session_middleware;
+#[doc = include_str!("../docs/session_owner.md")]
+#[doc(inline)]
+pub use session_macros::session_owner;
 
 // The README's examples are tests, too.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use session_runtime::store::{
 };
 use session_runtime::{
     Given, Lifetime, OwnerId, Session, SessionData, SessionError, SessionHandle, SessionLayer, SessionLayerBuilder, SessionOwner,
-    SessionRequestExt, Sessions, WhenFull, standard,
+    SessionRequestExt, Sessions, WhenFull, session_owner, standard,
 };
 use tokio::task::JoinSet;
 
@@ -27,17 +27,9 @@ struct Visit {
     pages: u64,
 }
 
-/// As `#[session_owner(Visit)]` does.
-impl session_runtime::__private::RegisteredOwner for Visit {
-    type Owner = u64;
-
-    fn owner(&self) -> Option<u64> {
-        self.user
-    }
-
-    fn register<Callback>() -> session_runtime::__private::OwnerCallback<Self> {
-        session_runtime::__private::OwnerCallback::new(|visit: &Self| visit.user)
-    }
+#[session_owner(Visit)]
+fn owner(visit: &Visit) -> Option<u64> {
+    visit.user
 }
 
 type Kept = Counting<MemoryStore<Visit>>;
@@ -50,7 +42,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn standard() -> (Builder, Kept) {
     let store = Counting::new(MemoryStore::new());
     let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(store.clone());
-    (builder.owner(|visit: &Visit| visit.user), store)
+    (builder.owner(owner), store)
 }
 
 fn lazy() -> (Builder, Kept) {

@@ -11,9 +11,16 @@ pub async fn exchange(address: &str, method: &str, path: &str, cookie: &str) -> 
 
 /// The same with headers of the caller's, each with its line end.
 pub async fn exchange_with(address: &str, method: &str, path: &str, headers: &str) -> String {
+    exchange_body(address, method, path, headers, "").await
+}
+
+/// The same with a body.
+pub async fn exchange_body(address: &str, method: &str, path: &str, headers: &str, body: &str) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n");
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     // A handler that panics closes the connection without a word.

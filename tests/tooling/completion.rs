@@ -82,6 +82,7 @@ fn the_words_that_an_option_takes_are_offered() {
     assert_session_offers(&["<Visit>, same_site = |", "<Visit>, same_site = L|, secure = true"], &["Strict", "Lax", "None"]);
     assert_session_offers(&["<Visit>, on_store_error = |", "<Visit>, on_store_error = An|"], &["Fail", "Anonymous"]);
     assert_session_offers(&["<Visit>, on_undecodable = |", "<Visit>, on_undecodable = Di|"], &["Fail", "Discard"]);
+    assert_session_offers(&["<Visit>, when_full = |", "<Visit>, when_full = Re|"], &["EndOldest", "Refuse"]);
 }
 
 #[test]

@@ -1,17 +1,37 @@
 //! The examples do what their first lines say.
 
 use std::io::{BufRead, BufReader};
+use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
-use crate::support::wire::exchange_with;
+use crate::support::wire::exchange_body;
 
-/// A running example, which is ended when the test is.
+/// A running example, which is ended when the test is, and its first client.
 struct Example {
     process: Child,
+    client: Client,
+}
+
+/// A client of an example.
+struct Client {
     address: String,
     /// The cookie jar: name and value.
     jar: Vec<(String, String)>,
+}
+
+impl Deref for Example {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Example {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
 }
 
 struct Answer {
@@ -39,11 +59,24 @@ fn program(name: &str) -> Command {
 
 impl Example {
     fn run(name: &str) -> Self {
-        let mut process = program(name).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run_with(name, &[])
+    }
+
+    fn run_with(name: &str, variables: &[(&str, &str)]) -> Self {
+        let mut program = program(name);
+        program.envs(variables.iter().copied());
+        let mut process = program.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { process, address, jar: Vec::new() }
+        Self { process, client: Client { address, jar: Vec::new() } }
+    }
+}
+
+impl Client {
+    /// Another client of the same program.
+    fn another(&self) -> Self {
+        Self { address: self.address.clone(), jar: Vec::new() }
     }
 
     async fn get(&mut self, path: &str) -> Answer {
@@ -54,10 +87,18 @@ impl Example {
         self.send("POST", path, "").await
     }
 
+    async fn post_form(&mut self, path: &str, fields: &str) -> Answer {
+        self.send_body("POST", path, "content-type: application/x-www-form-urlencoded\r\n", fields).await
+    }
+
     async fn send(&mut self, method: &str, path: &str, headers: &str) -> Answer {
+        self.send_body(method, path, headers, "").await
+    }
+
+    async fn send_body(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let pairs: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookie = if pairs.is_empty() { String::new() } else { format!("cookie: {}\r\n", pairs.join("; ")) };
-        let text = exchange_with(&self.address, method, path, &format!("{headers}{cookie}")).await;
+        let text = exchange_body(&self.address, method, path, &format!("{headers}{cookie}"), body).await;
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let set_cookies: Vec<_> = head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")).map(str::to_owned).collect();
         for cookie in &set_cookies {
@@ -110,7 +151,7 @@ async fn counter() {
 /// What they do with other stores is in the tests of the engines.
 #[test]
 fn a_store_that_cannot_be_had_ends_the_example_with_the_reason() {
-    for name in ["quickstart", "counter"] {
+    for name in ["quickstart", "counter", "account"] {
         for (url, reason) in [("redis://127.0.0.1", "takes the feature `redis`"), ("mongo://x", "no session store goes by")] {
             let output = program(name).env("SESSION_STORE", url).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
@@ -146,4 +187,82 @@ async fn two_sessions() {
     assert_eq!(app.post("/admin/logout").await.status, 200);
     assert_eq!(app.get("/admin").await.status, 401);
     assert_eq!(app.get("/").await.body, "page 2\n");
+}
+
+/// The values of a name in JSON, in their order.
+fn values(json: &str, name: &str) -> Vec<String> {
+    let name = format!("\"{name}\":");
+    let parts = json.split(&name).skip(1);
+    parts.map(|rest| rest.trim_start_matches('"').split(['"', ',', '}']).next().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn account() {
+    let mut laptop = Example::run_with("account", &[("OWNER_LIMIT", "2")]);
+    let (mut phone, mut grace) = (laptop.another(), laptop.another());
+    assert_eq!(laptop.get("/me").await.status, 401);
+    assert_eq!(laptop.post("/cart/tea").await.body, r#"{"cart":["tea"]}"#);
+    let guest = laptop.jar.clone();
+    let wrong = laptop.post_form("/login", "name=ada&password=byron").await;
+    assert_eq!((wrong.status, wrong.body.as_str()), (403, r#"{"error":"wrong name or password"}"#));
+    assert_eq!(laptop.post_form("/login", "name=nobody&password=byron").await.status, 403);
+    let login = laptop.post_form("/login", "name=ada&password=lovelace").await;
+    assert_eq!((login.status, login.body.as_str()), (200, r#"{"user":"ada"}"#));
+    assert_ne!(laptop.jar, guest, "a new id");
+    assert_eq!(laptop.get("/me").await.body, r#"{"cart":["tea"],"role":"customer","user":"ada"}"#);
+
+    // "Remember me", in JSON.
+    let json = "content-type: application/json\r\nuser-agent: a phone\r\n";
+    let login = phone.send_body("POST", "/login", json, r#"{"name":"ada","password":"lovelace","remember":"on"}"#).await;
+    assert!(login.set_cookies[0].contains("Max-Age=2592000"), "{:?}", login.set_cookies);
+    let devices = phone.get("/devices").await.body;
+    assert_eq!(values(&devices, "current"), ["true", "false"], "{devices}");
+    assert_eq!(values(&devices, "agent"), ["a phone", "unknown"]);
+    let handles = values(&devices, "handle");
+
+    // Another user cannot end it, and a third login ends the oldest.
+    grace.post_form("/login", "name=grace&password=hopper").await;
+    assert_eq!(grace.post(&format!("/devices/{}/end", handles[0])).await.status, 404);
+    assert_eq!(grace.post("/devices/nonsense/end").await.status, 404);
+    let mut third = laptop.another();
+    third.post_form("/login", "name=ada&password=lovelace").await;
+    assert_eq!(laptop.get("/me").await.status, 401);
+    assert_eq!(phone.get("/me").await.status, 200);
+    assert_eq!(third.post(&format!("/devices/{}/end", handles[0])).await.body, r#"{"ended":1}"#);
+    assert_eq!(phone.get("/me").await.status, 401);
+
+    // An administrator.
+    assert_eq!(third.post("/admin/grace/role/customer").await.status, 403);
+    assert_eq!(grace.post("/admin/ada/role/editor").await.body, r#"{"changed":1}"#);
+    assert_eq!(values(&third.get("/me").await.body, "role"), ["editor"]);
+    assert_eq!(grace.post("/admin/ada/end-all").await.body, r#"{"ended":1}"#);
+    assert_eq!(third.get("/me").await.status, 401);
+    let all = grace.post("/devices/end-all").await;
+    assert_eq!((all.body.as_str(), grace.jar.len()), (r#"{"ended":1}"#, 0));
+}
+
+#[tokio::test]
+async fn account_asks_for_the_password_again_before_it_changes() {
+    let mut ada = Example::run_with("account", &[("FRESH", "0")]);
+    assert_eq!(ada.post_form("/password", "new=analytical").await.status, 401);
+    ada.post_form("/login", "name=ada&password=lovelace").await;
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let refused = ada.post_form("/password", "new=analytical").await;
+    assert_eq!((refused.status, refused.body.as_str()), (401, r#"{"error":"not fresh"}"#));
+    let id = ada.jar.clone();
+    assert_eq!(ada.post_form("/confirm", "password=byron").await.status, 403);
+    assert_eq!(ada.post_form("/confirm", "password=lovelace").await.status, 200);
+    assert_ne!(ada.jar, id);
+
+    let mut ada = Example::run("account");
+    let mut other = ada.another();
+    for client in [&mut *ada, &mut other] {
+        client.post_form("/login", "name=ada&password=lovelace").await;
+    }
+    assert_eq!(ada.post_form("/password", "new=analytical").await.status, 200);
+    assert_eq!(other.get("/me").await.status, 401);
+    assert_eq!(other.post_form("/login", "name=ada&password=lovelace").await.status, 403);
+    assert_eq!(other.post_form("/login", "name=ada&password=analytical").await.status, 200);
+    assert_eq!(ada.post("/logout").await.status, 200);
+    assert!(ada.jar.is_empty());
 }

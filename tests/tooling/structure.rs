@@ -15,6 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["inline_vec", "locks", "log", "maybe_ready", "random", "transport", "word"],
     &["error"],
     &["config"],
+    &["owner"],
     &["id"],
     &["cookie"],
     &["request"],

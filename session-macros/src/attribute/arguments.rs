@@ -66,8 +66,9 @@ pub(super) fn check_count(role: Role, signature: &Signature, data: Option<&Type>
             errors.push(wrong_at(role, argument, &too_much(role, argument, expected.len())));
         }
     }
-    // One that is missing beside one that is too much is found when that is gone: most often it is a mistaken form of the same.
-    if surplus || missing.is_empty() {
+    // One that is missing beside one that is too much, or beside `self`, is found when that is gone: most often it is a mistaken form of
+    // the same.
+    if surplus || missing.is_empty() || signature.receiver().is_some() {
         return;
     }
     errors.push(wrong(role, signature.paren_token.span.join(), &lacks(role, &missing, &given, &arguments, data)));
@@ -133,6 +134,7 @@ fn too_much(role: Role, argument: &PatType, expected: usize) -> String {
 fn within(role: Role, instead: &str) -> String {
     match role {
         Role::Generate => "an id is made of nothing but random numbers".to_owned(),
+        Role::Owner => "the owner is computed from the session's data alone".to_owned(),
         Role::Middleware if instead.contains("body") => "the body is in `request`".to_owned(),
         Role::Middleware if instead.contains(" in `request.") => {
             format!("{}()`", instead.trim_end_matches('`'))
@@ -167,7 +169,7 @@ fn lacks(role: Role, missing: &[usize], given: &[Given], arguments: &[&PatType],
 
 const fn count(role: Role) -> &'static str {
     match role {
-        Role::SessionId => "one argument",
+        Role::SessionId | Role::Owner => "one argument",
         Role::Generate => "no argument",
         Role::Middleware => "three arguments",
     }
@@ -182,6 +184,10 @@ fn written(argument: &Argument, data: Option<&Type>) -> String {
             format!("{name}: Session<{data}>")
         }
         "Parts" => format!("{name}: &mut Parts"),
+        "&T" => {
+            let data = data.map_or_else(|| "T".to_owned(), |data| crate::written::written(&data.to_token_stream()));
+            format!("{name}: &{data}")
+        }
         _ => format!("{name}: {segment}"),
     }
 }

@@ -1,19 +1,20 @@
 //! The code beside the function: it asks the compiler about the types, and registers the function for data types.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, TokenStreamExt as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{Ident, Path, Type};
+use syn::visit_mut::VisitMut;
+use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Token, Type, TypeReference};
 
 use super::Role;
 use super::model::{Asked, Callback};
-use super::parse::Arguments;
+use super::parse::{Arguments, plain};
 use super::role::Bound;
 
 /// `sound` is whether the tokens showed nothing wrong; else the types are asked about, and nothing more.
 pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, sound: bool) -> TokenStream {
-    if !sound && callback.asked.is_empty() {
+    if arguments.runtime_is_wrong || (!sound && callback.asked.is_empty()) {
         return TokenStream::new();
     }
     let imported = arguments.runtime.as_ref().map(|_| hidden_name(role, callback, "_runtime"));
@@ -26,6 +27,36 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
         [first, others @ ..] => code.registered(first, others),
     };
     quote!(#import #generated)
+}
+
+/// The `O` of `Option<O>`.
+fn optional(returned: &Type) -> Option<&Type> {
+    let Type::Path(path) = plain(returned) else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.iter().collect::<Vec<_>>()[..] {
+        [GenericArgument::Type(owner)] => Some(plain(owner)),
+        _ => None,
+    }
+}
+
+/// Whether a type borrows nothing, as far as its tokens show.
+fn lives_by_itself(ty: &Type) -> bool {
+    struct Borrows(bool);
+
+    impl VisitMut for Borrows {
+        fn visit_lifetime_mut(&mut self, _: &mut Lifetime) {
+            self.0 = true;
+        }
+
+        fn visit_type_reference_mut(&mut self, _: &mut TypeReference) {
+            self.0 = true;
+        }
+    }
+
+    let mut borrows = Borrows(false);
+    borrows.visit_type_mut(&mut ty.clone());
+    !borrows.0
 }
 
 /// A name beside the function's that no other function's code has.
@@ -48,7 +79,7 @@ impl Code<'_> {
         let attributes = &self.callback.attributes;
         let last = ends(runtime).1;
         let imported = self.imported.as_ref().map(|name| Ident::new(name, last));
-        let items = quote_spanned!(last=> ::__private as #imported);
+        let items = quote_spanned!(last=> ::macro_support as #imported);
         quote! {
             #(#attributes)*
             use #runtime #items;
@@ -76,6 +107,12 @@ impl Code<'_> {
     /// The first data type's impl asks and makes the callback, in which a middleware's `Session<T>` is compared with `Self`; the
     /// others' call that one.
     fn registered(&self, first: &Type, others: &[Type]) -> TokenStream {
+        if self.role == Role::Owner {
+            // Each asks for itself: the argument is of its own type, or made of it.
+            let registrations = self.data.iter().map(|data| self.registration(data, &self.erased()));
+            let owners = self.data.iter().map(|data| self.owned_by(data));
+            return quote!(#(#registrations)* #(#owners)*);
+        }
         let registered = self.registration(first, &self.erased());
         let trait_path = self.registered_trait(first.span());
         let others =
@@ -87,7 +124,7 @@ impl Code<'_> {
         let attributes = &self.callback.attributes;
         let span = at(data.span());
         let (registered, callback) = (self.registered_trait(data.span()), self.erased_type(span));
-        let of_data = (self.role == Role::Middleware).then(|| quote_spanned!(span=> <Self>));
+        let of_data = matches!(self.role, Role::Middleware | Role::Owner).then(|| quote_spanned!(span=> <Self>));
         quote_spanned! {span=>
             #(#attributes)*
             impl #registered for #data {
@@ -98,20 +135,51 @@ impl Code<'_> {
         }
     }
 
-    fn registered_trait(&self, span: Span) -> TokenStream {
+    /// The type of the owner, for the extractor of who is logged in, if the function names it and it lives by itself.
+    fn owned_by(&self, data: &Type) -> Option<TokenStream> {
+        let returned = self.callback.asked.iter().find(|asked| asked.bound == Bound::FindsOwner)?;
+        let owner = optional(&returned.ty)?;
+        let (attributes, function) = (&self.callback.attributes, self.name());
+        let span = at(data.span());
+        let owned_by = self.path(span, span, "OwnedBy");
+        let (owner, answer) = match owner {
+            Type::Reference(borrowed) if borrowed.mutability.is_none() && lives_by_itself(&borrowed.elem) => {
+                let (owned, to_owned, borrowed) =
+                    (self.path(span, span, "owned"), self.path(span, span, "ToOwned"), &borrowed.elem);
+                (quote_spanned!(span=> <#borrowed as #to_owned>::Owned), quote_spanned!(span=> #owned(#function(self))))
+            }
+            owner if lives_by_itself(owner) => (quote!(#owner), quote_spanned!(span=> #function(self))),
+            _ => return None,
+        };
+        let option = self.path(span, span, "Option");
+        Some(quote_spanned! {span=>
+            #(#attributes)*
+            impl #owned_by for #data {
+                type Owner = #owner;
+
+                fn owner(&self) -> #option<Self::Owner> {
+                    #answer
+                }
+            }
+        })
+    }
+
+    fn registered_trait(&self, span: Span) -> RuntimePath<'_> {
         let name = match self.role {
             Role::SessionId => "RegisteredSessionId",
             Role::Generate => "RegisteredGenerate",
             Role::Middleware => "RegisteredMiddleware",
+            Role::Owner => "RegisteredOwner",
         };
         self.path(span, span, name)
     }
 
-    fn erased_type(&self, span: Span) -> TokenStream {
+    fn erased_type(&self, span: Span) -> RuntimePath<'_> {
         let name = match self.role {
             Role::SessionId => "SessionIdCallback",
             Role::Generate => "GenerateCallback",
             Role::Middleware => "Middleware",
+            Role::Owner => "OwnerOf",
         };
         self.path(span, span, name)
     }
@@ -157,13 +225,36 @@ impl Code<'_> {
                     })
                 }
             }
+            Role::Owner => {
+                let (run, key, data) =
+                    (self.path(span, span, "registered_owner"), self.path(span, span, "owner_key"), local("__data"));
+                if self.data.is_empty() {
+                    return quote_spanned!(span=> |#data| { #asked #key(#function(#data)) });
+                }
+                quote_spanned! {span=>
+                    #run::<Self>(|#data| {
+                        #asked
+                        #key(#function(#data))
+                    })
+                }
+            }
             Role::Middleware => {
-                let run = self.path(span, span, "run_middleware");
                 let [session, request, next] = ["__session_system", "__request", "__next"].map(local);
+                let run = if self.data.is_empty() {
+                    let run = self.path(span, span, "run_middleware");
+                    quote_spanned!(span=> #run(#function, #session, #request, #next))
+                } else {
+                    // Not of data that misses a bound, which `session!` says.
+                    let (runs, run) = (self.path(span, span, "runs"), self.path(span, span, "Run"));
+                    quote_spanned! {span=>
+                        use #runs::*;
+                        (&&#run::<Self>::NEW).__run(#function, #session, #request, #next)
+                    }
+                };
                 quote_spanned! {span=>
                     #callback::registered(|#session, #request, #next| {
                         #asked
-                        #run(#function, #session, #request, #next)
+                        #run
                     })
                 }
             }
@@ -181,52 +272,89 @@ impl Code<'_> {
         self.sound && !self.callback.wrong_lifetime && !self.data.is_empty()
     }
 
-    /// The function in a local, handed through all the questions: an answer that is wrong has no type, so that nothing is wrong
+    /// The function in a local, handed through all the questions, the first being the outermost and so the first to be answered: an answer that is wrong has no type, so that nothing is wrong
     /// after it.
     fn ask_all(&self, function: &Ident) -> TokenStream {
         let (span, name) = (at(function.span()), self.name());
-        let asked = self.callback.asked.iter().map(|asked| {
-            let passed = self.ask(asked, &function.to_token_stream());
-            quote_spanned!(span=> let #function = #passed;)
-        });
-        quote_spanned!(span=> let #function = &#name; #(#asked)*)
+        let named = quote_spanned!(span=> &#name);
+        let passed = self.callback.asked.iter().rev().fold(named, |inner, asked| self.ask(asked, &inner));
+        quote_spanned!(span=> let #function = #passed;)
     }
 
     /// `<Callback as Takes<Type>>::pass(inner)`, of the type parameter of the function around it. Both the call and the parameter reach
     /// from the type's first token to its last: the compiler's message then stands under the type, and stands there once, though
     /// the compiler finds the same mistake in `pass` and in what that returns.
     fn ask(&self, asked: &Asked, inner: &TokenStream) -> TokenStream {
-        let Asked { ty, bound, is_now } = asked;
+        let Asked { ty, bound, is_now, is_doubtful } = asked;
         let (first, last) = ends(ty);
-        let asked = self.path(last, last, bound.name());
-        let open = quote_spanned!(first=> <);
-        let mut tokens = ty.to_token_stream().into_iter();
-        let callback = if let (Some(TokenTree::Ident(_)), None) = (tokens.next(), tokens.next()) {
-            quote_spanned!(last=> __Callback)
+        let is_name = matches!(ty, Type::Path(path) if path.path.get_ident().is_some() && path.qself.is_none());
+        let name = match bound {
+            Bound::TakesData if !self.in_registration() => "TakesAnyData",
+            _ => bound.name(),
+        };
+        let asked = self.path(last, last, name);
+        let open = Token![<](first);
+        let callback = if is_name {
+            quote_spanned!(last=> __Callback as #asked)
         } else {
-            let itself = self.path(last, last, "Itself");
-            quote_spanned!(last=> #open __Callback as #itself>::Itself)
+            let itself = self.path(first, last, "Itself");
+            quote_spanned!(last=> #itself<__Callback> as #asked)
         };
-        let kind = match bound {
-            Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext => TokenStream::new(),
+        match bound {
             // In the impl for its data type.
-            Bound::TakesSession if self.in_registration() => quote_spanned!(last=> , Self),
-            Bound::TakesSession => quote_spanned!(last=> , _),
-            Bound::SetsId | Bound::FindsId | Bound::GeneratesId | Bound::Responds => {
-                let kind = self.path(last, last, if *is_now { "InFuture" } else { "Direct" });
-                quote_spanned!(last=> , #kind<_>)
+            Bound::TakesSession | Bound::TakesData if self.in_registration() => {
+                quote_spanned!(last=> #open #callback<#ty, Self>>::pass(#inner))
             }
-        };
-        quote_spanned!(last=> #open #callback as #asked<#ty #kind>>::pass(#inner))
+            Bound::TakesSession => quote_spanned!(last=> #open #callback<#ty, _>>::pass(#inner)),
+            Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext | Bound::TakesData => {
+                quote_spanned!(last=> #open #callback<#ty>>::pass(#inner))
+            }
+            Bound::SetsId | Bound::FindsId | Bound::GeneratesId | Bound::Responds | Bound::FindsOwner => {
+                let kind = self.path(last, last, if *is_now { "InFuture" } else { "Direct" });
+                if !is_doubtful || !self.sound || self.callback.wrong_lifetime || self.role == Role::Generate {
+                    return quote_spanned!(last=> #open #callback<#ty, #kind<_>>>::pass(#inner));
+                }
+                let returned = match (self.role, is_now) {
+                    (Role::Middleware, false) => "returned_3",
+                    (Role::Middleware, true) => "returned_later_3",
+                    (_, false) => "returned_1",
+                    (_, true) => "returned_later_1",
+                };
+                let (returned, name) = (self.path(last, last, returned), self.name());
+                quote_spanned!(last=> #open #callback<_, #kind<_>>>::pass_of(#inner, #returned(&#name)))
+            }
+        }
     }
 
     /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages
     /// would stand at the attribute.
-    fn path(&self, first: Span, last: Span, name: &str) -> TokenStream {
-        let given = self.imported.as_ref().map(|imported| Ident::new(imported, at(first)).into_token_stream());
-        let private = given.unwrap_or_else(|| quote_spanned!(first=> ::session_runtime::__private));
-        let name = Ident::new(name, last);
-        quote_spanned!(last=> #private::#name)
+    fn path(&self, first: Span, last: Span, name: &'static str) -> RuntimePath<'_> {
+        RuntimePath { imported: self.imported.as_deref(), first, last, name }
+    }
+}
+
+/// The path of one of the runtime's items. Its tokens are appended one by one, which is what costs least: each stream of tokens in
+/// another is a call of the compiler's.
+struct RuntimePath<'a> {
+    imported: Option<&'a str>,
+    first: Span,
+    last: Span,
+    name: &'static str,
+}
+
+impl ToTokens for RuntimePath<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let &Self { imported, first, last, name } = self;
+        if let Some(imported) = imported {
+            tokens.append(Ident::new(imported, at(first)));
+        } else {
+            for segment in ["session_runtime", "macro_support"] {
+                Token![::](first).to_tokens(tokens);
+                tokens.append(Ident::new(segment, first));
+            }
+        }
+        Token![::](last).to_tokens(tokens);
+        tokens.append(Ident::new(name, last));
     }
 }
 
@@ -237,8 +365,9 @@ fn at(span: Span) -> Span {
 
 /// The places of the first and the last token, also where a macro's `$ty:ty` wraps them up.
 fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let tokens = tokens.into_token_stream();
-    let (first, last) = (tokens.clone().into_iter().next(), tokens.into_iter().last());
+    let mut tokens = tokens.into_token_stream().into_iter();
+    let first = tokens.next();
+    let last = tokens.last().or_else(|| first.clone());
     (end(first, |inner| inner.into_iter().next()), end(last, |inner| inner.into_iter().last()))
 }
 

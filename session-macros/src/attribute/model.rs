@@ -5,9 +5,9 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, BoundLifetimes, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime, LifetimeParam, Macro, Meta,
-    PatType, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeFnPtr, TypeImplTrait, TypeInfer, TypeParamBound,
-    TypeReference, TypeTraitObject, WherePredicate, parse_quote,
+    AngleBracketedGenericArguments, Attribute, BoundLifetimes, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime,
+    LifetimeParam, Macro, Meta, PatType, Path, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeFnPtr,
+    TypeImplTrait, TypeInfer, TypeParamBound, TypeReference, TypeTraitObject, WherePredicate, parse_quote,
 };
 
 use super::Role;
@@ -33,14 +33,16 @@ pub(super) struct Asked {
     pub(super) bound: Bound,
     /// The type is no future, since it stands in one already.
     pub(super) is_now: bool,
+    /// It is what the function returns, and names something in its arguments that may not be in scope.
+    pub(super) is_doubtful: bool,
 }
 
 pub(super) fn callback(role: Role, function: &Function, given: &Arguments, errors: &mut Errors) -> Callback {
     let Function { attributes, signature, no_body } = function;
-    let is_free = no_body.is_none() && find_self(signature, given).is_none();
+    let found_self = find_self(signature, given);
     check_qualifiers(role, signature, errors);
     check_generics(role, &signature.generics, errors);
-    check_free(role, signature, given, errors);
+    check_free(role, found_self, errors);
     check_arguments(role, signature, errors);
     arguments::check_count(role, signature, given.data.first(), errors);
     check_return(role, signature, errors);
@@ -54,7 +56,7 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
     Callback {
         name: signature.ident.clone(),
         wrong_lifetime: has_wrong_lifetime(signature),
-        asked: if is_free { asked(role, signature) } else { Vec::new() },
+        asked: if no_body.is_none() && found_self.is_none() { asked(role, signature) } else { Vec::new() },
         attributes: attributes.iter().filter_map(inherited).collect(),
     }
 }
@@ -84,9 +86,13 @@ fn check_qualifiers(role: Role, signature: &Signature, errors: &mut Errors) {
     if let Some(keyword) = signature.constness {
         let why = match role {
             Role::Generate => "cannot be `const`: a constant id is no id",
-            _ => "cannot be `const`: it is called for each request",
+            Role::Owner => "cannot be `const`: it is called with the data of each session",
+            Role::SessionId | Role::Middleware => "cannot be `const`: it is called for each request",
         };
         errors.push(wrong(role, keyword.span, why));
+    }
+    if let (Role::Owner, Some(keyword)) = (role, signature.asyncness) {
+        errors.push(wrong(role, keyword.span, "cannot be `async`: the owner is computed in the step that writes the data"));
     }
     if let Safety::Unsafe(keyword) = signature.safety {
         errors.push(wrong(role, keyword.span, "cannot be `unsafe`: the session system calls it from safe code"));
@@ -119,8 +125,8 @@ const ANY_LIFETIME: &str = "must work for a request of any lifetime: this bound 
 const NOT_GENERIC: &str = "cannot be generic: the session system calls it, and knows no parameters for it";
 
 /// The code beside an associated function could not name it.
-fn check_free(role: Role, signature: &Signature, given: &Arguments, errors: &mut Errors) {
-    match find_self(signature, given) {
+fn check_free(role: Role, found_self: Option<(Span, bool)>, errors: &mut Errors) {
+    match found_self {
         Some((span, true)) => errors.push(wrong(role, span, "is a free function: it takes no `self`")),
         Some((span, false)) => {
             errors.push(wrong(role, span, "is a free function, outside of `impl` and `trait`: it has no `Self`"));
@@ -170,7 +176,11 @@ fn check_argument(role: Role, argument: &PatType, errors: &mut Errors) {
     if let Type::Reference(reference) = plain(&argument.ty)
         && let Some(lifetime) = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static")
     {
-        errors.push(wrong(role, lifetime.span(), "gets a request that lives only as long as it is answered: remove `'static`"));
+        let why = match role {
+            Role::Owner => "gets data that it may look at only while it runs: remove `'static`",
+            _ => "gets a request that lives only as long as it is answered: remove `'static`",
+        };
+        errors.push(wrong(role, lifetime.span(), why));
     }
 }
 
@@ -200,6 +210,9 @@ fn check_return(role: Role, signature: &Signature, errors: &mut Errors) {
                 }
             }
             Role::Generate => errors.push(wrong(role, signature.ident.span(), "returns the id: `-> String` or `-> SessionId`")),
+            Role::Owner => {
+                errors.push(wrong(role, signature.ident.span(), "returns the owner: `-> Option<u64>`, or `-> Option<&str>`"));
+            }
             Role::Middleware => {
                 errors.push(wrong(
                     role,
@@ -220,11 +233,23 @@ fn check_returned(role: Role, returned: &Type, errors: &mut Errors) {
         Type::ImplTrait(future) => output(&future.bounds),
         _ => None,
     };
+    if role == Role::Owner && answer.is_some() {
+        errors.push(wrong_at(
+            role,
+            returned,
+            "cannot return a future: the owner is computed in the step that writes the data, so it is there when the function returns",
+        ));
+        return;
+    }
     let found = Unnameable::find(answer.as_ref().unwrap_or(plain));
     if role != Role::Middleware
         && let Some(hidden) = found.impl_trait
     {
-        errors.push(wrong_at(role, hidden, "cannot hide what it returns: name the type, or `impl Future<Output = ..>`"));
+        let name = match role {
+            Role::Owner => "cannot hide what it returns: name the type",
+            _ => "cannot hide what it returns: name the type, or `impl Future<Output = ..>`",
+        };
+        errors.push(wrong_at(role, hidden, name));
     }
     if let Some(future) = found.local_future {
         errors.push(wrong_at(role, future, "returns a future that is `Send`: add `+ Send`"));
@@ -253,8 +278,11 @@ fn asked(role: Role, signature: &Signature) -> Vec<Asked> {
     let mut asked = Vec::new();
     if signature.inputs.len() == role.arguments().len() {
         for (given, expected) in signature.inputs.iter().zip(role.arguments()) {
-            if let FnArg::Typed(argument) = given {
-                asked.push(Asked { ty: (*argument.ty).clone(), bound: expected.bound, is_now: false });
+            // A trait object is made of the data where the function is called, which only the compiler knows to be possible.
+            if let FnArg::Typed(argument) = given
+                && !(role == Role::Owner && is_trait_object(&argument.ty))
+            {
+                asked.push(Asked { ty: (*argument.ty).clone(), bound: expected.bound, is_now: false, is_doubtful: false });
             }
         }
     }
@@ -262,10 +290,17 @@ fn asked(role: Role, signature: &Signature) -> Vec<Asked> {
         asked.extend(returned(role, signature));
     }
     asked.retain(|asked| matches!(Unnameable::find(&asked.ty), Unnameable { impl_trait: None, infer: false, .. }));
+    // A type that names a lifetime that nothing declares is wrong already.
+    let declared: Vec<_> = generics.lifetimes().map(|parameter| &parameter.lifetime).collect();
+    asked.retain(|asked| UsedLifetimes::of(&asked.ty).are_declared(&declared));
     for asked in &mut asked {
         EraseLifetimes::of(&mut asked.ty);
     }
     asked
+}
+
+fn is_trait_object(ty: &Type) -> bool {
+    matches!(plain(ty), Type::Reference(reference) if matches!(plain(&reference.elem), Type::TraitObject(_)))
 }
 
 /// The returned type, or that of the future in `-> impl Future<Output = R>`, and the trait it is asked for.
@@ -279,11 +314,48 @@ fn returned(role: Role, signature: &Signature) -> Option<Asked> {
         },
         Role::Generate => Bound::GeneratesId,
         Role::Middleware => Bound::Responds,
+        // An `async` one is refused by its keyword.
+        Role::Owner if signature.asyncness.is_some() => return None,
+        Role::Owner => Bound::FindsOwner,
     };
     match plain(returned) {
         Type::Never(_) => None,
-        Type::ImplTrait(future) => output(&future.bounds).map(|ty| Asked { ty, bound, is_now: true }),
-        _ => Some(Asked { ty: (**returned).clone(), bound, is_now: signature.asyncness.is_some() }),
+        Type::ImplTrait(_) if role == Role::Owner => None,
+        Type::ImplTrait(future) => output(&future.bounds).map(|ty| Asked { ty, bound, is_now: true, is_doubtful: false }),
+        _ => {
+            let is_doubtful = DoubtfulName::is_in(returned);
+            Some(Asked { ty: (**returned).clone(), bound, is_now: signature.asyncness.is_some(), is_doubtful })
+        }
+    }
+}
+
+/// Looks for a name of one word in the arguments of a type, unless the language has it. Where it is not in scope, the compiler offers to
+/// declare it as a parameter of the function, which makes another error of each other place that names it.
+#[derive(Default)]
+struct DoubtfulName {
+    depth: usize,
+    found: bool,
+}
+
+impl DoubtfulName {
+    fn is_in(ty: &Type) -> bool {
+        let mut search = Self::default();
+        search.visit_type_mut(&mut ty.clone());
+        search.found
+    }
+}
+
+impl VisitMut for DoubtfulName {
+    fn visit_angle_bracketed_generic_arguments_mut(&mut self, arguments: &mut AngleBracketedGenericArguments) {
+        self.depth += 1;
+        visit_mut::visit_angle_bracketed_generic_arguments_mut(self, arguments);
+        self.depth -= 1;
+    }
+
+    fn visit_path_mut(&mut self, path: &mut Path) {
+        let name = path.get_ident().filter(|_| self.depth > 0);
+        self.found |= name.is_some_and(|name| name != "String" && name != "str");
+        visit_mut::visit_path_mut(self, path);
     }
 }
 
@@ -347,8 +419,7 @@ fn has_bound(ty: &TypeTraitObject, name: &str) -> bool {
 fn has_wrong_lifetime(signature: &Signature) -> bool {
     let mut used = UsedLifetimes::default();
     used.visit_signature_mut(&mut signature.clone());
-    let declared = |name: &Lifetime| name.ident == "static" || name.ident == "_" || used.declared.contains(name);
-    used.named.iter().any(|name| !declared(name)) || returns_elided(signature)
+    !used.are_declared(&[]) || returns_elided(signature)
 }
 
 fn returns_elided(signature: &Signature) -> bool {
@@ -379,6 +450,14 @@ impl UsedLifetimes {
         let mut used = Self::default();
         used.visit_type_mut(&mut ty.clone());
         used
+    }
+
+    /// Whether the type, or the function with these parameters, declares all that it names.
+    fn are_declared(&self, parameters: &[&Lifetime]) -> bool {
+        let is_declared = |name: &Lifetime| {
+            name.ident == "static" || name.ident == "_" || self.declared.contains(name) || parameters.contains(&name)
+        };
+        self.named.iter().all(is_declared)
     }
 }
 

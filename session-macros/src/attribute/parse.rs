@@ -4,10 +4,12 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{Attribute, Error, Ident, LitStr, Path, Result, Signature, Token, Type, Visibility};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, Error, Ident, Lifetime, LitStr, Path, Result, Signature, Token, Type, TypeReference, Visibility};
 
 use super::Role;
 use super::errors::Errors;
+use crate::parsed::{is_at_end, parsed};
 use crate::written::written;
 
 /// `#[role(Visit, Admin, crate = path)]`.
@@ -16,12 +18,15 @@ pub(super) struct Arguments {
     pub(super) data: Vec<Type>,
     /// The path of `session-runtime`, if given.
     pub(super) runtime: Option<Path>,
+    /// Whether that is given, and wrong: there is nothing that the compiler could be asked by then.
+    pub(super) runtime_is_wrong: bool,
 }
 
 /// The item under the attribute.
 #[derive(Default)]
 pub(super) struct Item {
-    /// As it was given, but for what makes the compiler repeat an error: a second role's attribute, a variadic argument.
+    /// As it was given, but for what makes the compiler repeat an error: a second role's attribute, a variadic argument, what borrows
+    /// from an argument that is missing.
     pub(super) tokens: TokenStream,
     /// The `#[cfg]`s on it, which go on all that is generated.
     pub(super) cfg: Vec<Attribute>,
@@ -44,11 +49,12 @@ enum Argument {
 }
 
 pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) -> Arguments {
-    let last = tokens.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
     let mut data = Vec::new();
     let mut runtime = None;
+    let mut runtime_is_wrong = false;
     let all = |input: ParseStream<'_>| {
         while !input.is_empty() {
+            let is_runtime = input.peek(Token![crate]);
             match argument(role, input) {
                 Ok(Argument::Data(next)) => match refused(role, &data, &next) {
                     Some(message) => errors.push(Error::new_spanned(next, message)),
@@ -59,8 +65,8 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
                 }
                 Ok(Argument::Runtime(_, path)) => runtime = Some(path),
                 Err(error) => {
-                    let is_end = error.to_string().starts_with("unexpected end of input");
-                    errors.push(if is_end { Error::new(last, "this argument is not finished") } else { error });
+                    errors.push(error);
+                    runtime_is_wrong |= is_runtime;
                     skip_to_comma(input)?;
                 }
             }
@@ -68,16 +74,17 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
                 && let Err(error) = input.parse::<Token![,]>()
             {
                 errors.push(error);
+                runtime_is_wrong |= is_runtime;
                 skip_to_comma(input)?;
                 input.parse::<Option<Token![,]>>()?;
             }
         }
         Ok(())
     };
-    if let Err(error) = all.parse2(tokens) {
+    if let Err(error) = parsed(tokens, all) {
         errors.push(error);
     }
-    Arguments { data, runtime }
+    Arguments { data, runtime, runtime_is_wrong }
 }
 
 fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
@@ -94,7 +101,12 @@ fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
     if input.peek(syn::Lit) || input.peek(Token![,]) {
         return Err(input.error(takes(role)));
     }
-    input.parse().map(Argument::Data)
+    input.parse().map(Argument::Data).map_err(|error| Error::new(error.span(), unread(&error).unwrap_or_else(|| takes(role))))
+}
+
+/// What is said of an argument that ends too early.
+fn unread(error: &Error) -> Option<String> {
+    is_at_end(error).then(|| "this argument is not finished".to_owned())
 }
 
 fn runtime(input: ParseStream<'_>) -> Result<Argument> {
@@ -104,10 +116,15 @@ fn runtime(input: ParseStream<'_>) -> Result<Argument> {
         return Err(input.error("the path is written without quotes: `crate = path::to::session_runtime`"));
     }
     if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
-        return Err(Error::new(keyword.span, "`crate` has no path: `crate = path::to::session_runtime`"));
+        return Err(Error::new(keyword.span, NO_PATH));
     }
-    Ok(Argument::Runtime(keyword, input.call(Path::parse_mod_style)?))
+    match input.call(Path::parse_mod_style) {
+        Ok(path) => Ok(Argument::Runtime(keyword, path)),
+        Err(error) => Err(Error::new(error.span(), unread(&error).unwrap_or_else(|| NO_PATH.to_owned()))),
+    }
 }
+
+const NO_PATH: &str = "`crate` has no path: `crate = path::to::session_runtime`";
 
 fn unknown(role: Role, name: &Ident) -> String {
     format!("there is no argument `{name}`\n= note: {}", takes(role))
@@ -146,21 +163,25 @@ fn refused(role: Role, before: &[Type], next: &Type) -> Option<String> {
     })
 }
 
-/// Types of the standard library that are used without an import.
-const PRELUDE: &[&str] = &[
-    "String", "Vec", "Option", "Result", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
-    "i64", "i128", "isize", "f32", "f64",
+/// Types of the language, which are used without an import.
+const PRIMITIVES: &[&str] = &[
+    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
 ];
 
-/// Whether the tokens show that the type is not of this crate; of others the compiler says it (E0117).
+/// Whether the tokens show that the type is not of this crate; of others the compiler says it (E0117). A type of this crate may be
+/// called `String`.
 fn is_foreign(data: &Type) -> bool {
     match data {
-        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) => true,
-        Type::Path(path) if path.qself.is_none() => match path.path.segments.first() {
-            Some(only) if path.path.segments.len() == 1 => PRELUDE.iter().any(|name| only.ident == name),
-            Some(first) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
-            None => false,
-        },
+        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Never(_) => true,
+        Type::Path(path) if path.qself.is_none() => {
+            let mut segments = path.path.segments.iter();
+            match (segments.next(), segments.next()) {
+                (Some(first), Some(_)) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
+                (Some(only), None) if only.arguments.is_none() => PRIMITIVES.iter().any(|name| only.ident == name),
+                (Some(only), None) => ["Vec", "Option", "Result"].iter().any(|name| only.ident == name),
+                (None, _) => false,
+            }
+        }
         _ => false,
     }
 }
@@ -213,8 +234,30 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
         let fixed = Signature { variadic: None, ..signature.clone() };
         item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
     }
+    if matches!(role, Role::SessionId | Role::Owner) && signature.inputs.is_empty() {
+        // What it returns borrows from the argument that it lacks.
+        let (mut fixed, mut borrow) = (signature.clone(), BorrowForever::default());
+        borrow.visit_return_type_mut(&mut fixed.output);
+        if borrow.changed {
+            item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
+        }
+    }
     item.function = Some(Function { attributes, signature, no_body });
     Ok(())
+}
+
+/// Writes `'static` for the lifetimes that are left out.
+#[derive(Default)]
+struct BorrowForever {
+    changed: bool,
+}
+
+impl VisitMut for BorrowForever {
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+        self.changed |= reference.lifetime.is_none();
+        reference.lifetime.get_or_insert_with(|| Lifetime::new("'static", reference.and_token.span));
+        visit_mut::visit_type_reference_mut(self, reference);
+    }
 }
 
 /// The keyword of an item that is no function.

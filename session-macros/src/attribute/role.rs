@@ -1,4 +1,4 @@
-//! The three roles a function can have.
+//! The roles a function can have.
 
 /// What a callback does for the session system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,13 +6,14 @@ pub(crate) enum Role {
     SessionId,
     Generate,
     Middleware,
+    Owner,
 }
 
 /// One argument of a callback's documented signature.
 pub(super) struct Argument {
     /// The name in the signature.
     pub(super) name: &'static str,
-    /// The last segment of the type's path.
+    /// The last segment of the type's path; of the data, which may be called anything, what no segment is.
     pub(super) segment: &'static str,
     pub(super) bound: Bound,
 }
@@ -24,10 +25,12 @@ pub(super) enum Bound {
     TakesSession,
     TakesWholeRequest,
     TakesNext,
+    TakesData,
     SetsId,
     FindsId,
     GeneratesId,
     Responds,
+    FindsOwner,
 }
 
 impl Bound {
@@ -38,16 +41,18 @@ impl Bound {
             Self::TakesSession => "TakesSession",
             Self::TakesWholeRequest => "TakesWholeRequest",
             Self::TakesNext => "TakesNext",
+            Self::TakesData => "TakesData",
             Self::SetsId => "SetsId",
             Self::FindsId => "FindsId",
             Self::GeneratesId => "GeneratesId",
             Self::Responds => "Responds",
+            Self::FindsOwner => "FindsOwner",
         }
     }
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 3] = [Self::SessionId, Self::Generate, Self::Middleware];
+    pub(super) const ALL: [Self; 4] = [Self::SessionId, Self::Generate, Self::Middleware, Self::Owner];
 
     /// The attribute's name.
     pub(super) const fn attribute(self) -> &'static str {
@@ -55,6 +60,7 @@ impl Role {
             Self::SessionId => "session_id_callback",
             Self::Generate => "generate_session_id",
             Self::Middleware => "session_middleware",
+            Self::Owner => "session_owner",
         }
     }
 
@@ -64,6 +70,7 @@ impl Role {
             Self::SessionId => "session_id_callback",
             Self::Generate => "generate_session_id_callback",
             Self::Middleware => "middleware",
+            Self::Owner => "owner",
         }
     }
 
@@ -73,6 +80,7 @@ impl Role {
             Self::SessionId => "a session id callback",
             Self::Generate => "a generator of session ids",
             Self::Middleware => "a session middleware",
+            Self::Owner => "a session owner function",
         }
     }
 
@@ -87,6 +95,10 @@ impl Role {
             Self::Middleware => {
                 "`fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async"
             }
+            Self::Owner => {
+                "`fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; \
+                 pure and sync"
+            }
         }
     }
 
@@ -99,6 +111,7 @@ impl Role {
                 Argument { name: "request", segment: "Request", bound: Bound::TakesWholeRequest },
                 Argument { name: "next", segment: "Next", bound: Bound::TakesNext },
             ],
+            Self::Owner => &[Argument { name: "data", segment: "&T", bound: Bound::TakesData }],
         }
     }
 }

@@ -2,18 +2,20 @@
 //! same shape however much of the input is typed, and stand first, so that a token is found where it was before one more letter:
 //! behind the last option stands the place of the next.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 
 use super::options::{self, Constant, Kind};
 use super::parse::{Piece, Pieces};
+use super::tokens::KratePath;
 
 pub(super) fn completion(pieces: &Pieces) -> TokenStream {
     let Pieces { krate, data, options, .. } = pieces;
+    let krate = krate.at(Span::call_site());
     let options = options.iter().map(|piece| option(krate, data, piece));
     let data = without_brackets(data, pieces.data_is_type);
     quote! {
-        #krate::__complete! { let _: #data; #(#options)* #krate::__private::Options::NONE; (); }
+        #krate::__complete! { let _: #data; #(#options)* #krate::macro_support::Options::NONE; (); }
     }
 }
 
@@ -23,9 +25,9 @@ fn without_brackets(data: &TokenStream, is_type: bool) -> TokenStream {
     data.clone().into_iter().filter(|token| is_type || !is_bracket(token)).collect()
 }
 
-fn option(krate: &TokenStream, data: &TokenStream, piece: &Piece) -> TokenStream {
+fn option(krate: KratePath<'_>, data: &TokenStream, piece: &Piece) -> TokenStream {
     let Piece { name, value, .. } = piece;
-    let name_hint = quote!(#krate::__private::Options::NONE.#name;);
+    let name_hint = quote!(#krate::macro_support::Options::NONE.#name;);
     let value_hint = match options::find(&name.to_string()).map(|choice| &choice.kind) {
         Some(Kind::Data) => quote!(let _: #data = #value;),
         Some(Kind::Constant { is: Constant::Word { of, .. }, .. }) => {

@@ -8,6 +8,17 @@ use syn::{Error, Expr, Lit, Pat, UnOp};
 use super::options::{Choice, Constant};
 use super::{duration, suggest};
 
+/// Where a value stands in the expansion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In an item of its own, as a constant whose checks are evaluated by `cargo check`.
+    Item,
+    /// Beside the user's own locals: it cannot be in an item of its own.
+    Local,
+    /// Where it is used: a literal or a word, which is seen to be right, and costs the compiler least so.
+    Inline,
+}
+
 /// Checks that the value may be a constant, as far as it can be seen; the rest is the compiler's to say. `data` is the data type as it
 /// is written.
 pub(super) fn check(choice: &Choice, is: Constant, expr: &Expr, data: &str) -> Result<(), Error> {
@@ -40,6 +51,7 @@ fn wrong_literal(choice: &Choice, is: Constant, expr: &Expr) -> Option<String> {
         }
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) && matches!(*unary.expr, Expr::Lit(_)) => Some(match is {
             Constant::Duration => format!("`{name}` is negative: give it a positive duration"),
+            Constant::Count => format!("`{name}` is negative: it is at least 1"),
             _ => format!("`{name}` takes {takes}"),
         }),
         _ => None,
@@ -50,6 +62,8 @@ fn wrong_literal(choice: &Choice, is: Constant, expr: &Expr) -> Option<String> {
 fn meant(is: Constant, literal: &Lit) -> Option<String> {
     match (is, literal) {
         (Constant::Duration, Lit::Str(text)) => text.value().parse().ok().and_then(duration::in_words),
+        (Constant::Count, Lit::Str(text)) => text.value().trim().parse::<u32>().ok().map(|number| number.to_string()),
+        (Constant::Count, Lit::Int(number)) => (!duration::is_type(number.suffix())).then(|| number.base10_digits().to_owned()),
         (Constant::Flag, Lit::Str(text)) => match text.value().to_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Some("true".to_owned()),
             "false" | "no" | "off" | "0" => Some("false".to_owned()),
@@ -65,11 +79,20 @@ fn meant(is: Constant, literal: &Lit) -> Option<String> {
     }
 }
 
-/// Whether the value cannot be in an item of its own: it names `Self`, or something in lower case, which may be a constant or a local.
-pub(super) fn is_local(expr: &Expr) -> bool {
-    if matches!(expr, Expr::Lit(_)) {
-        return false;
+/// Where the value stands; `seconds` are its tokens with seconds in place of units.
+pub(super) fn place(is: Constant, expr: &Expr, seconds: &TokenStream) -> Place {
+    match expr {
+        Expr::Lit(_) if matches!(is, Constant::Flag) || (matches!(is, Constant::Duration) && duration::is_positive(seconds)) => {
+            Place::Inline
+        }
+        Expr::Lit(_) => Place::Item,
+        _ if is_local(expr) => Place::Local,
+        _ => Place::Item,
     }
+}
+
+/// Whether the value cannot be in an item of its own: it names `Self`, or something in lower case, which may be a constant or a local.
+fn is_local(expr: &Expr) -> bool {
     let mut bound = Bound::default();
     bound.visit_expr_mut(&mut expr.clone());
     let mut search = Local { bound: bound.0, found: false };
@@ -85,6 +108,7 @@ fn takes_literal(is: Constant, literal: &Lit) -> bool {
             _ => false,
         },
         Constant::Text => matches!(literal, Lit::Str(_)),
+        Constant::Count => matches!(literal, Lit::Int(number) if duration::is_type(number.suffix())),
         Constant::Flag => matches!(literal, Lit::Bool(_)),
         Constant::Word { .. } => false,
     }

@@ -61,6 +61,15 @@ fn seconds_of_literal(literal: Literal) -> Result<Literal, Error> {
     }
 }
 
+/// Whether this is a number of seconds without a type, and not zero.
+pub(super) fn is_positive(seconds: &TokenStream) -> bool {
+    let mut tokens = seconds.clone().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Literal(number)), None) => number.to_string().parse::<u64>().is_ok_and(|seconds| seconds > 0),
+        _ => false,
+    }
+}
+
 /// The unit that this is a name of, and how many of it are meant.
 fn unit(name: &str) -> Option<(&'static str, u64)> {
     let by_its_own_name = UNITS.iter().map(|(unit, _)| (*unit, 1)).find(|(unit, _)| *unit == name);

@@ -7,7 +7,7 @@
 //!     let __store = (MemoryStore::new(),);
 //!     (move || {
 //!         let __asked = (&&&&&Data::<Visit>::NEW).__asked();
-//!         __asked.ask(Clone::clone, __asked.pointer);
+//!         __asked.__ask(Clone::clone, __asked.pointer);
 //!         (__asked.start.finish)(
 //!             __asked.start.builder.default_data_unless_given().cookie_name(__SESSION_COOKIE_NAME).store(__store.0) ..
 //!         )
@@ -23,11 +23,12 @@
 //!    as the length of an array, of which the compiler says what keeps it from being constant.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
 
+use super::constant::Place;
 use super::model::{Given, Setup};
 use super::options::{Check, Constant, Kind, OPTIONS};
-use super::tokens::{call, ends, first_field, local, located, own};
+use super::tokens::{KratePath, call, ends, first_field, local, own};
 
 pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let mut errors: Vec<_> = setup.errors.iter().map(syn::Error::to_compile_error).collect();
@@ -57,9 +58,8 @@ pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
 }
 
 impl Setup {
-    fn private(&self, span: Span) -> TokenStream {
-        let krate = located(&self.krate, span);
-        quote_spanned!(own(span)=> #krate::__private)
+    fn private(&self, span: Span) -> KratePath<'_> {
+        self.krate.support(span)
     }
 
     /// A struct whose field is given twice: the compiler shows both places.
@@ -77,15 +77,19 @@ impl Setup {
         };
         let (named, name) = (given.name.span(), constant_name(given));
         let (ty, value) = (self.constant_type(*is, named), self.constant_value(given, *is));
-        let declared = if given.is_local {
-            let name = local_name(given);
-            quote_spanned!(own(named)=> let #name: #ty = const { #value };)
-        } else {
-            quote_spanned!(own(named)=> const #name: #ty = #value;)
+        let declared = match given.place {
+            Place::Local => {
+                let name = local_name(given);
+                quote_spanned!(own(named)=> let #name: #ty = const { #value };)
+            }
+            Place::Item => quote_spanned!(own(named)=> const #name: #ty = #value;),
+            Place::Inline => TokenStream::new(),
         };
         let checked = match check {
+            // A positive number, or `true`.
+            Some(_) if given.place == Place::Inline && !is_false(given) => TokenStream::new(),
             Some(check) => self.check(given, check),
-            None if given.is_local => {
+            None if given.place == Place::Local => {
                 let value = checked_value(given);
                 self.in_an_array(given, &quote!(let _ = #value;))
             }
@@ -100,9 +104,10 @@ impl Setup {
         match is {
             Constant::Text => quote_spanned!(own(at)=> &'static #private::str),
             Constant::Flag => quote_spanned!(own(at)=> #private::bool),
+            Constant::Count => quote_spanned!(own(at)=> #private::u32),
             Constant::Duration => quote_spanned!(own(at)=> #private::Duration),
             Constant::Word { of, .. } => {
-                let (krate, of) = (located(&self.krate, at), Ident::new(of, own(at)));
+                let (krate, of) = (self.krate.at(at), Ident::new(of, own(at)));
                 quote_spanned!(own(at)=> #krate::#of)
             }
         }
@@ -114,6 +119,9 @@ impl Setup {
             return value.clone();
         }
         let private = self.private(given.at.0);
+        if given.place == Place::Inline {
+            return quote_spanned!(own(given.at.0)=> #private::Duration::from_secs(#value));
+        }
         let option = given.choice.name;
         let converted = call(&local("__to_duration", given.at.0), quote!(#option), given.at);
         quote_spanned!(own(given.at.0)=> {
@@ -128,9 +136,9 @@ impl Setup {
             Check::Named(function) => (function, &[]),
             Check::Beside(function, others) => (function, others),
         };
-        let is_local = given.is_local || others.iter().any(|other| self.given(other).is_some_and(|given| given.is_local));
-        let name = constant_name(given);
-        let value = if given.is_local { checked_value(given) } else { name };
+        let beside = others.iter().filter_map(|other| self.given(other));
+        let is_local = beside.chain([given]).any(|given| given.place == Place::Local);
+        let value = if given.place == Place::Local { checked_value(given).into_token_stream() } else { self.used(given) };
         let others = others.iter().map(|other| self.constant_or_default(other));
         let arguments = match check {
             Check::Named(_) => {
@@ -152,7 +160,7 @@ impl Setup {
     fn in_an_array(&self, given: &Given, statements: &TokenStream) -> TokenStream {
         let span = own(given.at.0);
         let name = checked_value(given);
-        let value = given.is_local.then(|| self.local_constant(given));
+        let value = (given.place == Place::Local).then(|| self.local_constant(given));
         let value = value.map(|value| quote_spanned!(span=> let #name = #value;));
         quote_spanned!(span=> let _: [(); { #value #statements 0 }] = [];)
     }
@@ -169,16 +177,22 @@ impl Setup {
 
     fn constant_or_default(&self, option: &str) -> TokenStream {
         match self.given(option) {
-            Some(given) if given.is_local => self.local_constant(given),
-            Some(given) => {
-                let name = constant_name(given);
-                quote!(#name)
-            }
+            Some(given) if given.place == Place::Local => self.local_constant(given),
+            Some(given) => self.used(given),
             None => {
                 let private = self.private(Span::mixed_site());
                 let name = local(&option.to_uppercase(), Span::mixed_site());
                 quote!(#private::unless_given::#name)
             }
+        }
+    }
+
+    /// A constant where it is used.
+    fn used(&self, given: &Given) -> TokenStream {
+        match (given.place, &given.choice.kind) {
+            (Place::Inline, Kind::Constant { is, .. }) => self.constant_value(given, *is),
+            (Place::Local, _) => local_name(given).into_token_stream(),
+            _ => constant_name(given).into_token_stream(),
         }
     }
 
@@ -190,14 +204,15 @@ impl Setup {
     fn layer(&self, data: &TokenStream, unread: Option<TokenStream>) -> TokenStream {
         let (at, end) = ends(data);
         let private = self.private(at);
-        let asked = local("__asked", at);
+        let (asked, ask) = (local("__asked", at), local("__ask", at));
         let (default, unread) = self.default_data(data, unread);
-        let options = self.options.iter().map(option);
-        let registered =
-            OPTIONS.iter().filter(|choice| matches!(choice.kind, Kind::Callback) && self.given(choice.name).is_none());
-        let registered = registered.map(|choice| {
-            let [role, find] = ["registered_", "__"].map(|prefix| local(&format!("{prefix}{}", choice.name), at));
-            quote_spanned!(own(at)=> .#role((&&#asked.start.data).#find()))
+        let options = self.options.iter().map(|given| self.option(given));
+        let registered = OPTIONS.iter().filter(|choice| matches!(choice.kind, Kind::Callback)).map(|choice| {
+            if self.given(choice.name).is_some() {
+                return quote_spanned!(own(at)=> #private::None);
+            }
+            let find = local(&format!("__{}", choice.name), at);
+            quote_spanned!(own(at)=> #private::Data::<#data>::#find())
         });
         let open = quote_spanned!(own(at)=> <);
         let last = self.private(end);
@@ -207,17 +222,23 @@ impl Setup {
         quote_spanned! {own(at)=>
             #unread
             (move || {
-                let #asked = {
-                    use #private::bounds::*;
-                    (&&&&&#private::Data::<#data>::NEW).__asked()
-                };
-                #asked.ask(#clone, #pointer);
-                (#asked.start.finish)({
-                    use #private::registered::*;
-                    #asked.start.builder #default #(#options)* #(#registered)*
-                })
+                use #private::probed::*;
+                let #asked = (&&&&&#private::Data::<#data>::NEW).__asked();
+                #asked.#ask(#clone, #pointer);
+                (#asked.start.finish)(#asked.start.builder #default #(#options)* .registered(#(#registered),*))
             })()
         }
+    }
+
+    /// The builder's method with the value.
+    fn option(&self, given: &Given) -> TokenStream {
+        let method = Ident::new(given.choice.name, own(given.name.span()));
+        let argument = match given.choice.kind {
+            Kind::Data => return TokenStream::new(),
+            Kind::Callback | Kind::Value => first_field(&local_name(given), given.at),
+            Kind::Constant { .. } => self.used(given),
+        };
+        quote_spanned!(own(given.name.span())=> .#method(#argument))
     }
 
     /// The builder's method that gives the default data, and a statement before it: an error in place of a value that could not be read.
@@ -246,18 +267,9 @@ fn value(given: &Given, data: &TokenStream) -> TokenStream {
     }
 }
 
-/// The builder's method with the value.
-fn option(given: &Given) -> TokenStream {
-    let method = Ident::new(given.choice.name, own(given.name.span()));
-    let argument = match given.choice.kind {
-        Kind::Data => return TokenStream::new(),
-        Kind::Callback | Kind::Value => first_field(&local_name(given), given.at),
-        Kind::Constant { .. } => {
-            let name = if given.is_local { local_name(given) } else { constant_name(given) };
-            quote!(#name)
-        }
-    };
-    quote_spanned!(own(given.name.span())=> .#method(#argument))
+/// Whether the value is the literal `false`.
+fn is_false(given: &Given) -> bool {
+    given.value.to_string() == "false"
 }
 
 /// The value in the length of an array that checks it.

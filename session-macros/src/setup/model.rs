@@ -4,15 +4,16 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::{Error, Expr};
 
+use super::constant::Place;
 use super::options::{self, Choice, Constant, Kind, OPTIONS};
 use super::parse::{ONE_DATA_TYPE, Piece, Pieces};
-use super::tokens::{ends, located, own};
+use super::tokens::{Krate, ends, own};
 use super::{constant, duration, suggest};
 use crate::written::written;
 
 /// What is to be generated.
 pub(super) struct Setup {
-    pub(super) krate: TokenStream,
+    pub(super) krate: Krate,
     /// The data type; none where there is no usable one.
     pub(super) data: Option<TokenStream>,
     pub(super) options: Vec<Given>,
@@ -29,8 +30,7 @@ pub(super) struct Given {
     pub(super) name: Ident,
     /// An expression.
     pub(super) value: TokenStream,
-    /// Whether the value cannot be in an item of its own.
-    pub(super) is_local: bool,
+    pub(super) place: Place,
     /// Where the value was typed.
     pub(super) at: (Span, Span),
 }
@@ -60,7 +60,7 @@ impl Setup {
         }
         let at = ends(&piece.value);
         match self.value(choice, &piece, data) {
-            Ok((value, is_local)) => self.options.push(Given { choice, name: piece.name, value, is_local, at }),
+            Ok((value, place)) => self.options.push(Given { choice, name: piece.name, value, place, at }),
             Err(error) => {
                 self.lost |= matches!(choice.kind, Kind::Data);
                 self.errors.push(error);
@@ -68,8 +68,7 @@ impl Setup {
         }
     }
 
-    /// The value, and whether it cannot be in an item of its own.
-    fn value(&self, choice: &Choice, piece: &Piece, data: &str) -> Result<(TokenStream, bool), Error> {
+    fn value(&self, choice: &Choice, piece: &Piece, data: &str) -> Result<(TokenStream, Place), Error> {
         let value = piece.value.clone();
         let expr = match &piece.expr {
             Ok(expr) => expr,
@@ -79,19 +78,20 @@ impl Setup {
             return Err(error);
         }
         let Kind::Constant { is, .. } = choice.kind else {
-            return Ok((value, false));
+            return Ok((value, Place::Item));
         };
         if let (Constant::Word { of, words }, Some(word)) = (is, sole_ident(&value))
             && let Some(variant) = self.word(choice, of, words, &word)?
         {
-            return Ok((variant, false));
+            return Ok((variant, Place::Inline));
         }
         constant::check(choice, is, expr, data)?;
         let value = match is {
             Constant::Duration => duration::seconds(value)?,
-            Constant::Text | Constant::Flag | Constant::Word { .. } => value,
+            Constant::Text | Constant::Flag | Constant::Count | Constant::Word { .. } => value,
         };
-        Ok((value, constant::is_local(expr)))
+        let place = constant::place(is, expr, &value);
+        Ok((value, place))
     }
 
     /// A bare word, in any letter case, as the variant it means; none for what may be the name of a constant.
@@ -104,7 +104,7 @@ impl Setup {
     ) -> Result<Option<TokenStream>, Error> {
         let text = word.to_string();
         if let Some(known) = words.iter().find(|known| known.eq_ignore_ascii_case(&text)) {
-            let krate = located(&self.krate, word.span());
+            let krate = self.krate.at(word.span());
             let (of, variant) = (Ident::new(of, own(word.span())), Ident::new(known, own(word.span())));
             return Ok(Some(quote!(#krate::#of::#variant)));
         }
@@ -214,7 +214,12 @@ const KNOWN_ELSEWHERE: &[(&[&str], &str)] = &[
     (&["on_failure", "on_outage"], "did you mean `on_store_error`?"),
     (&["on_error", "error_handler", "error_page", "handle_error", "rejection"], "did you mean `error_response`?"),
     (&["on_decode_error", "on_invalid", "on_invalid_data", "on_corrupt"], "did you mean `on_undecodable`?"),
+    (&["max_sessions", "session_limit", "limit", "maximum_sessions"], "did you mean `owner_limit`?"),
+    (&["user", "user_id", "get_user", "owner_callback", "session_owner", "principal", "identity"], "did you mean `owner`?"),
+    (&["on_full", "when_limit", "on_limit", "max_sessions_prevents_login"], "did you mean `when_full`?"),
+    (&["login_url", "login", "login_view", "login_redirect"], "did you mean `login_path`?"),
     (&["prefix", "key_prefix", "session_prefix"], "did you mean `namespace`?"),
+    (&["crate", "krate", "runtime"], "`session!` knows its crate, also where that is renamed: leave it out"),
 ];
 
 fn unknown(name: &Ident) -> String {

@@ -31,6 +31,8 @@ pub(super) enum Constant {
     Duration,
     Text,
     Flag,
+    /// A number of at least 1.
+    Count,
     /// A variant of the runtime's enum `of`, written as a bare word.
     Word {
         of: &'static str,
@@ -51,6 +53,8 @@ const DURATION: Kind = Kind::Constant { is: Constant::Duration, check: Some(Chec
 const FLAG: Kind = Kind::Constant { is: Constant::Flag, check: None };
 const SAME_SITE: Constant = Constant::Word { of: "SameSite", words: &["Strict", "Lax", "None"] };
 const ON_STORE_ERROR: Constant = Constant::Word { of: "OnStoreError", words: &["Fail", "Anonymous"] };
+const WHEN_FULL: Constant = Constant::Word { of: "WhenFull", words: &["EndOldest", "Refuse"] };
+const COUNT: Kind = Kind::Constant { is: Constant::Count, check: Some(Check::Named("assert_positive")) };
 const ON_UNDECODABLE: Constant = Constant::Word { of: "OnUndecodable", words: &["Fail", "Discard"] };
 
 const fn word(is: Constant) -> Kind {
@@ -74,6 +78,10 @@ pub(super) const OPTIONS: &[Choice] = &[
     choice("session_id_callback", Kind::Callback, "How the session id is found in a request; from the cookie unless given."),
     choice("generate_session_id_callback", Kind::Callback, "How a new session id is made; 100 random characters unless given."),
     choice("middleware", Kind::Callback, "What drives the session; a session for every visitor unless given."),
+    choice("owner", Kind::Callback, "Whose a session is, computed from its data; nobody's unless given."),
+    choice("owner_limit", COUNT, "How many sessions an owner may have at the same time; as many as are begun unless given."),
+    choice("when_full", word(WHEN_FULL), "What a login gets whose user has `owner_limit` sessions; `EndOldest` unless given."),
+    choice("login_path", text("assert_login_path", &[]), "Where a browser without a login is sent, such as `/login`."),
     choice("session_expire", DURATION, "How long a session lives since it was last used; `24h` unless given."),
     choice("absolute_expire", DURATION, "How long a session lives since it was created; as long as it is used, unless given."),
     choice("store", Kind::Value, "Where sessions are kept; in memory unless given."),
@@ -130,6 +138,7 @@ impl Choice {
             Kind::Constant { is: Constant::Duration, .. } => "30m",
             Kind::Constant { is: Constant::Text, .. } => "\"..\"",
             Kind::Constant { is: Constant::Flag, .. } => "true",
+            Kind::Constant { is: Constant::Count, .. } => "5",
             Kind::Constant { is: Constant::Word { words, .. }, .. } => words.first().copied().unwrap_or(".."),
         };
         format!("{} = {value}", self.name)
@@ -142,6 +151,7 @@ impl Constant {
             Self::Duration => "a duration such as `24h`, `30m`, `90s` or `7d`, or a number of seconds".to_owned(),
             Self::Text => "a text such as `\"..\"`".to_owned(),
             Self::Flag => "`true` or `false`".to_owned(),
+            Self::Count => "a number of at least 1, such as `5`".to_owned(),
             Self::Word { words, .. } => {
                 let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
                 match words.split_last() {

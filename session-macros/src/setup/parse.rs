@@ -1,20 +1,22 @@
 //! The input as pieces: the runtime's path, the data type, and a name and value for each option, as far as they can be told
 //! apart. What cannot be made out is an error, and the reading goes on behind it.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse as _, ParseStream, Parser as _};
+use syn::parse::{Parse as _, ParseStream};
 use syn::{Error, Expr, Token, Type};
 
 use super::duration;
-use super::options::{self, Choice};
+use super::options::{self, Choice, Kind};
+use super::tokens::Krate;
+use crate::parsed::{is_at_end, parsed};
 use crate::written::written;
 
 /// `session!`'s input, taken apart.
 pub(super) struct Pieces {
     /// The path of the runtime crate.
-    pub(super) krate: TokenStream,
+    pub(super) krate: Krate,
     /// The data type as it was typed.
     pub(super) data: TokenStream,
     /// Whether that is a type.
@@ -44,6 +46,7 @@ impl Pieces {
             }
             _ => quote!(::session_runtime),
         };
+        let krate = Krate::new(krate);
         let mut reader = Reader { tokens: &tokens, at: 0, data_is_type: false, errors: Vec::new(), lost: false };
         let data = reader.data_type();
         let data_is_type = reader.data_is_type;
@@ -66,12 +69,15 @@ impl Reader<'_> {
         let start = self.at;
         match self.try_data_type() {
             Ok(data) => {
-                match wrong_data_type(&data) {
-                    Some(error) => self.errors.push(error),
-                    None => self.data_is_type = true,
-                }
-                if let Err(error) = self.comma(None) {
+                if let Some(error) = wrong_data_type(&data).or_else(|| self.value_of_type()) {
                     self.errors.push(error);
+                    // What is behind it is no second mistake.
+                    self.lost |= self.comma(None).is_err();
+                } else {
+                    self.data_is_type = true;
+                    if let Err(error) = self.comma(None) {
+                        self.errors.push(error);
+                    }
                 }
                 data
             }
@@ -92,6 +98,12 @@ impl Reader<'_> {
         if let Ok(((), read)) = self.read(bracketed_type) {
             self.at += read;
             return Ok(self.between(start + 1, self.at - 1));
+        }
+        if let Ok(((first, separator), read)) = self.read(separated_bracketed) {
+            let data = written(&first.to_token_stream());
+            self.errors.push(Error::new(separator, format!("the data type ends here: `session!(<{data}>, option = value, ..)`")));
+            self.at += read;
+            return Ok(first.into_token_stream());
         }
         if let Ok(((first, second), read)) = self.read(several_bracketed) {
             self.errors.push(Error::new_spanned(second, ONE_DATA_TYPE));
@@ -115,7 +127,18 @@ impl Reader<'_> {
     fn is_unfinished_type(&self) -> bool {
         let rest = self.between(self.at, self.tokens.len());
         let would_be = |more: TokenStream| syn::parse2::<Type>(rest.clone().into_iter().chain(more).collect()).is_ok();
-        would_be(quote!(x)) || would_be(quote!(x>)) || would_be(quote!(>)) || would_be(quote!(>::x)) || would_be(quote!(x > ::x))
+        [quote!(x), quote!(x>), quote!(>), quote!(>::x), quote!(x > ::x), quote!(::x), quote!(::x>)].into_iter().any(would_be)
+    }
+
+    /// Whether a value stands where the data type should: `Visit { .. }`, `Visit::default()`.
+    fn value_of_type(&self) -> Option<Error> {
+        let Some(TokenTree::Group(group)) = self.tokens.get(self.at) else { return None };
+        (group.delimiter() != Delimiter::None).then(|| {
+            Error::new(
+                group.span(),
+                "`session!` takes the data type, not a value of it: `session!(<T>)`, or `session!(<T>, default_data = ..)`",
+            )
+        })
     }
 
     /// Whether an option, or nothing, stands where the data type should.
@@ -141,8 +164,14 @@ impl Reader<'_> {
         let mut pieces = Vec::new();
         while let Some(token) = self.tokens.get(self.at) {
             if let TokenTree::Ident(name) = token {
+                if self.is_second_type() {
+                    self.errors.push(Error::new(name.span(), ONE_DATA_TYPE));
+                    self.lost = true;
+                    self.skip_to_next();
+                    continue;
+                }
                 self.at += 1;
-                let name = self.name(name);
+                let name = self.declared(name).unwrap_or_else(|| self.name(name));
                 pieces.push(self.option(name));
                 continue;
             }
@@ -155,6 +184,25 @@ impl Reader<'_> {
             self.skip_to_next();
         }
         pieces
+    }
+
+    /// Whether a path stands where an option should: the second data type of `session!(<Visit>, crate::Admin)`.
+    fn is_second_type(&self) -> bool {
+        let is_path = self.is_punct(self.at + 1, ':') && self.is_punct(self.at + 2, ':');
+        is_path
+            && self
+                .read(Type::parse)
+                .is_ok_and(|(_, read)| self.at + read == self.tokens.len() || self.is_punct(self.at + read, ','))
+    }
+
+    /// The name behind `let` and the like.
+    fn declared(&mut self, keyword: &Ident) -> Option<Ident> {
+        let is_keyword = ["let", "mut", "const", "static", "pub", "ref"].iter().any(|declares| keyword == declares);
+        let Some(TokenTree::Ident(name)) = self.tokens.get(self.at).filter(|_| is_keyword) else { return None };
+        self.at += 1;
+        let name = self.name(name);
+        self.errors.push(Error::new(keyword.span(), right_form(&name)));
+        Some(name)
     }
 
     /// The whole of a name, also where it is written with `-`.
@@ -170,8 +218,8 @@ impl Reader<'_> {
         if name == whole {
             return name;
         }
-        // One that lacks its value is told its right name then.
-        if !self.is_at_end() {
+        // One that lacks its value, or is not known, is told its right name then.
+        if !self.is_at_end() && options::find(&whole).is_some() {
             self.errors.push(Error::new(name.span(), format!("an option's name is one word: write `{whole}`")));
         }
         let mut joined = syn::parse_str(&whole).unwrap_or_else(|_| name.clone());
@@ -201,14 +249,33 @@ impl Reader<'_> {
             }
             return Piece { name, value: group.stream(), expr: Err(error) };
         }
-        self.equals(&name);
+        let form = self.equals(&name);
         let start = self.at;
+        if let Err((error, false)) = form {
+            return self.unread(name, start, error);
+        }
+        let mut piece = self.value(name, start);
+        if let Err((error, true)) = form {
+            piece.expr = Err(error);
+        }
+        piece
+    }
+
+    /// An option behind its `=`.
+    fn value(&mut self, name: Ident, start: usize) -> Piece {
         if self.is_at_end() {
             let span = self.last_span(start);
             self.at += 1;
             return Piece { expr: Err(Error::new(span, missing_value(&name))), name, value: TokenStream::new() };
         }
+        if let Some(error) = self.keyword(&name) {
+            return self.unread(name, start, error);
+        }
         match self.read(Expr::parse) {
+            Ok((Expr::Assign(assign), _)) => {
+                let error = Error::new(assign.eq_token.span, format!("`{name}` has one value: put `,` before the next option"));
+                self.unread(name, start, error)
+            }
             Ok((expr, read)) => {
                 self.at += read;
                 let value = self.between(start, self.at);
@@ -219,7 +286,7 @@ impl Reader<'_> {
             Err(error) => {
                 let error = self.unfinished(start, &name).unwrap_or_else(|| {
                     self.at = self.end_of_option();
-                    Error::new(error.span(), format!("`{name}` has a value that is no expression: {error}"))
+                    no_expression(&name, &error)
                 });
                 let value = self.between(start, self.at);
                 self.at += 1;
@@ -228,17 +295,39 @@ impl Reader<'_> {
         }
     }
 
+    /// An option whose value cannot be used, from `start` to the next option.
+    fn unread(&mut self, name: Ident, start: usize, error: Error) -> Piece {
+        self.at = self.end_of_option();
+        let value = self.between(start, self.at);
+        self.at += 1;
+        Piece { name, value, expr: Err(error) }
+    }
+
+    /// A keyword in place of the value, which the compiler would take for a path, or for what it does not know yet.
+    fn keyword(&self, name: &Ident) -> Option<Error> {
+        let Some(TokenTree::Ident(keyword)) = self.tokens.get(self.at) else { return None };
+        let is_one_of = |words: &[&str]| words.iter().any(|word| keyword == word);
+        let is_all = self.end_of_option() == self.at + 1;
+        let choice = options::find(&name.to_string());
+        let diverges = is_one_of(DIVERGE) && choice.is_some_and(|choice| !matches!(choice.kind, Kind::Data));
+        let is_keyword = is_one_of(UNSTABLE) || (is_all && (is_one_of(NO_EXPRESSION) || diverges));
+        is_keyword.then(|| {
+            let takes = choice.map(|choice| format!("`{name}` takes {}, and ", choice.takes())).unwrap_or_default();
+            Error::new(keyword.span(), format!("{takes}`{keyword}` is a keyword"))
+        })
+    }
+
     /// A value from `start` on that is still typed: it would be an expression with something more at the end of the input, or of the option.
     fn unfinished(&mut self, start: usize, name: &Ident) -> Option<Error> {
         for end in [self.tokens.len(), self.end_of_option()] {
             let value = self.between(start, end);
             let would_be = |more: TokenStream| syn::parse2::<Expr>(value.clone().into_iter().chain(more).collect()).is_ok();
-            let span = match syn::parse2::<Expr>(value.clone()) {
+            let span = match parsed(value.clone(), Expr::parse) {
                 _ if would_be(quote!(x)) || would_be(quote!({})) || would_be(quote!(x {})) || would_be(quote!(>::x)) => {
                     self.last_span(end)
                 }
                 // At the end of a group.
-                Err(error) if is_end(&error) => error.span(),
+                Err(error) if is_at_end(&error) => error.span(),
                 _ => continue,
             };
             self.at = end;
@@ -269,19 +358,27 @@ impl Reader<'_> {
         Some(Error::new(span, format!("a duration is one number with its unit, or a sum of such: write `{name} = {meant}`")))
     }
 
-    /// The `=` between name and value, or what stands there instead.
-    fn equals(&mut self, name: &Ident) {
-        if self.is_punct(self.at, '=') && !self.is_punct(self.at + 1, '=') && !self.is_punct(self.at + 1, '>') {
-            self.at += 1;
-            return;
+    /// The `=` between name and value. What stands there instead is an error, and whether a value may follow it.
+    fn equals(&mut self, name: &Ident) -> Result<(), (Error, bool)> {
+        let mut operator = String::new();
+        for token in self.tokens.get(self.at..).unwrap_or_default() {
+            let TokenTree::Punct(punct) = token else { break };
+            operator.push(punct.as_char());
+            if punct.spacing() == Spacing::Alone || operator.len() == 2 {
+                break;
+            }
         }
-        self.errors.push(Error::new(self.span(self.at), right_form(name)));
-        // `==`, `=>`, `:=`, `+=`, and `:` alone.
-        if self.is_punct(self.at, ':') || self.is_punct(self.at, '=') || self.is_punct(self.at + 1, '=') {
-            self.at += 1;
-        }
-        if self.is_punct(self.at, '=') || self.is_punct(self.at, '>') {
-            self.at += 1;
+        let error = Error::new(self.span(self.at), right_form(name));
+        match operator.as_str() {
+            ":" | "==" | "=>" | ":=" | "+=" | "|=" | "&=" | "<-" | "->" | "?=" => {
+                self.at += operator.len();
+                Err((error, true))
+            }
+            _ if operator.starts_with('=') => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err((error, false)),
         }
     }
 
@@ -293,7 +390,11 @@ impl Reader<'_> {
             return Ok(());
         }
         let span = self.span(self.at);
-        if self.is_option(self.at) {
+        let is_known = || match self.tokens.get(self.at) {
+            Some(TokenTree::Ident(next)) => self.is_punct(self.at + 1, '=') || options::find(&next.unraw().to_string()).is_some(),
+            _ => true,
+        };
+        if self.is_option(self.at) && is_known() {
             self.errors.push(Error::new(span, "expected `,` before this option"));
             return Ok(());
         }
@@ -339,13 +440,13 @@ impl Reader<'_> {
     /// What `parse` reads from here on, and how many tokens that is.
     fn read<T>(&self, parse: fn(ParseStream<'_>) -> Result<T, Error>) -> Result<(T, usize), Error> {
         let tokens = self.tokens.get(self.at..).unwrap_or_default();
-        let (read, rest) = (|input: ParseStream<'_>| Ok((parse(input)?, input.parse::<TokenStream>()?)))
-            .parse2(tokens.iter().cloned().collect())?;
+        let with_rest = |input: ParseStream<'_>| Ok((parse(input)?, input.parse::<TokenStream>()?));
+        let (read, rest) = parsed(tokens.iter().cloned().collect(), with_rest)?;
         let count = tokens.len().saturating_sub(rest.into_iter().count());
         let is_wrapped = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
         if tokens.iter().any(is_wrapped) {
             // It may end inside of a group without delimiters, which is one token here.
-            parse.parse2(self.between(self.at, self.at + count))?;
+            parsed(self.between(self.at, self.at + count), parse)?;
         }
         Ok((read, count))
     }
@@ -355,10 +456,16 @@ impl Reader<'_> {
 pub(super) const ONE_DATA_TYPE: &str =
     "a layer is for one data type: give the router a second one, `.layer(session!(<..>))`, with another `cookie_name`";
 
-/// Whether the input ended too early.
-fn is_end(error: &Error) -> bool {
-    error.to_string().starts_with("unexpected end of input")
-}
+/// Keywords that no expression consists of.
+const NO_EXPRESSION: &[&str] = &[
+    "abstract", "as", "await", "box", "crate", "do", "dyn", "else", "enum", "extern", "final", "fn", "impl", "in", "let",
+    "macro", "mod", "mut", "override", "priv", "pub", "ref", "static", "struct", "super", "trait", "type", "typeof", "unsized",
+    "use", "virtual", "where",
+];
+/// Keywords that leave the function or the loop, so that there is never data but that.
+const DIVERGE: &[&str] = &["break", "continue", "return"];
+/// Keywords of expressions that the language does not have yet.
+const UNSTABLE: &[&str] = &["become", "yield"];
 
 /// Whether a name without a value is the second data type of `session!(Visit, Admin)`.
 fn is_type_name(name: &Ident) -> bool {
@@ -368,6 +475,12 @@ fn is_type_name(name: &Ident) -> bool {
 fn right_form(name: &Ident) -> String {
     let example = options::find(&name.to_string()).map_or_else(|| format!("{name} = .."), Choice::example);
     format!("an option is written `{example}`")
+}
+
+/// What the option takes, said where `error` is.
+fn no_expression(name: &Ident, error: &Error) -> Error {
+    let takes = options::find(&name.to_string()).map(|choice| format!(": it takes {}", choice.takes())).unwrap_or_default();
+    Error::new(error.span(), format!("the value of `{name}` is no expression{takes}"))
 }
 
 fn missing_value(name: &Ident) -> String {
@@ -383,6 +496,16 @@ fn bracketed_type(input: ParseStream<'_>) -> Result<(), Error> {
     input.parse::<Type>()?;
     input.parse::<Token![>]>()?;
     if input.peek(Token![::]) { Err(input.error("the start of a path")) } else { Ok(()) }
+}
+
+/// The type of `<T,>`, and the place of its comma.
+fn separated_bracketed(input: ParseStream<'_>) -> Result<(Type, Span), Error> {
+    input.parse::<Token![<]>()?;
+    let data = input.parse()?;
+    let at = input.span();
+    separator(input)?;
+    input.parse::<Token![>]>()?;
+    Ok((data, at))
 }
 
 /// The first two types of `<T, U>`.

@@ -1,7 +1,8 @@
 //! Tokens whose errors land where the user looks, and whose names are the macro's own.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt as _, quote, quote_spanned};
+use syn::Token;
 
 /// The macro's own names, at the place of `span`.
 pub(super) fn own(span: Span) -> Span {
@@ -20,16 +21,46 @@ pub(super) fn local(name: &str, span: Span) -> Ident {
     Ident::new(name, own(span))
 }
 
-/// The tokens, at the place of `span`, resolved where they were.
-pub(super) fn located(tokens: &TokenStream, span: Span) -> TokenStream {
-    tokens
-        .clone()
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(token.span().located_at(span));
-            token
-        })
-        .collect()
+/// The path of the runtime crate.
+pub(super) struct Krate(Vec<TokenTree>);
+
+impl Krate {
+    pub(super) fn new(path: TokenStream) -> Self {
+        Self(path.into_iter().collect())
+    }
+
+    /// At the place of `span`, resolved where it was.
+    pub(super) fn at(&self, span: Span) -> KratePath<'_> {
+        KratePath { krate: &self.0, span, module: None }
+    }
+
+    /// Its module for what the macros expand to, at the place of `span`.
+    pub(super) fn support(&self, span: Span) -> KratePath<'_> {
+        KratePath { krate: &self.0, span, module: Some("macro_support") }
+    }
+}
+
+/// Its tokens are appended one by one, which is what costs least: each stream of tokens in another is a call of the compiler's.
+#[derive(Clone, Copy)]
+pub(super) struct KratePath<'a> {
+    krate: &'a [TokenTree],
+    span: Span,
+    module: Option<&'static str>,
+}
+
+impl ToTokens for KratePath<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        for token in self.krate {
+            let mut token = token.clone();
+            token.set_span(token.span().located_at(self.span));
+            tokens.append(token);
+        }
+        if let Some(module) = self.module {
+            let span = own(self.span);
+            Token![::](span).to_tokens(tokens);
+            tokens.append(Ident::new(module, span));
+        }
+    }
 }
 
 /// `function(arguments)` from the start of `at` to its end.

@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::future::Ready;
 use std::marker::PhantomData;
 
-use crate::callback::signature::GeneratedId;
+use crate::callback::signature::{GeneratedId, Never, Nothing};
 use crate::callback::{guard, is_function};
 use crate::error::SessionError;
 use crate::id::{Ask, GenerateCallback, Generated, MIN_ENTROPY_BITS, RunGenerate, SharedId};
@@ -61,6 +61,16 @@ where
             return GenerateCallback::standard();
         }
         GenerateCallback::passed::<F>(Passed(self, PhantomData::<Kind>), F::IMMEDIATE)
+    }
+}
+
+// Of no type. Beside it the compiler does not take the kind above for the right one, and so does not name it.
+#[diagnostic::do_not_recommend]
+impl<F: Never> IntoGenerateCallback<Nothing> for F {
+    type Future<'a> = ();
+
+    fn into_generate_callback(self) -> GenerateCallback {
+        unreachable!("of no type")
     }
 }
 

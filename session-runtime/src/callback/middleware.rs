@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::callback::is_function;
+use crate::callback::signature::{Never, Nothing};
 use crate::maybe_ready::MaybeReady;
 use crate::session::Session;
 use crate::standard;
@@ -134,6 +135,16 @@ where
     }
 }
 
+// Of no type. Beside it the compiler does not take the kind above for the right one, and so does not name it.
+#[diagnostic::do_not_recommend]
+impl<T, F: Never> IntoMiddleware<T, Nothing> for F {
+    type Future<'a> = ();
+
+    fn into_middleware(self) -> Middleware<T> {
+        unreachable!("of no type")
+    }
+}
+
 /// Runs a function that an attribute registered.
 pub fn run_middleware<T, F, Kind>(middleware: &'static F, session_system: Session<T>, request: Request, next: Next) -> Responded
 where
@@ -141,6 +152,50 @@ where
     F::Future: Send,
 {
     middleware.answer(session_system, request, next)
+}
+
+/// Stands for the data type `T` of a registered middleware.
+pub struct Run<T>(PhantomData<fn() -> T>);
+
+impl<T> Run<T> {
+    /// Stands for `T`.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// The traits of [`Run`], without their names.
+pub mod runs {
+    pub use super::{RunNothing as _, RunRegistered as _};
+}
+
+/// `(&&run).__run(..)` takes this one where sessions of `T` can be shared by threads.
+pub trait RunRegistered<T> {
+    /// Runs the function.
+    fn __run<F, Kind>(&self, middleware: &'static F, session_system: Session<T>, request: Request, next: Next) -> Responded
+    where
+        F: MiddlewareFn<T, Kind>,
+        F::Future: Send;
+}
+
+impl<T: Send + Sync> RunRegistered<T> for &Run<T> {
+    fn __run<F, Kind>(&self, middleware: &'static F, session_system: Session<T>, request: Request, next: Next) -> Responded
+    where
+        F: MiddlewareFn<T, Kind>,
+        F::Future: Send,
+    {
+        run_middleware(middleware, session_system, request, next)
+    }
+}
+
+/// Otherwise this one: what the session system of such data keeps from being `Send`, `session!` says of the data, and says once.
+pub trait RunNothing<T> {
+    /// Cannot be called, since there is no session of such data.
+    fn __run<F>(&self, middleware: F, session_system: Session<T>, request: Request, next: Next) -> Responded;
+}
+
+impl<T> RunNothing<T> for Run<T> {
+    fn __run<F>(&self, _: F, _: Session<T>, _: Request, _: Next) -> Responded {
+        unreachable!("data that is not `Send` and `Sync` does not compile")
+    }
 }
 
 /// A function of the documented form, by kind. The future need not be `Send` to be one: who takes the function asks for it, so

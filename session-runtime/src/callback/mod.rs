@@ -1,4 +1,4 @@
-//! The three callbacks: which functions are accepted, and what they become.
+//! The callbacks: which functions are accepted, and what they become.
 //!
 //! A role has one file. In it stand the public trait that the builder and `session!` take (`Into..`), the trait that sorts the
 //! functions of the documented forms by kind (`..Fn<Kind>`; the kind is inferred), and the erased type that the layer runs.
@@ -10,6 +10,7 @@
 mod generate;
 mod guard;
 mod middleware;
+mod owner;
 mod registered;
 mod session_id;
 mod signature;
@@ -20,16 +21,23 @@ pub(crate) use middleware::{CustomMiddleware, Middleware, MiddlewareKind};
 
 pub use generate::IntoGenerateCallback;
 pub use middleware::IntoMiddleware;
+pub use owner::IntoOwner;
 pub use session_id::IntoSessionIdCallback;
 
 /// What the attributes expand to.
 pub(crate) mod expansion {
     pub use super::generate::{GenerateFn, run_generate};
-    pub use super::middleware::{Middleware, MiddlewareFn, run_middleware};
-    pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
+    pub use super::middleware::{Middleware, MiddlewareFn, Run, run_middleware, runs};
+    pub use super::owner::{owner_key, registered_owner};
+    pub use std::borrow::ToOwned;
+    pub use std::option::Option;
+
+    pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredOwner, RegisteredSessionId};
     pub use super::session_id::{SessionIdFn, run_session_id};
     pub use super::signature::*;
     pub use crate::id::GenerateCallback;
+    pub use crate::owner::OwnerOf;
+    pub use crate::owner::{OwnedBy, owned};
     pub use crate::request::SessionIdCallback;
 }
 

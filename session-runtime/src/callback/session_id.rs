@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use http::request::Parts;
 
-use crate::callback::signature::FoundId;
+use crate::callback::signature::{FoundId, Never, Nothing};
 use crate::callback::{guard, is_function};
 use crate::id::IntoSessionId;
 use crate::maybe_ready::MaybeReady;
@@ -65,6 +65,16 @@ where
             return SessionIdCallback::standard();
         }
         SessionIdCallback::passed(Passed(self, PhantomData::<Kind>), F::IMMEDIATE)
+    }
+}
+
+// Of no type. Beside it the compiler does not take the kind above for the right one, and so does not name it.
+#[diagnostic::do_not_recommend]
+impl<F: Never> IntoSessionIdCallback<Nothing> for F {
+    type Future<'a> = ();
+
+    fn into_session_id_callback(self) -> SessionIdCallback {
+        unreachable!("of no type")
     }
 }
 

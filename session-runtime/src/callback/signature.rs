@@ -16,6 +16,7 @@ use axum::response::IntoResponse;
 use http::request::Parts;
 
 use crate::id::{IntoSessionId, SessionId};
+use crate::owner::OwnerId;
 use crate::session::Session;
 
 /// The answer is there when the function returns.
@@ -37,15 +38,35 @@ pub trait Never {}
 /// A trait never has one impl alone: the compiler would name that impl's type instead of giving the trait's message.
 pub enum Nothing {}
 
-/// A type by another name: a path that ends in another place than it starts in.
-pub trait Itself {
-    /// The type.
-    type Itself: ?Sized;
+/// What a function returns, without its name: where a name in it means nothing, to name it again would be a second error.
+pub struct Answer<R>(PhantomData<fn() -> R>);
+
+/// What a function of one argument returns.
+#[must_use]
+pub fn returned_1<A, R>(_: &impl Fn(A) -> R) -> Answer<R> {
+    Answer(PhantomData)
 }
 
-impl<T: ?Sized> Itself for T {
-    type Itself = T;
+/// What the future gives that a function of one argument returns.
+#[must_use]
+pub fn returned_later_1<A, R: Future>(_: &impl Fn(A) -> R) -> Answer<R::Output> {
+    Answer(PhantomData)
 }
+
+/// As [`returned_1`], of three arguments.
+#[must_use]
+pub fn returned_3<A, B, C, R>(_: &impl Fn(A, B, C) -> R) -> Answer<R> {
+    Answer(PhantomData)
+}
+
+/// As [`returned_later_1`], of three arguments.
+#[must_use]
+pub fn returned_later_3<A, B, C, R: Future>(_: &impl Fn(A, B, C) -> R) -> Answer<R::Output> {
+    Answer(PhantomData)
+}
+
+/// A type by another name: a path that ends in another place than it starts in.
+pub type Itself<T> = T;
 
 /// `pass` and its type, which are the same in every trait and impl.
 macro_rules! pass {
@@ -56,10 +77,23 @@ macro_rules! pass {
         #[doc(hidden)]
         fn pass<F>(callback: F) -> Self::Passed<F>;
     };
+    (declared of $Returned:ident) => {
+        pass!(declared);
+
+        #[doc(hidden)]
+        fn pass_of<F>(callback: F, returned: Answer<$Returned>) -> Self::Passed<F>;
+    };
     () => {
         type Passed<F> = F;
 
         fn pass<F>(callback: F) -> F {
+            callback
+        }
+    };
+    (of $Returned:ident) => {
+        pass!();
+
+        fn pass_of<F>(callback: F, _: Answer<$Returned>) -> F {
             callback
         }
     };
@@ -93,27 +127,27 @@ impl<Callback> TakesRequest<&Parts> for Callback {
     note = "the signature is `fn(request: &mut Parts)`, which sets the id itself, or `fn(request: &Parts) -> Option<R>`, which only finds it; sync or async"
 )]
 pub trait SetsId<Returned, Kind> {
-    pass!(declared);
+    pass!(declared of Returned);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: SetId> SetsId<R, Direct<Now>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: SetId> SetsId<R, InFuture<Now>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: Never> SetsId<R, InFuture<Later>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Fut: Future<Output: SetId>> SetsId<Fut, Direct<Later>> for Callback {
-    pass!();
+    pass!(of Fut);
 }
 
 /// Nothing: a trait of its own, so that the impl above says nothing about a type before it is asked, as everywhere here.
@@ -128,27 +162,27 @@ impl SetId for () {}
     note = "the signature is `fn(request: &Parts) -> Option<R>`, which only finds the id, or `fn(request: &mut Parts)`, which sets it itself; sync or async"
 )]
 pub trait FindsId<Returned, Kind> {
-    pass!(declared);
+    pass!(declared of Returned);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: MaybeFound> FindsId<R, Direct<Now>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: MaybeFound> FindsId<R, InFuture<Now>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: Never> FindsId<R, InFuture<Later>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Fut: Future<Output: MaybeFound>> FindsId<Fut, Direct<Later>> for Callback {
-    pass!();
+    pass!(of Fut);
 }
 
 /// An id, or none.
@@ -184,27 +218,27 @@ impl GeneratedId for SessionId {}
     note = "the signature is `fn() -> String` or `fn() -> SessionId`; sync or async"
 )]
 pub trait GeneratesId<Returned, Kind> {
-    pass!(declared);
+    pass!(declared of Returned);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Id: GeneratedId> GeneratesId<Id, Direct<Now>> for Callback {
-    pass!();
+    pass!(of Id);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Id: GeneratedId> GeneratesId<Id, InFuture<Now>> for Callback {
-    pass!();
+    pass!(of Id);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Id: Never> GeneratesId<Id, InFuture<Later>> for Callback {
-    pass!();
+    pass!(of Id);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Fut: Future<Output: GeneratedId>> GeneratesId<Fut, Direct<Later>> for Callback {
-    pass!();
+    pass!(of Fut);
 }
 
 /// The first argument of a `middleware`.
@@ -274,25 +308,91 @@ impl<Callback> TakesNext<Nothing> for Callback {
     note = "the signature is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async"
 )]
 pub trait Responds<Returned, Kind> {
-    pass!(declared);
+    pass!(declared of Returned);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: IntoResponse> Responds<R, Direct<Now>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: IntoResponse> Responds<R, InFuture<Now>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, R: Never> Responds<R, InFuture<Later>> for Callback {
-    pass!();
+    pass!(of R);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, Fut: Future<Output: IntoResponse>> Responds<Fut, Direct<Later>> for Callback {
+    pass!(of Fut);
+}
+
+/// The argument of a `session_owner`.
+#[diagnostic::on_unimplemented(
+    message = "the owner of a session cannot be computed from `{Argument}`",
+    label = "expected `&{T}`, the data of the session",
+    note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync"
+)]
+pub trait TakesData<Argument, T> {
+    pass!(declared);
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, T> TakesData<&T, T> for Callback {
     pass!();
 }
+
+#[diagnostic::do_not_recommend]
+impl<Callback> TakesData<Nothing, Nothing> for Callback {
+    pass!();
+}
+
+/// The argument of a `session_owner` that is registered for no data type.
+#[diagnostic::on_unimplemented(
+    message = "the owner of a session cannot be computed from `{Argument}`",
+    label = "expected `&T`, where `T` is the data of the session",
+    note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync"
+)]
+pub trait TakesAnyData<Argument> {
+    pass!(declared);
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, T: ?Sized> TakesAnyData<&T> for Callback {
+    pass!();
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback> TakesAnyData<Nothing> for Callback {
+    pass!();
+}
+
+/// What a `session_owner` returns.
+#[diagnostic::on_unimplemented(
+    message = "a session owner function cannot return `{Returned}`",
+    label = "expected `Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]`, or a type of yours that implements `OwnerId`",
+    note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync",
+    note = "`None` is nobody: a guest"
+)]
+pub trait FindsOwner<Returned, Kind> {
+    pass!(declared of Returned);
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, R: MaybeOwner> FindsOwner<R, Direct<Now>> for Callback {
+    pass!(of R);
+}
+
+#[diagnostic::do_not_recommend]
+impl<Callback, R: Never> FindsOwner<R, Direct<Later>> for Callback {
+    pass!(of R);
+}
+
+/// An owner, or nobody.
+pub trait MaybeOwner {}
+
+impl<O: OwnerId> MaybeOwner for Option<O> {}

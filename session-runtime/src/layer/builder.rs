@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 
-use crate::callback::{IntoGenerateCallback, IntoMiddleware, IntoSessionIdCallback, Middleware};
+use crate::callback::{IntoGenerateCallback, IntoMiddleware, IntoOwner, IntoSessionIdCallback, Middleware};
 use crate::config::{self, OnStoreError, OnUndecodable, WhenFull};
 use crate::cookie::{CookieOptions, SameSite};
 use crate::error::{ConfigError, SessionError};
 use crate::id::{GenerateCallback, Namespace};
 use crate::layer::session_layer::{Config, SessionLayer};
-use crate::owner::{OwnerCallback, OwnerFn};
+use crate::owner::OwnerOf;
 use crate::request::SessionIdCallback;
 use crate::session::core::Policy;
 use crate::session::driver::{ErrorResponse, Setup};
@@ -111,10 +111,21 @@ pub struct SessionLayerBuilder<T, D = DefaultOf<T>> {
     on_store_error: OnStoreError,
     on_undecodable: OnUndecodable,
     error_response: Option<ErrorResponse>,
-    owner: Option<OwnerCallback<T>>,
-    owner_limit: Option<Option<NonZeroU32>>,
+    owners: OwnerOptions<T>,
+}
+
+/// Whose sessions are, and what follows from it.
+struct OwnerOptions<T> {
+    owner: Option<OwnerOf<T>>,
+    limit: Option<u32>,
     when_full: WhenFull,
     login_path: Option<Cow<'static, str>>,
+}
+
+impl<T> Default for OwnerOptions<T> {
+    fn default() -> Self {
+        Self { owner: None, limit: None, when_full: WhenFull::default(), login_path: None }
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> SessionLayer<T> {
@@ -140,10 +151,7 @@ impl<T: Clone + Send + Sync + 'static> SessionLayerBuilder<T> {
             on_store_error: OnStoreError::Fail,
             on_undecodable: OnUndecodable::Fail,
             error_response: None,
-            owner: None,
-            owner_limit: None,
-            when_full: WhenFull::EndOldest,
-            login_path: None,
+            owners: OwnerOptions::default(),
         }
     }
 }
@@ -165,10 +173,7 @@ impl<T, D> SessionLayerBuilder<T, D> {
             on_store_error: self.on_store_error,
             on_undecodable: self.on_undecodable,
             error_response: self.error_response,
-            owner: self.owner,
-            owner_limit: self.owner_limit,
-            when_full: self.when_full,
-            login_path: self.login_path,
+            owners: self.owners,
         }
     }
 
@@ -211,24 +216,20 @@ impl<T, D> SessionLayerBuilder<T, D> {
         self
     }
 
-    /// What is registered, or the standard one, as `session!` finds it: of one type, so that the compiler has nothing to infer.
+    /// What is registered, or the standard one, of each role that is not given by name, as `session!` finds it: of one type each, so
+    /// that the compiler has nothing to infer.
     #[doc(hidden)]
-    pub fn registered_session_id_callback(mut self, callback: SessionIdCallback) -> Self {
-        self.session_id = callback;
-        self
-    }
-
-    /// As [`registered_session_id_callback`](Self::registered_session_id_callback).
-    #[doc(hidden)]
-    pub fn registered_generate_session_id_callback(mut self, callback: GenerateCallback) -> Self {
-        self.generate = callback;
-        self
-    }
-
-    /// As [`registered_session_id_callback`](Self::registered_session_id_callback).
-    #[doc(hidden)]
-    pub fn registered_middleware(mut self, middleware: Middleware<T>) -> Self {
-        self.middleware = middleware;
+    pub fn registered(
+        mut self,
+        session_id: Option<SessionIdCallback>,
+        generate: Option<GenerateCallback>,
+        middleware: Option<Middleware<T>>,
+        owner: Option<OwnerOf<T>>,
+    ) -> Self {
+        self.session_id = session_id.unwrap_or(self.session_id);
+        self.generate = generate.unwrap_or(self.generate);
+        self.middleware = middleware.unwrap_or(self.middleware);
+        self.owners.owner = owner.or(self.owners.owner);
         self
     }
 
@@ -372,40 +373,32 @@ impl<T, D> SessionLayerBuilder<T, D> {
     /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(|| async {})).layer(layer);
     /// # Ok::<(), session_runtime::ConfigError>(())
     /// ```
-    pub fn owner<F>(mut self, owner: F) -> Self
+    pub fn owner<Kind, F>(mut self, owner: F) -> Self
     where
-        T: 'static,
-        F: for<'a> OwnerFn<'a, T> + Send + Sync + 'static,
+        F: IntoOwner<T, Kind>,
     {
-        self.owner = Some(OwnerCallback::new(owner));
-        self
-    }
-
-    /// What is registered, as `session!` finds it.
-    #[doc(hidden)]
-    pub fn registered_owner(mut self, owner: Option<OwnerCallback<T>>) -> Self {
-        self.owner = owner;
+        self.owners.owner = Some(owner.into_owner());
         self
     }
 
     /// How many sessions an owner may have at a time; defaults to any number. The store sees to it, so that no two logins pass it together. Zero
     /// is refused by [`build`](Self::build).
     pub fn owner_limit(mut self, sessions: u32) -> Self {
-        self.owner_limit = Some(NonZeroU32::new(sessions));
+        self.owners.limit = Some(sessions);
         self
     }
 
     /// What becomes of a login if its owner has as many sessions as [`owner_limit`](Self::owner_limit) allows; defaults to
     /// [`WhenFull::EndOldest`].
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
-        self.when_full = when_full;
+        self.owners.when_full = when_full;
         self
     }
 
     /// Where [`SessionOwner`](crate::SessionOwner) sends a browser whose user is not logged in, such as `/login`; the page it wanted follows as
     /// `?next=`. It is a path of this site, which begins with one `/`. Defaults to nowhere: such a request is answered 401.
     pub fn login_path(mut self, path: impl Into<Cow<'static, str>>) -> Self {
-        self.login_path = Some(path.into());
+        self.owners.login_path = Some(path.into());
         self
     }
 
@@ -428,18 +421,18 @@ impl<T, D> SessionLayerBuilder<T, D> {
         if let Some(namespace) = &self.namespace {
             config::not_empty(namespace)?;
         }
+        if let Some(limit) = self.owners.limit {
+            config::positive("owner_limit", limit)?;
+        }
+        if let Some(path) = &self.owners.login_path {
+            config::login_path(path)?;
+        }
         self.cookie.check()?;
-        if self.owner_limit == Some(None) {
-            return Err(ConfigError::new("owner_limit", "is zero, so that nobody could log in: give it a positive number"));
-        }
-        if let Some(path) = &self.login_path {
-            config::local_path("login_path", path)?;
-        }
-        if self.owner_limit.is_some() && self.owner.is_none() {
+        if self.owners.limit.is_some() && self.owners.owner.is_none() {
             return Err(ConfigError::new("owner_limit", "needs to know the owner of a session: give `owner`, too"));
         }
         let keeps_owners = self.store.as_ref().is_none_or(AnyStore::keeps_owners);
-        if self.owner.is_some() && !keeps_owners {
+        if self.owners.owner.is_some() && !keeps_owners {
             return Err(ConfigError::new(
                 "owner",
                 "needs a store that keeps who its sessions belong to, which this one does not",
@@ -454,6 +447,8 @@ impl<T, D> SessionLayerBuilder<T, D> {
         T: Clone + Send + Sync + 'static,
         D: DefaultData<T>,
     {
+        let OwnerOptions { owner, limit, when_full, login_path } = self.owners;
+        let limit = limit.and_then(NonZeroU32::new).map(|sessions| OwnerLimit::new(sessions, when_full));
         let store = self.store.unwrap_or_else(|| AnyStore::new(MemoryStore::new())).into_erased();
         let namespace = self.namespace.unwrap_or_else(|| self.cookie.name.clone());
         let looks_when_needed = self.session_id.is_standard() && !self.middleware.is_custom();
@@ -478,9 +473,9 @@ impl<T, D> SessionLayerBuilder<T, D> {
             cookie: self.cookie.into_template(),
             store_timeout: self.store_timeout,
             error_response: self.error_response,
-            owner_limit: self.owner_limit.flatten().map(|sessions| OwnerLimit::new(sessions, self.when_full)),
-            owner: self.owner,
-            login_path: self.login_path.map(|path| path.into_owned().into_boxed_str()),
+            owner_limit: limit,
+            owner,
+            login_path: login_path.map(|path| path.into_owned().into_boxed_str()),
             lines: Arc::default(),
         };
         SessionLayer::new(Config { setup: Arc::new(setup), middleware: self.middleware })

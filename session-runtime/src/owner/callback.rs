@@ -1,41 +1,34 @@
-//! The function that says who a session belongs to.
+//! Who a session belongs to, as the layer asks it.
 
-use super::id::{OwnerBytes, OwnerId};
+use std::fmt;
+use std::sync::Arc;
 
-/// A function of the data to who the session belongs to: `fn(&T) -> Option<O>`, where `O` is an [`OwnerId`] and may borrow from the data. It must
-/// answer the same whenever it is asked about the same data.
-pub trait OwnerFn<'a, T: 'a>: Fn(&'a T) -> Option<Self::Owner> {
-    /// What it says.
-    type Owner: OwnerId;
-}
+use super::id::OwnerBytes;
 
-impl<'a, T: 'a, F, O> OwnerFn<'a, T> for F
-where
-    F: Fn(&'a T) -> Option<O>,
-    O: OwnerId,
-{
-    type Owner = O;
-}
+/// Whose a session is, as the layer asks it. (A type of its own, whose name costs the compiler less than what is in it.)
+pub struct OwnerOf<T>(Arc<Compute<T>>);
 
-/// The same without its type.
-pub struct OwnerCallback<T>(Box<dyn Fn(&T) -> Option<OwnerBytes> + Send + Sync>);
+type Compute<T> = dyn Fn(&T) -> Option<OwnerBytes> + Send + Sync;
 
-impl<T> OwnerCallback<T> {
-    /// The callback that runs this function.
-    pub fn new<F>(owner: F) -> Self
-    where
-        F: for<'a> OwnerFn<'a, T> + Send + Sync + 'static,
-    {
-        Self(Box::new(move |data| owner(data).map(|owner| OwnerBytes::of(&owner))))
+impl<T> OwnerOf<T> {
+    pub(crate) fn new(compute: impl Fn(&T) -> Option<OwnerBytes> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(compute))
     }
 
-    pub(crate) fn owner(&self, data: &T) -> Option<OwnerBytes> {
+    /// The owner of a session with these data; nobody's is none.
+    pub(crate) fn of(&self, data: &T) -> Option<OwnerBytes> {
         (self.0)(data)
     }
 }
 
-impl<T> std::fmt::Debug for OwnerCallback<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OwnerCallback(..)")
+impl<T> Clone for OwnerOf<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for OwnerOf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnerOf(..)")
     }
 }

@@ -20,9 +20,8 @@
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the owner of a session",
-    label = "not an `OwnerId`",
-    note = "an owner is an integer, `&str`, `String`, `[u8; 16]`, or a type of your own that implements `session_runtime::OwnerId`"
+    message = "`{Self}` is not what the owner of a session is known by",
+    label = "expected an integer, `&str`, `String`, `[u8; 16]`, or a type of yours that implements `OwnerId`"
 )]
 pub trait OwnerId {
     /// Writes what tells this owner from all others, by the `write` of the parts that it is made of.
@@ -35,7 +34,7 @@ pub struct OwnerBytes(Vec<u8>);
 
 impl OwnerBytes {
     /// What `owner` writes.
-    pub(crate) fn of(owner: &impl OwnerId) -> Self {
+    pub(crate) fn of(owner: &(impl OwnerId + ?Sized)) -> Self {
         let mut bytes = Self::default();
         owner.write(&mut bytes);
         bytes

@@ -6,8 +6,8 @@ mod id;
 mod key;
 mod registered;
 
-pub use callback::{OwnerCallback, OwnerFn};
+pub use callback::OwnerOf;
 pub use handle::{InvalidHandle, SessionHandle};
 pub use id::{OwnerBytes, OwnerId};
 pub use key::Owner;
-pub use registered::RegisteredOwner;
+pub use registered::{OwnedBy, owned};

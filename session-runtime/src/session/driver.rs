@@ -28,7 +28,7 @@ use crate::id::{GenerateCallback, Key, Namespace, SessionId, SharedId};
 use crate::inline_vec::InlineVec;
 use crate::log;
 use crate::maybe_ready::{MaybeReady, poll_immediate};
-use crate::owner::{Owner, OwnerCallback, SessionHandle};
+use crate::owner::{Owner, OwnerOf, SessionHandle};
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
 use crate::store::{
     Answer, Attributes, Belonging, Change, Created, ErasedStore, Limits, Loaded, NewSession, OwnerLimit, Replaced, Rotated,
@@ -57,7 +57,7 @@ pub(crate) struct Setup<T> {
     pub(crate) same_site: SameSite,
     pub(crate) store_timeout: Duration,
     pub(crate) error_response: Option<ErrorResponse>,
-    pub(crate) owner: Option<OwnerCallback<T>>,
+    pub(crate) owner: Option<OwnerOf<T>>,
     pub(crate) owner_limit: Option<OwnerLimit>,
     pub(crate) login_path: Option<Box<str>>,
     /// The standard callback is the layer's, and a standard middleware runs it: so it looks when the id is first needed.
@@ -147,7 +147,7 @@ impl<T: Send + Sync + 'static> Setup<T> {
 
     /// The name of the owner of a session with this data, if it has one.
     pub(crate) fn owner_of(&self, data: &T) -> Result<Option<Owner>, SessionError> {
-        let Some(owner) = self.owner.as_ref().and_then(|owner| owner.owner(data)) else { return Ok(None) };
+        let Some(owner) = self.owner.as_ref().and_then(|owner| owner.of(data)) else { return Ok(None) };
         if !self.store.keeps_owners() {
             return Err(SessionError::NoOwners);
         }
@@ -552,9 +552,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     #[cold]
-    fn owner_step_by(&self, owner: &OwnerCallback<T>, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
+    fn owner_step_by(&self, owner: &OwnerOf<T>, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
         let is_listed = self.core().attributes().handle.is_some();
-        let (before, after) = (owner.owner(&base.data), owner.owner(data));
+        let (before, after) = (owner.of(&base.data), owner.of(data));
         match after {
             None if is_listed => OwnerStep::Nobody,
             None => OwnerStep::Same,

@@ -12,7 +12,7 @@ use super::core::View;
 use super::data::SessionData;
 use crate::config::is_local_path;
 use crate::error::SessionError;
-use crate::owner::RegisteredOwner;
+use crate::owner::OwnedBy;
 
 /// Who is logged in: what the function says that `#[session_owner(T)]` registers.
 ///
@@ -41,9 +41,9 @@ use crate::owner::RegisteredOwner;
 ///     .route_layer(from_extractor::<SessionOwner<Visit>>())
 ///     .layer(session!(<Visit>, middleware = standard::lazy_session_middleware, login_path = "/login"));
 /// ```
-pub struct SessionOwner<T: RegisteredOwner>(T::Owner);
+pub struct SessionOwner<T: OwnedBy>(T::Owner);
 
-impl<T: RegisteredOwner> SessionOwner<T> {
+impl<T: OwnedBy> SessionOwner<T> {
     /// The owner.
     #[must_use]
     pub fn into_inner(self) -> T::Owner {
@@ -51,7 +51,7 @@ impl<T: RegisteredOwner> SessionOwner<T> {
     }
 }
 
-impl<T: RegisteredOwner> Deref for SessionOwner<T> {
+impl<T: OwnedBy> Deref for SessionOwner<T> {
     type Target = T::Owner;
 
     fn deref(&self) -> &T::Owner {
@@ -59,7 +59,7 @@ impl<T: RegisteredOwner> Deref for SessionOwner<T> {
     }
 }
 
-impl<T: RegisteredOwner> Clone for SessionOwner<T>
+impl<T: OwnedBy> Clone for SessionOwner<T>
 where
     T::Owner: Clone,
 {
@@ -68,7 +68,7 @@ where
     }
 }
 
-impl<T: RegisteredOwner> fmt::Debug for SessionOwner<T>
+impl<T: OwnedBy> fmt::Debug for SessionOwner<T>
 where
     T::Owner: fmt::Debug,
 {
@@ -116,7 +116,7 @@ impl std::error::Error for SessionOwnerRejection {
 
 impl<T, S> FromRequestParts<S> for SessionOwner<T>
 where
-    T: RegisteredOwner + Clone + Send + Sync + 'static,
+    T: OwnedBy + Clone + Send + Sync + 'static,
     S: Send + Sync,
 {
     type Rejection = SessionOwnerRejection;
@@ -135,7 +135,7 @@ where
 
 impl<T, S> OptionalFromRequestParts<S> for SessionOwner<T>
 where
-    T: RegisteredOwner + Clone + Send + Sync + 'static,
+    T: OwnedBy + Clone + Send + Sync + 'static,
     S: Send + Sync,
 {
     type Rejection = SessionError;
@@ -146,7 +146,7 @@ where
     }
 }
 
-fn owner_of<T: RegisteredOwner>(view: &View<T>) -> Option<SessionOwner<T>> {
+fn owner_of<T: OwnedBy>(view: &View<T>) -> Option<SessionOwner<T>> {
     match view {
         View::Live(data) => data.owner().map(SessionOwner),
         View::Default | View::None => None,

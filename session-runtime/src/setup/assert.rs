@@ -13,6 +13,18 @@ pub const fn assert_not_zero(option: &'static str, duration: Duration) {
     assert_ok(config::not_zero(option, duration));
 }
 
+/// A number is at least 1.
+#[track_caller]
+pub const fn assert_positive(option: &'static str, number: u32) {
+    assert_ok(config::positive(option, number));
+}
+
+/// A login path leads to this site.
+#[track_caller]
+pub const fn assert_login_path(path: &str) {
+    assert_ok(config::login_path(path));
+}
+
 /// A cookie's name is a token.
 #[track_caller]
 pub const fn assert_cookie_name(name: &str) {

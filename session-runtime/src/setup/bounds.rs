@@ -33,7 +33,8 @@ pub struct Asked<S, C, T: ?Sized, As: ?Sized> {
 
 impl<S, C, T: ?Sized, As: ?Sized> Asked<S, C, T, As> {
     /// Asks: the arguments are what is asked for.
-    pub fn ask(&self, _clone: fn(&C) -> C, _pointer: *const As) {}
+    #[expect(clippy::unused_self, reason = "its type is what is asked for")]
+    pub fn __ask(&self, _clone: fn(&C) -> C, _pointer: *const As) {}
 }
 
 /// `T` is all that session data must be.

@@ -5,23 +5,36 @@
 //! 3. The data type's bounds are asked for once, in [`bounds`], so that one that is missing makes one error.
 
 mod assert;
-pub mod bounds;
+mod bounds;
 mod data;
 mod duration;
-pub mod registered;
+mod registered;
 
 /// What `session!` expands to.
 pub(crate) mod expansion {
     pub use std::clone::Clone;
-    pub use std::primitive::{bool, str};
+    pub use std::option::Option::None;
+    pub use std::primitive::{bool, str, u32};
     pub use std::time::Duration;
 
-    pub use session_macros::__session;
+    pub use session_macros::__session as session;
 
-    pub use super::assert::{assert_cookie_name, assert_domain, assert_namespace, assert_not_zero, assert_path, assert_secure};
+    pub use super::assert::{
+        assert_cookie_name, assert_domain, assert_login_path, assert_namespace, assert_not_zero, assert_path, assert_positive,
+        assert_secure,
+    };
     pub use super::data::Data;
     pub use super::duration::{NoDuration, Value};
-    pub use super::{Options, bounds, registered, unless_given};
+    pub use super::{Options, probed, unless_given};
+}
+
+/// The traits whose methods the data type is asked by, without their names: the type is named beside them, and may be called as one of
+/// them.
+pub mod probed {
+    pub use super::bounds::{
+        DataIsWhole as _, DataMustBeClone as _, DataMustBeSend as _, DataMustBeSized as _, DataMustBeSync as _,
+    };
+    pub use super::registered::Standard as _;
 }
 
 /// The options that are checked beside others, where they are not given.
@@ -42,7 +55,7 @@ session_macros::__options! {}
 #[macro_export]
 macro_rules! session {
     ($($input:tt)*) => {
-        $crate::__private::__session! { [$crate] $($input)* }
+        $crate::macro_support::session! { [$crate] $($input)* }
     };
 }
 

@@ -47,6 +47,11 @@ trait Probe: Sized {
     fn to_duration(self) {}
     fn builder(&self) {}
     fn register(&self) {}
+    fn ask(self) {}
+    fn pointer(self) {}
+    fn registered(self) {}
+    fn store(self) {}
+    fn run(self) {}
 }
 
 impl<T> Probe for T {}

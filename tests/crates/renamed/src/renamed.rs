@@ -6,7 +6,8 @@ use ::axum::middleware::Next;
 use ::axum::response::Response;
 use ::axum::Router;
 use ::sessions::{
-    generate_session_id, session, session_id_callback, session_middleware, standard, Session, SessionRequestExt as _,
+    generate_session_id, session, session_id_callback, session_middleware, session_owner, standard, Session,
+    SessionRequestExt as _,
 };
 use ::std::clone::Clone;
 use ::std::default::Default;
@@ -42,6 +43,11 @@ async fn generate() -> String {
 #[session_middleware(Visit, crate = ::sessions)]
 async fn middleware(session_system: Session<Visit>, request: Request, next: Next) -> Response {
     standard::lazy_session_middleware(session_system, request, next).await
+}
+
+#[session_owner(Visit, crate = ::sessions)]
+fn owner(_: &Visit) -> Option<&str> {
+    Option::None
 }
 
 /// A router with the sessions.

@@ -8,6 +8,7 @@ use session_runtime::session;
 
 pub mod generate;
 pub mod middleware;
+pub mod owner;
 pub mod session_id;
 pub mod setup;
 

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use session_runtime::store::{MemoryStore, StoreError};
 use session_runtime::{SessionError, SessionLayer, session, standard};
 
-use crate::{Visit, session_id};
+use crate::{Visit, owner, session_id};
 
 /// The cookie's name.
 pub const NAME: &str = "visit";
@@ -33,6 +33,10 @@ pub async fn every_option() -> Result<SessionLayer<Visit>, StoreError> {
         session_id_callback = session_id::checked,
         generate_session_id_callback = standard::generate_session_id,
         middleware = standard::lazy_session_middleware,
+        owner = owner::checked,
+        owner_limit = 5,
+        when_full = refuse,
+        login_path = "/login",
         session_expire = 7 * 24h,
         absolute_expire = Duration::from_secs(30d),
         cookie_name = NAME,

@@ -1,0 +1,19 @@
+//! Two owners of the same sessions.
+
+use session_runtime::session_owner;
+
+struct Visit {
+    user: Option<u64>,
+}
+
+#[session_owner(Visit)]
+fn first(visit: &Visit) -> Option<u64> {
+    visit.user
+}
+
+#[session_owner(Visit)]
+fn second(visit: &Visit) -> Option<u64> {
+    visit.user
+}
+
+fn main() {}
