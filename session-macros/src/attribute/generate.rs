@@ -29,6 +29,21 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
     quote!(#import #generated)
 }
 
+/// Whether an argument takes this data by a reference: by its own name, or as a trait object, which it becomes.
+fn takes(argument: &Type, data: &Type) -> bool {
+    let last = |ty: &Type| match plain(ty) {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.clone()),
+        _ => None,
+    };
+    match plain(argument) {
+        Type::Reference(reference) if reference.mutability.is_none() => {
+            matches!(plain(&reference.elem), Type::TraitObject(_))
+                || last(&reference.elem).is_some_and(|name| Some(name) == last(data))
+        }
+        _ => false,
+    }
+}
+
 /// The `O` of `Option<O>`.
 fn optional(returned: &Type) -> Option<&Type> {
     let Type::Path(path) = plain(returned) else { return None };
@@ -110,8 +125,7 @@ impl Code<'_> {
         if self.role == Role::Owner {
             // Each asks for itself: the argument is of its own type, or made of it.
             let registrations = self.data.iter().map(|data| self.registration(data, &self.erased()));
-            let owners = self.data.iter().map(|data| self.owned_by(data));
-            return quote!(#(#registrations)* #(#owners)*);
+            return quote!(#(#registrations)*);
         }
         let registered = self.registration(first, &self.erased());
         let trait_path = self.registered_trait(first.span());
@@ -125,9 +139,12 @@ impl Code<'_> {
         let span = at(data.span());
         let (registered, callback) = (self.registered_trait(data.span()), self.erased_type(span));
         let of_data = matches!(self.role, Role::Middleware | Role::Owner).then(|| quote_spanned!(span=> <Self>));
+        let owner = (self.role == Role::Owner).then(|| self.owner_of(data, span));
         quote_spanned! {span=>
             #(#attributes)*
             impl #registered for #data {
+                #owner
+
                 fn register<__Callback>() -> #callback #of_data {
                     #body
                 }
@@ -135,33 +152,38 @@ impl Code<'_> {
         }
     }
 
-    /// The type of the owner, for the extractor of who is logged in, if the function names it and it lives by itself.
-    fn owned_by(&self, data: &Type) -> Option<TokenStream> {
-        let returned = self.callback.asked.iter().find(|asked| asked.bound == Bound::FindsOwner)?;
-        let owner = optional(&returned.ty)?;
-        let (attributes, function) = (&self.callback.attributes, self.name());
-        let span = at(data.span());
-        let owned_by = self.path(span, span, "OwnedBy");
-        let (owner, answer) = match owner {
+    /// The type of the owner and how the function's answer becomes one, for the extractor of who is logged in: if the function names the type, and takes the data by
+    /// its own name. Of what the compiler is told nothing else about a wrong function here.
+    fn owner_of(&self, data: &Type, span: Span) -> TokenStream {
+        let option = self.path(span, span, "Option");
+        let (owner, answer) = self.named_owner(data, span).unwrap_or_else(|| {
+            let (unknown, none) = (self.path(span, span, "OwnerOfUnknownType"), self.path(span, span, "None"));
+            (quote_spanned!(span=> #unknown), quote_spanned!(span=> #none))
+        });
+        quote_spanned! {span=>
+            type Owner = #owner;
+
+            fn owner(&self) -> #option<Self::Owner> {
+                #answer
+            }
+        }
+    }
+
+    fn named_owner(&self, data: &Type, span: Span) -> Option<(TokenStream, TokenStream)> {
+        let asked = |bound| self.callback.asked.iter().find(|asked| asked.bound == bound);
+        if !takes(&asked(Bound::TakesData)?.ty, data) {
+            return None;
+        }
+        let function = self.name();
+        match optional(&asked(Bound::FindsOwner)?.ty)? {
             Type::Reference(borrowed) if borrowed.mutability.is_none() && lives_by_itself(&borrowed.elem) => {
                 let (owned, to_owned, borrowed) =
                     (self.path(span, span, "owned"), self.path(span, span, "ToOwned"), &borrowed.elem);
-                (quote_spanned!(span=> <#borrowed as #to_owned>::Owned), quote_spanned!(span=> #owned(#function(self))))
+                Some((quote_spanned!(span=> <#borrowed as #to_owned>::Owned), quote_spanned!(span=> #owned(#function(self)))))
             }
-            owner if lives_by_itself(owner) => (quote!(#owner), quote_spanned!(span=> #function(self))),
-            _ => return None,
-        };
-        let option = self.path(span, span, "Option");
-        Some(quote_spanned! {span=>
-            #(#attributes)*
-            impl #owned_by for #data {
-                type Owner = #owner;
-
-                fn owner(&self) -> #option<Self::Owner> {
-                    #answer
-                }
-            }
-        })
+            owner if lives_by_itself(owner) => Some((quote!(#owner), quote_spanned!(span=> #function(self)))),
+            _ => None,
+        }
     }
 
     fn registered_trait(&self, span: Span) -> RuntimePath<'_> {

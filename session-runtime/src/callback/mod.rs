@@ -32,12 +32,12 @@ pub(crate) mod expansion {
     pub use std::borrow::ToOwned;
     pub use std::option::Option;
 
-    pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredOwner, RegisteredSessionId};
+    pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
     pub use super::session_id::{SessionIdFn, run_session_id};
     pub use super::signature::*;
     pub use crate::id::GenerateCallback;
     pub use crate::owner::OwnerOf;
-    pub use crate::owner::{OwnedBy, owned};
+    pub use crate::owner::{OwnerOfUnknownType, RegisteredOwner, owned};
     pub use crate::request::SessionIdCallback;
 }
 

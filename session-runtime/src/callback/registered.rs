@@ -6,7 +6,6 @@
 
 use crate::callback::Middleware;
 use crate::id::GenerateCallback;
-use crate::owner::OwnerOf;
 use crate::request::SessionIdCallback;
 
 /// Implemented by `#[session_id_callback(T)]` for `T`.
@@ -25,10 +24,4 @@ pub trait RegisteredGenerate {
 pub trait RegisteredMiddleware: Sized {
     /// The middleware that is registered.
     fn register<Callback>() -> Middleware<Self>;
-}
-
-/// Implemented by `#[session_owner(T)]` for `T`.
-pub trait RegisteredOwner: Sized {
-    /// The function that is registered.
-    fn register<Callback>() -> OwnerOf<Self>;
 }

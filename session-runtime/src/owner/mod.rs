@@ -10,4 +10,4 @@ pub use callback::OwnerOf;
 pub use handle::{InvalidHandle, SessionHandle};
 pub use id::{OwnerBytes, OwnerId};
 pub use key::Owner;
-pub use registered::{OwnedBy, owned};
+pub use registered::{OwnerOfUnknownType, RegisteredOwner, owned};

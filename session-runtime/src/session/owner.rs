@@ -12,7 +12,7 @@ use super::core::View;
 use super::data::SessionData;
 use crate::config::is_local_path;
 use crate::error::SessionError;
-use crate::owner::OwnedBy;
+use crate::owner::{OwnerId, RegisteredOwner};
 
 /// Who is logged in: what the function says that `#[session_owner(T)]` registers.
 ///
@@ -41,9 +41,9 @@ use crate::owner::OwnedBy;
 ///     .route_layer(from_extractor::<SessionOwner<Visit>>())
 ///     .layer(session!(<Visit>, middleware = standard::lazy_session_middleware, login_path = "/login"));
 /// ```
-pub struct SessionOwner<T: OwnedBy>(T::Owner);
+pub struct SessionOwner<T: RegisteredOwner>(T::Owner);
 
-impl<T: OwnedBy> SessionOwner<T> {
+impl<T: RegisteredOwner> SessionOwner<T> {
     /// The owner.
     #[must_use]
     pub fn into_inner(self) -> T::Owner {
@@ -51,7 +51,7 @@ impl<T: OwnedBy> SessionOwner<T> {
     }
 }
 
-impl<T: OwnedBy> Deref for SessionOwner<T> {
+impl<T: RegisteredOwner> Deref for SessionOwner<T> {
     type Target = T::Owner;
 
     fn deref(&self) -> &T::Owner {
@@ -59,7 +59,7 @@ impl<T: OwnedBy> Deref for SessionOwner<T> {
     }
 }
 
-impl<T: OwnedBy> Clone for SessionOwner<T>
+impl<T: RegisteredOwner> Clone for SessionOwner<T>
 where
     T::Owner: Clone,
 {
@@ -68,7 +68,7 @@ where
     }
 }
 
-impl<T: OwnedBy> fmt::Debug for SessionOwner<T>
+impl<T: RegisteredOwner> fmt::Debug for SessionOwner<T>
 where
     T::Owner: fmt::Debug,
 {
@@ -82,7 +82,7 @@ where
 #[non_exhaustive]
 pub enum SessionOwnerRejection {
     /// Nobody is logged in ([`SessionError::NotExists`]), or the session could not be read.
-    Session(SessionError),
+    Failed(SessionError),
     /// Nobody is logged in, and the browser is sent there.
     LogIn(String),
 }
@@ -90,7 +90,7 @@ pub enum SessionOwnerRejection {
 impl IntoResponse for SessionOwnerRejection {
     fn into_response(self) -> Response {
         match self {
-            Self::Session(error) => error.into_response(),
+            Self::Failed(error) => error.into_response(),
             Self::LogIn(to) => Redirect::to(&to).into_response(),
         }
     }
@@ -99,7 +99,7 @@ impl IntoResponse for SessionOwnerRejection {
 impl fmt::Display for SessionOwnerRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Session(error) => error.fmt(f),
+            Self::Failed(error) => error.fmt(f),
             Self::LogIn(_) => f.write_str("nobody is logged in: the browser is sent to the login page"),
         }
     }
@@ -108,7 +108,7 @@ impl fmt::Display for SessionOwnerRejection {
 impl std::error::Error for SessionOwnerRejection {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Session(error) => Some(error),
+            Self::Failed(error) => Some(error),
             Self::LogIn(_) => None,
         }
     }
@@ -116,26 +116,26 @@ impl std::error::Error for SessionOwnerRejection {
 
 impl<T, S> FromRequestParts<S> for SessionOwner<T>
 where
-    T: OwnedBy + Clone + Send + Sync + 'static,
+    T: RegisteredOwner<Owner: OwnerId> + Clone + Send + Sync + 'static,
     S: Send + Sync,
 {
     type Rejection = SessionOwnerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionOwnerRejection> {
-        let (driver, view) = SessionData::<T>::read(parts).await.map_err(SessionOwnerRejection::Session)?;
+        let (driver, view) = SessionData::<T>::read(parts).await.map_err(SessionOwnerRejection::Failed)?;
         if let Some(owner) = owner_of(&view) {
             return Ok(owner);
         }
         Err(match &driver.setup.login_path {
             Some(path) if is_navigation(&parts.method, &parts.headers) => SessionOwnerRejection::LogIn(login_uri(path, parts)),
-            _ => SessionOwnerRejection::Session(SessionError::NotExists),
+            _ => SessionOwnerRejection::Failed(SessionError::NotExists),
         })
     }
 }
 
 impl<T, S> OptionalFromRequestParts<S> for SessionOwner<T>
 where
-    T: OwnedBy + Clone + Send + Sync + 'static,
+    T: RegisteredOwner<Owner: OwnerId> + Clone + Send + Sync + 'static,
     S: Send + Sync,
 {
     type Rejection = SessionError;
@@ -146,7 +146,7 @@ where
     }
 }
 
-fn owner_of<T: OwnedBy>(view: &View<T>) -> Option<SessionOwner<T>> {
+fn owner_of<T: RegisteredOwner>(view: &View<T>) -> Option<SessionOwner<T>> {
     match view {
         View::Live(data) => data.owner().map(SessionOwner),
         View::Default | View::None => None,

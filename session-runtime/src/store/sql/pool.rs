@@ -1,8 +1,8 @@
 //! The connections of a store, and what goes on over them.
 //!
-//! - **Begun work is the store's.** Connecting, and a statement that was sent, go on in tasks of their own, which keep the place of their
-//!   connection until the server has answered. The caller may give up at any time; then there is a connection for the next one. So there are
-//!   never more connections than places, at the server either, and no statement is left alone half-way.
+//! - **Begun work is the store's.** Connecting, and a statement that was sent, go on in tasks of their own where the caller gives up, and keep the
+//!   place of their connection until the server has answered. So there is a connection for the next caller, there are never more connections
+//!   than places, at the server either, and no statement is left alone half-way.
 //! - **An error is judged** by [`Verdict`]: whether its connection, or all of them, are over, and whether the statement is sent once more, on
 //!   a new connection.
 //! - **While a server does not answer**, connecting is tried once a second, beside the attempts that hang. So few places are taken
@@ -14,8 +14,10 @@
 use std::future::Future;
 use std::io;
 use std::mem;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -206,7 +208,7 @@ impl<D: Engine> Connections<D> {
         let own = match &self.0.source {
             Source::Given(pool, era) => {
                 let (pool, era) = (pool.clone(), *locked(era));
-                return begin(async move {
+                return HandOver::of(async move {
                     let held = shared.noted(pool.acquire().await)?;
                     Ok(Lease { held: Some(Held::Given(held)), era, shared, place: Some(place) })
                 })
@@ -434,7 +436,7 @@ impl<D: Engine> Lease<D> {
 
     /// Does the work to its end, whether or not the caller waits for it.
     async fn run<W: Work<D>>(mut self, work: W) -> Result<W::Answer> {
-        begin(async move {
+        HandOver::of(async move {
             let Some(mut held) = self.held.take() else { return Err(Error::PoolClosed) };
             let answer = {
                 let connection = match &mut held {
@@ -496,10 +498,62 @@ impl<D: Engine> Drop for Lease<D> {
     }
 }
 
-/// Does what outlives its caller.
+/// Does what outlives its caller in a task of its own.
 async fn begin<R: Send + 'static>(work: impl Future<Output = Result<R>> + Send + 'static) -> Result<R> {
     let broken = |_| Err(Error::Io(io::Error::other("the task that talked to the database ended before it was done")));
     tokio::spawn(work).await.unwrap_or_else(broken)
+}
+
+/// Work that is done by its caller, and where that gives up, goes on in a task of its own. One task for each statement would cost a request
+/// that is alone another wake-up of a thread.
+struct HandOver<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    work: Option<Pin<Box<F>>>,
+    /// Where it goes on, once it has begun.
+    runtime: Option<Handle>,
+}
+
+impl<F> HandOver<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn of(work: F) -> Self {
+        Self { work: Some(Box::pin(work)), runtime: None }
+    }
+}
+
+impl<F, R> Future for HandOver<F>
+where
+    F: Future<Output = Result<R>> + Send + 'static,
+    R: Send,
+{
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R>> {
+        // Where it panics, it is not handed over.
+        let Some(mut work) = self.work.take() else { return Poll::Ready(Err(Error::PoolClosed)) };
+        if self.runtime.is_none() {
+            self.runtime = Handle::try_current().ok();
+        }
+        let answer = work.as_mut().poll(context);
+        if answer.is_pending() {
+            self.work = Some(work);
+        }
+        answer
+    }
+}
+
+impl<F> Drop for HandOver<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn drop(&mut self) {
+        if let (Some(work), Some(runtime)) = (self.work.take(), self.runtime.take()) {
+            runtime.spawn(work);
+        }
+    }
 }
 
 async fn bounded<R>(limit: Duration, run: impl Future<Output = Result<R>>) -> Result<R> {
