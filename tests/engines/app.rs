@@ -21,6 +21,9 @@ const STORE: &str = "ENGINES_APP_STORE";
 /// The one that says, in milliseconds, how long its sessions live unused.
 pub const IDLE: &str = "ENGINES_APP_IDLE";
 
+/// The one that makes it serve the site of [`owners`](crate::owners) instead, and says what becomes of one session too many.
+pub const OWNERS: &str = "ENGINES_APP_OWNERS";
+
 /// How long sessions live unused, unless told otherwise.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -224,7 +227,10 @@ impl Drop for Process {
 async fn process() {
     let Ok(url) = std::env::var(STORE) else { return };
     let idle = std::env::var(IDLE).map_or(DAY, |millis| Duration::from_millis(millis.parse().unwrap()));
-    let router = router_for(connect(&url).await, PATIENCE, idle);
+    let router = match std::env::var(OWNERS) {
+        Ok(when_full) => crate::owners::router(store::connect(&url).await.unwrap(), &when_full),
+        Err(_) => router_for(connect(&url).await, PATIENCE, idle),
+    };
     println!("serving at {}", serve_router(router).await);
     // Ends with the process that started it, whose end closes this input.
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await.unwrap();

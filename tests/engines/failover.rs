@@ -70,12 +70,26 @@ async fn ten_idle_connections_that_postgres_ends_cost_no_request() {
     let pool = PgPool::connect(server.url()).await.unwrap();
     let id = new_id();
     create(&store, &id).await;
+    let connections = async || {
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sessions'";
+        sqlx::query_scalar::<_, i64>(left).fetch_one(&pool).await.unwrap()
+    };
     let end_all = async || {
+        // A read that is quickly answered leaves its connection to the next one, so they are held up until there are enough.
+        let mut lock = pool.begin().await.unwrap();
+        sqlx::query("LOCK TABLE session_runtime IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+        let release = async {
+            let begun = Instant::now();
+            while connections().await < 10 && begun.elapsed() < RECOVERY {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            lock.commit().await.unwrap();
+        };
+        tokio::join!(join_all((0..10).map(|_| store.load(key(&id)))), release);
         fill(&store, &id).await;
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sessions'";
         let ended = sqlx::query_scalar::<_, bool>(end).fetch_all(&pool).await.unwrap().len();
-        let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sessions'";
-        while sqlx::query_scalar::<_, i64>(left).fetch_one(&pool).await.unwrap() > 0 {}
+        while connections().await > 0 {}
         ended
     };
     assert_eq!(end_all().await, 10, "the store has its ten connections");

@@ -22,11 +22,13 @@ mod kinds;
 mod latency;
 #[path = "../support/log.rs"]
 mod log;
+mod owners;
 mod pooler;
 mod probed;
 mod processes;
 mod proxy;
 mod redis_as_run;
+mod redis_owners;
 mod redis_under_load;
 mod rivals;
 #[path = "../support/servers.rs"]

@@ -1,16 +1,19 @@
 //! What a store needs of its database is tried out when it is opened, and what is wrong is named.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use session_runtime::SessionId;
 use session_runtime::store::{
-    AnyStore, Change, Created, Loaded, MySqlStore, PostgresStore, Rotated, SqlOptions, SqliteStore, Store, StoreError,
+    AnyStore, Change, Created, Loaded, MySqlStore, OwnerLimit, PostgresStore, Rotated, SqlOptions, SqliteStore, Store,
+    StoreError, WhenFull, Which,
 };
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{AssertSqlSafe, MySqlPool, PgPool};
 
 use crate::app::{Counter, connect, key, new_session};
 use crate::failover::{counter, create, found, mariadb_account, new_id};
+use crate::owners::{create_limited, owner};
 use crate::servers;
 
 async fn refused(url: &str) -> String {
@@ -33,6 +36,13 @@ async fn works(store: &AnyStore<Counter>) {
         Ok(Rotated::Rotated(_))
     ));
     assert!(store.delete(key(&new)).await.unwrap());
+    let owner = owner(rand::random());
+    let one = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+    for id in [new_id(), new_id()] {
+        assert!(matches!(create_limited(store, &id, &owner, one).await, Ok(Created::Created(_))));
+    }
+    assert_eq!(store.list(&owner).await.unwrap().len(), 1);
+    assert_eq!(store.end(&owner, Which::All).await.unwrap(), 1);
     store.sweep().await.unwrap();
 }
 

@@ -95,7 +95,12 @@ impl Proxy {
 
     /// Lets the server have the next request, and cuts the connection instead of giving its answer back.
     pub fn swallow_the_next_answer(&self) {
-        self.state.answers_before_cut.store(0, Ordering::SeqCst);
+        self.swallow_the_answer_after(0);
+    }
+
+    /// The same with the answer that follows so many.
+    pub fn swallow_the_answer_after(&self, answers: u64) {
+        self.state.answers_before_cut.store(answers, Ordering::SeqCst);
     }
 }
 
@@ -137,7 +142,8 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State,
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         client_spoke.store(false, Ordering::SeqCst);
-        if state.answers_before_cut.compare_exchange(0, u64::MAX, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        let count = |left: u64| (left < u64::MAX).then(|| left.checked_sub(1).unwrap_or(u64::MAX));
+        if state.answers_before_cut.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count) == Ok(0) {
             return;
         }
         if !dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {

@@ -63,7 +63,7 @@ async fn a_sweep_that_hangs_does_not_end_the_sweeping() {
     let options = SqlOptions::new().table("hanging").sweep_every(Duration::from_millis(100)).statement_timeout(limit);
     let store = PostgresStore::connect_with(servers::postgres().url(), options).await.unwrap();
     let _store: AnyStore<Counter> = AnyStore::new(store);
-    let row = "INSERT INTO hanging SELECT sha256('1'), 1, 1, 1, 1, 1, 1, ''";
+    let row = "INSERT INTO hanging SELECT sha256('1'), 1, 1, 1, 1, 1, 1, '', 1";
     let mut holder = PgConnection::connect(servers::postgres().url()).await.unwrap();
     let mut locked = holder.begin().await.unwrap();
     sqlx::query("LOCK TABLE hanging IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.unwrap();
@@ -81,10 +81,12 @@ async fn a_sweep_takes_a_connection_for_one_batch_at_a_time() {
     let pool = MySqlPool::connect(server.url()).await.unwrap();
     let options = SqlOptions::new().table("batches").max_connections(1);
     let store: AnyStore<Counter> = AnyStore::new(MySqlStore::connect_with(server.url(), options).await.unwrap());
-    sqlx::query("INSERT INTO batches SELECT UNHEX(SHA2(seq, 256)), 1, 1, 1, 1, 1, 1, '' FROM seq_1_to_20000")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO batches SELECT UNHEX(SHA2(seq, 256)), 1, 1, 1, 1, 1, 1, '', 1, NULL, NULL, NULL, NULL FROM seq_1_to_20000",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     let reads = async {
         let mut reads = 0;
         while sqlx::query_scalar::<_, i64>("SELECT CAST(COUNT(*) AS SIGNED) FROM batches").fetch_one(&pool).await.unwrap() > 0 {

@@ -15,8 +15,8 @@ const FLOORS: &[&[&str]] = &[
     &["inline_vec", "locks", "log", "maybe_ready", "random", "transport", "word"],
     &["error"],
     &["config"],
-    &["owner"],
     &["id"],
+    &["owner"],
     &["cookie"],
     &["request"],
     &["store"],
@@ -29,7 +29,8 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// The same in `session-runtime/src/session`.
-const FLOORS_OF_A_REQUEST: &[&[&str]] = &[&["core"], &["departure", "retries"], &["driver"], &["mod"], &["data"]];
+const FLOORS_OF_A_REQUEST: &[&[&str]] =
+    &[&["core"], &["departure", "retries"], &["driver"], &["lifetime", "owners"], &["mod"], &["data"], &["owner"]];
 
 /// A file, by its path from `src` without the ending.
 type Name = String;

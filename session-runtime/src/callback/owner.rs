@@ -68,7 +68,7 @@ pub fn owner_key<O: OwnerId>(owner: Option<O>) -> Option<OwnerBytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::callback::registered::RegisteredOwner;
+    use crate::owner::RegisteredOwner;
     use crate::session_owner;
 
     struct Data {

@@ -119,9 +119,10 @@ mod tests {
     #[test]
     fn the_same_owner_writes_the_same_whatever_the_type() {
         assert_eq!(bytes(7_u8), bytes(7_i128));
-        assert_eq!(bytes(7_u8), bytes(&7_usize));
+        assert_eq!(bytes(7_u8), bytes(7_usize));
         assert_eq!(bytes("ada"), bytes(String::from("ada")));
-        assert_eq!(bytes("ada"), bytes(&&"ada"));
+        let borrowed = String::from("ada");
+        assert_eq!(bytes("ada"), bytes(borrowed.as_str()));
     }
 
     #[test]

@@ -173,7 +173,10 @@ fn login_uri(login_path: &str, parts: &Parts) -> String {
         // What a query's value may have as it is (WHATWG URL, section 5.2).
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => to.push(char::from(byte)),
-            byte => to.push_str(&format!("%{byte:02X}")),
+            byte => {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                to.extend(['%', char::from(HEX[usize::from(byte >> 4)]), char::from(HEX[usize::from(byte & 15)])]);
+            }
         }
     }
     to

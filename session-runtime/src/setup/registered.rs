@@ -134,6 +134,6 @@ mod tests {
         ] {
             assert_eq!(builder.build().unwrap_err().option(), option);
         }
-        assert!(SessionLayer::<Visit>::builder().owner_limit(1).login_path("/").build().is_ok());
+        assert!(SessionLayer::<Visit>::builder().owner(named::<Visit>).owner_limit(1).login_path("/").build().is_ok());
     }
 }

@@ -104,7 +104,11 @@ where
     async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
         let listed = self.bytes.list(owner).await?.into_iter();
         Ok(listed
-            .map(|Listed { handle, session, unused }| Listed { handle, session: session.and_then(decoded), unused })
+            .map(|Listed { handle, session, unused }| Listed {
+                handle,
+                session: session.and_then(|record| decoded(&record)),
+                unused,
+            })
             .collect())
     }
 
@@ -281,12 +285,12 @@ fn decode<T: DeserializeOwned>(loaded: Loaded<Vec<u8>>) -> Loaded<T> {
         Loaded::JustRotated => return Loaded::JustRotated,
         Loaded::Undecodable(error) => return Loaded::Undecodable(error),
     };
-    decoded(record).map_or_else(Loaded::Undecodable, Loaded::Found)
+    decoded(&record).map_or_else(Loaded::Undecodable, Loaded::Found)
 }
 
-fn decoded<T: DeserializeOwned>(record: Record<Vec<u8>>) -> Result<Record<T>, StoreError> {
+fn decoded<T: DeserializeOwned>(record: &Record<Vec<u8>>) -> Result<Record<T>, StoreError> {
     match serde_json::from_slice(&record.data) {
-        Ok(data) => Ok(with_data(&record, Arc::new(data))),
+        Ok(data) => Ok(with_data(record, Arc::new(data))),
         // What serde says may quote the data, which is nobody's business in a log; where it stumbled is enough to find it.
         Err(error) => Err(StoreError::data(place(&error))),
     }

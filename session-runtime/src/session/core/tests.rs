@@ -462,7 +462,7 @@ fn a_rotation_keeps_what_is_beside_the_data_and_a_login_stamps_it() {
         core.rotated(|| start + LIVED, &id("a"), id("b"), Version(2), Arc::new(2));
         core.end_exclusive();
         assert_eq!(core.attributes(), after, "{before:?}, {kind:?}, {step:?}");
-        let proven_for = after.proven.map(|proven| LIVED - proven);
+        let proven_for = after.proven.map(|proven| LIVED.saturating_sub(proven));
         assert_eq!(core.proven_for(start + LIVED), proven_for);
     }
 }

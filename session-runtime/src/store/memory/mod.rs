@@ -8,7 +8,9 @@
 //! 5. A store that is full makes room by what expired, then by what only a visit created and nobody changed since, or else refuses.
 
 mod clock;
+mod name;
 mod owners;
+mod padded;
 mod schedule;
 mod shard;
 mod sweeper;
@@ -23,8 +25,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use clock::{Clock, FOREVER};
-use owners::{Entered, Entry, OwnerHash, Owners};
-use shard::{Extra, Name, Shard, Slot};
+use name::{Name, OwnerHash};
+use owners::{Entered, Entry, Owners};
+use padded::Padded;
+use shard::{Extra, Shard, Slot};
 use sweeper::{Gone, Sweeper, Swept};
 
 use super::{
@@ -110,11 +114,6 @@ struct Counts {
     /// Where the next search for room begins.
     window: AtomicUsize,
 }
-
-/// Alone on its cache lines, two of which processors fetch together.
-#[derive(Default)]
-#[repr(align(128))]
-struct Padded<V>(V);
 
 impl<T> MemoryStore<T> {
     /// A store of at most 1 000 000 sessions.

@@ -7,17 +7,13 @@
 //!    the entry has, whatever was under way.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Padded;
-use super::shard::Name;
+use super::name::{IsHash, Name, OwnerHash};
+use super::padded::Padded;
 use crate::config::WhenFull;
 use crate::store::{OwnerLimit, SessionHandle, Which};
-
-/// The keyed hash of an owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OwnerHash(pub(super) u128);
 
 /// A session in the list of its owner's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +53,6 @@ impl Owners {
         self.0[Self::part(owner)].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are as random as the others")]
     const fn part(owner: OwnerHash) -> usize {
         owner.0 as usize % PARTS
     }
@@ -187,32 +182,5 @@ fn remove(lists: &mut Lists, owner: OwnerHash, is_it: impl Fn(&Entry) -> bool) {
         lists.remove(&owner.0);
     } else if entries.capacity() > 4 * entries.len() {
         entries.shrink_to(2 * entries.len());
-    }
-}
-
-/// What is hashed is a hash already.
-#[derive(Default)]
-pub(super) struct IsHash(u64);
-
-impl Hasher for IsHash {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for word in bytes.chunks(8) {
-            let mut whole = [0; 8];
-            whole[..word.len()].copy_from_slice(word);
-            self.write_u64(u64::from_le_bytes(whole));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 ^= word;
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "each bit is as random as the others")]
-    fn write_u128(&mut self, number: u128) {
-        self.0 ^= (number >> 64) as u64;
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{self, FOREVER};
-use super::owners::{IsHash, OwnerHash};
+use super::name::{IsHash, Name, OwnerHash};
 use crate::store::{Attributes, Limits, SessionHandle};
 
 /// The most sessions of a store: a position is 32 bits, and there may be as many marks as sessions.
@@ -35,35 +35,12 @@ const MIN_LENGTH: usize = 16;
 const MIN_LINGER: u64 = 250_000_000;
 const MAX_LINGER: u64 = 30_000_000_000;
 
-/// What a session goes by inside the store: the keyed hash of its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Name([u64; 2]);
-
 /// What few sessions have.
 pub(super) struct Extra {
     pub(super) attributes: Option<Arc<Attributes>>,
     pub(super) owner: Option<(OwnerHash, SessionHandle)>,
     /// When it was last used.
     pub(super) used: u64,
-}
-
-impl Name {
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
-    pub(super) const fn new(hash: u128) -> Self {
-        Self([(hash >> 64) as u64, hash as u64])
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are as random as the others")]
-    pub(super) const fn shard(self) -> usize {
-        self.0[0] as usize
-    }
-
-    /// Where the name belongs in a table of this length. The last places are nobody's: those go there whose places are taken.
-    #[expect(clippy::cast_possible_truncation, reason = "less than the length, which is a usize")]
-    const fn home(self, length: usize) -> usize {
-        let places = length - length / 16;
-        ((self.0[1] as u128 * places as u128) >> 64) as usize
-    }
 }
 
 /// A session, the mark of one that was rotated away, or nothing.

@@ -479,3 +479,106 @@ async fn memory_is_given_back_when_most_sessions_expired() {
     assert!(before >= 100_000 && after < 10_000, "{before} {after}");
     assert_whole(&store);
 }
+
+/// What each owner has, in a model without locks.
+#[derive(Default)]
+struct Owned {
+    /// By the number of the session: its owner and handle.
+    sessions: std::collections::HashMap<usize, (u32, SessionHandle)>,
+}
+
+fn belonging(namespace: &Namespace, owner: Option<u32>) -> Option<Box<Belonging>> {
+    owner.map(|owner| Box::new(Belonging::new(Owner::new(namespace, &owner))))
+}
+
+fn with_handle(handle: SessionHandle) -> Arc<Attributes> {
+    Arc::new(Attributes { handle: Some(handle), ..Attributes::new() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lists_of_owners_are_those_of_a_model_after_any_steps() {
+    let namespace = Namespace::new("owners");
+    let (store, mut model) = (MemoryStore::<usize>::bounded(100), Owned::default());
+    let mut next = 0;
+    for step in 0..20_000_u32 {
+        let random = |below: usize| rand::random_range(0..below);
+        let owner = Some(u32::try_from(random(5)).unwrap()).filter(|owner| *owner > 0);
+        let handle = SessionHandle::random();
+        let some = model.sessions.keys().copied().nth(random(model.sessions.len().max(1)));
+        match (random(6), some) {
+            (0 | 1, _) if model.sessions.len() < 40 => {
+                let mut session = NewSession::new(Arc::new(next), Limits::new(HOUR, None), Origin::Change);
+                session.owner = belonging(&namespace, owner);
+                session.attributes = owner.map(|_| with_handle(handle));
+                assert!(matches!(try_create(&store, next, session), Ok(Created::Created(_))));
+                if let Some(owner) = owner {
+                    model.sessions.insert(next, (owner, handle));
+                } else {
+                    assert!(store.inner.delete(key(&id(next))));
+                }
+                next += 1;
+            }
+            (2, Some(number)) => {
+                let mut rotation = Rotation::new(found(&store, number));
+                // The same owner, another one, or nobody.
+                let (before, kept) = model.sessions.remove(&number).unwrap();
+                let to = [Some((before, kept)), owner.map(|owner| (owner, handle)), None][random(3)];
+                rotation.owner = belonging(&namespace, to.map(|(owner, _)| owner));
+                rotation.session.attributes = to.map(|(_, handle)| with_handle(handle));
+                let rotated = store.inner.rotate(key(&id(number)), key(&id(next)), rotation);
+                assert!(matches!(rotated, Rotated::Rotated(_)), "{rotated:?}");
+                if let Some(to) = to {
+                    model.sessions.insert(next, to);
+                } else {
+                    assert!(store.inner.delete(key(&id(next))));
+                }
+                next += 1;
+            }
+            (3, Some(number)) => {
+                change(&store, number);
+                assert!(store.inner.touch(key(&id(number))));
+            }
+            (4, Some(number)) => {
+                assert!(store.inner.delete(key(&id(number))));
+                model.sessions.remove(&number);
+            }
+            (5, Some(number)) if step % 7 == 0 => {
+                let (owner, handle) = model.sessions[&number];
+                let which = [Which::One(handle), Which::Others(handle), Which::All][random(3)];
+                let ended = Store::end(&store, &Owner::new(&namespace, &owner), which).await.unwrap();
+                let before = model.sessions.len();
+                model.sessions.retain(|_, (other, handle)| *other != owner || !which.has(*handle));
+                assert_eq!(usize::try_from(ended).unwrap(), before - model.sessions.len());
+            }
+            _ => {}
+        }
+        if step % 50 == 0 {
+            for owner in 1..5 {
+                let listed = Store::list(&store, &Owner::new(&namespace, &owner)).await.unwrap();
+                let mut listed: Vec<_> = listed.into_iter().map(|listed| listed.handle).collect();
+                let mut wanted: Vec<_> =
+                    model.sessions.values().filter(|(of, _)| *of == owner).map(|(_, handle)| *handle).collect();
+                listed.sort_unstable();
+                wanted.sort_unstable();
+                assert_eq!(listed, wanted, "step {step}");
+            }
+            assert_whole(&store);
+        }
+    }
+    assert_eq!(store.inner.owners.len(), model.sessions.len(), "no entry is left of what is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_leaves_the_lists_of_its_owner() {
+    let namespace = Namespace::new("owners");
+    let store = MemoryStore::<usize>::new();
+    for number in 0..100 {
+        let mut session = NewSession::new(Arc::new(number), Limits::new(SHORT, None), Origin::Change);
+        session.owner = belonging(&namespace, Some(7));
+        session.attributes = Some(with_handle(SessionHandle::random()));
+        assert!(matches!(try_create(&store, number, session), Ok(Created::Created(_))));
+    }
+    assert_eq!(store.inner.owners.len(), 100);
+    time::sleep(HOUR).await;
+    assert_eq!((store.len(), store.inner.owners.len()), (0, 0));
+}

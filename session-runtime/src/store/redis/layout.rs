@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::Cmd;
 
-use super::row::millis;
+use super::row::{millis, push_hex};
 use super::scripts::{FASTAPI, OWN, Scripts};
 use super::target::PREFIX;
-use crate::store::Key;
+use crate::store::{Key, Owner};
 
 /// Unless given, how long a session lives that the FastAPI system made: as that has it.
 const FASTAPI_EXPIRE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -60,14 +60,29 @@ impl Layout {
 
     /// The one key of a session on this crate's own layout: the prefix and a hash of its namespace and its id, in hex.
     pub(super) fn own_key(&self, key: Key<'_>) -> String {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let hash = key.sha256();
-        let mut name = String::with_capacity(self.prefix.len() + 2 * hash.len());
+        self.key("", key.sha256())
+    }
+
+    /// The key of the list of an owner's sessions. A hash of the owner stands there.
+    pub(super) fn list_key(&self, owner: &Owner) -> String {
+        self.key("owner:", owner.sha256())
+    }
+
+    /// The key of the list of the owner with this hash in hex.
+    pub(super) fn list_key_of(&self, owner: &str) -> String {
+        format!("{}owner:{owner}", self.prefix)
+    }
+
+    /// The key of the session that a list has under this name, which is the end of it.
+    pub(super) fn row_key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    fn key(&self, kind: &str, hash: [u8; 32]) -> String {
+        let mut name = String::with_capacity(self.prefix.len() + kind.len() + 2 * hash.len());
         name.push_str(&self.prefix);
-        for byte in hash {
-            name.push(char::from(HEX[usize::from(byte >> 4)]));
-            name.push(char::from(HEX[usize::from(byte & 15)]));
-        }
+        name.push_str(kind);
+        push_hex(&mut name, &hash);
         name
     }
 

@@ -10,7 +10,7 @@ use super::cluster::Cluster;
 use super::health::store_error;
 use super::probe::Probe;
 use super::queue::{Answer, Ask};
-use super::scripts::{By, Replacement};
+use super::scripts::{By, Lists, Replacement};
 use super::server::Server;
 use super::target::Target;
 use super::verdict::Failed;
@@ -52,6 +52,10 @@ impl Link {
         matches!(self.way, Way::Cluster(_))
     }
 
+    pub(super) const fn lists(&self) -> Lists {
+        if self.is_cluster() { Lists::Elsewhere } else { Lists::Here }
+    }
+
     /// Refuses data that the server would not take: it ends the connection by which that comes.
     pub(super) fn check_size(&self, size: usize) -> Result<(), StoreError> {
         let limit = self.max_bulk.load(Ordering::Relaxed);
@@ -83,7 +87,7 @@ impl Link {
 
     /// Replaces a session, once. One command of a server may do that for many calls.
     pub(super) async fn change(&self, change: Replacement) -> Result<Value, StoreError> {
-        let alone = |by| Replacement::command(by, slice::from_ref(&change));
+        let alone = |by| Replacement::command(by, slice::from_ref(&change), self.lists());
         let answer = match &self.way {
             Way::Single(server) => match server.ask(|| Ask::Change(change.clone()), false).await {
                 Ok(answer) => return Ok(answer.value),

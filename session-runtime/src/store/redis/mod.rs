@@ -1,5 +1,6 @@
 //! Sessions in Redis or Valkey, standalone or in a cluster.
 
+mod across;
 mod cluster;
 mod endpoint;
 mod health;
@@ -24,16 +25,21 @@ use std::time::{Duration, Instant};
 
 use redis::{Client, Cmd, Value};
 
+use self::across::{Across, Entered, Entering, is_late, owner_in};
 use self::health::store_error;
 use self::layout::{Layout, shared_keys};
 use self::link::{Link, Way, read};
 use self::queue::Ask;
 use self::row::{
-    HEADER, Next, ahead, first_version, kept, loaded, millis, parse_version, random_tag, text, text_of, whole_millis,
+    HEADER, Next, ahead, beside, first_version, kept, listed, loaded, millis, parse_version, push_hex, random_tag, text, text_of,
+    unexpected, whole_millis,
 };
-use self::scripts::{By, Replacement, Script, Scripts};
+use self::scripts::{ACROSS, By, OWNERS, Owners, Replacement, Script, Scripts};
 use super::encoding::{Encoded, or_undecodable};
-use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Rotation, Store, StoreError, Version};
+use super::{
+    Belonging, Change, Created, Key, Limits, Listed, Loaded, NewLifetime, NewSession, Owner, Record, Replaced, Rotated, Rotation,
+    SessionHandle, Store, StoreError, Version, WhenFull, Which,
+};
 
 use self::target::Target;
 use self::verdict::Ran;
@@ -69,6 +75,15 @@ pub(super) fn read_cluster(nodes: &[String]) -> Result<(), StoreError> {
 ///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. An absolute
 ///   limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
+/// - **Owners:** each owner has a list, a hash at `<prefix>owner:<hash>`, which every script that makes, moves or ends a session changes with it. Who reads it
+///   looks at the sessions as well, so what has expired neither shows nor counts. A list, an end, a count and a change of a listed session are
+///   one call each, and their work grows with the owner's sessions alone. A session with an owner takes 113 bytes more, and its entry some 80.
+/// - **Owners in a cluster**, where a list and its sessions are on different nodes: a session enters the list before its row is written, and leaves it after its row is deleted.
+///   So nothing that is there is ever missing in the list, and what does not show yet is ended with the others: its key is barred for 30 s. A process that dies between two of these steps
+///   leaves an entry that does not show; whoever looks at the list 10 s later takes it out. Until then such an entry takes a place where the number of sessions is limited. What is
+///   promised ends with a command that takes longer than that to reach its node: a session may then be written that is in no list. Creating a session with an
+///   owner is two calls, moving it four, or five from one owner to another, deleting it two; a list, and an end, is two and one for each of the owner's sessions, side by side.
+///   A login that finds the list full looks at the sessions first, and then ends the oldest.
 /// - **Connections:** one for each thread that asks, at most four and at most one a core, in each runtime; made when first asked. Each is a task of
 ///   its own, so a caller that gives up costs no connection. What certainly did not reach the server is sent once more where a connection is
 ///   over; what may have run is not, but for reading and touching: the caller gets an error. A rotation is looked up at its new key.
@@ -186,6 +201,8 @@ impl RedisStore {
     ///   `session_expire`, so give both systems the same; it goes beyond the absolute limit only for Python, until it is next used
     ///   here. A session that Python made has no absolute limit, and as its idle limit
     ///   [`fastapi_session_expire`](Self::fastapi_session_expire). Reading renews here; in Python it does not.
+    /// - Such a store [keeps no owners](super::Store::keeps_owners): Python, which knows no list of them, could make and end sessions beside it. Lifetimes, and what is
+    ///   kept beside the data, are kept.
     /// - When a session was created here is kept beside it. Python keeps no such time: the age of a session that it made counts from
     ///   when it was first loaded here.
     /// - A layer's namespace has no part in the keys, which Python could not find then: two layers with such a store on one server take
@@ -216,7 +233,16 @@ impl Store<Vec<u8>> for Redis {
         if !self.is_reachable(key) {
             return Ok(Created::Exists);
         }
-        self.insert(key, session.limits, Duration::ZERO, &session.data).await
+        let NewSession { data, limits, attributes, owner, .. } = session;
+        let beside = beside(attributes.as_deref(), owner.as_deref().map(|belonging| &belonging.owner));
+        let new = New { limits, age: Duration::ZERO, data: &data, beside };
+        match owner.as_deref() {
+            Some(belonging) if self.link.is_cluster() => {
+                let entered = Box::pin(self.insert_entered(key, &new, belonging, None)).await?;
+                Ok(entered.unwrap_or(Created::Exists))
+            }
+            belonging => self.insert(key, &new, belonging).await,
+        }
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
@@ -245,16 +271,19 @@ impl Store<Vec<u8>> for Redis {
             return Ok(Replaced::Missing);
         }
         self.link.check_size(HEADER + data.len())?;
-        let answer = if self.layout.is_own() {
+        let answer = if let Some(lifetime) = change.lifetime {
+            Box::pin(self.replace_for_life(key, next, &data, &lifetime)).await?
+        } else if self.layout.is_own() {
             self.link.change(Replacement { key: self.layout.own_key(key), next, data }).await?
         } else {
             Box::pin(self.replace_by_script(key, next, &data)).await?
         };
-        match text_of(answer)?.as_slice() {
-            b"missing" => Ok(Replaced::Missing),
-            b"conflict" => Ok(Replaced::Conflict),
-            version => Ok(Replaced::Replaced(parse_version(version)?)),
+        if let Value::BulkString(text) = &answer
+            && text.len() > 16
+        {
+            self.tell_list(key, &text[16..]).await;
         }
+        replaced(answer)
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -262,11 +291,15 @@ impl Store<Vec<u8>> for Redis {
             return Ok(false);
         }
         let call = |by| self.command(by, |scripts| &scripts.touch, &[key]);
-        Ok(self.link.repeatable(call).await? == Value::Int(1))
+        let answer = self.link.repeatable(call).await?;
+        if let Value::BulkString(told) = &answer {
+            self.tell_list(key, told).await;
+        }
+        Ok(answer != Value::Int(0))
     }
 
     async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
-        let session = rotation.session;
+        let Rotation { session, owner } = rotation;
         if !self.is_reachable(old) {
             return Ok(Rotated::Missing);
         }
@@ -274,11 +307,89 @@ impl Store<Vec<u8>> for Redis {
             return Ok(Rotated::Exists);
         }
         self.link.check_size(HEADER + session.data.len())?;
-        if self.link.is_cluster() { self.move_across(old, new, session).await } else { self.swap(old, new, session).await }
+        if self.link.is_cluster() {
+            Box::pin(self.move_across(old, new, session, owner.as_deref())).await
+        } else {
+            self.swap(old, new, session, owner.as_deref()).await
+        }
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        if self.is_reachable(key) { self.remove(key).await } else { Ok(false) }
+        if !self.is_reachable(key) {
+            return Ok(false);
+        }
+        let call = |by| self.command(by, |scripts| &scripts.delete, &[key]);
+        let answer = self.link.once(call).await?;
+        if let Value::BulkString(beside) = &answer {
+            self.leave_list(key, beside).await;
+        }
+        Ok(answer != Value::Int(0))
+    }
+
+    fn keeps_owners(&self) -> bool {
+        self.layout.is_own()
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<Vec<u8>>>, StoreError> {
+        let list = self.list_key(owner)?;
+        if self.link.is_cluster() {
+            let across = self.across();
+            return Box::pin(across.list(&across.whose(hex(owner)))).await;
+        }
+        listed(self.link.repeatable(|by| self.on_list(by, |owners| &owners.list, &list)).await?)
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        let list = self.list_key(owner)?;
+        if self.link.is_cluster() {
+            let across = self.across();
+            return Box::pin(across.end(&across.whose(hex(owner)), which)).await;
+        }
+        let (which, one) = match which {
+            Which::One(handle) => ("one", handle.to_string()),
+            Which::Others(handle) => ("others", handle.to_string()),
+            Which::All => ("all", String::new()),
+        };
+        let call = |by| {
+            let mut command = self.on_list(by, |owners| &owners.end, &list);
+            command.arg(which).arg(&one);
+            command
+        };
+        number(&self.link.repeatable(call).await?)
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<Vec<u8>>,
+    ) -> Result<Replaced, StoreError> {
+        let (list, next) = (self.list_key(owner)?, Next::after(expected));
+        self.link.check_size(HEADER + change.data.len())?;
+        if self.link.is_cluster() {
+            let across = self.across();
+            let whose = across.whose(hex(owner));
+            return replaced(Box::pin(across.replace(&whose, handle, &next, &change.data)).await?);
+        }
+        let handle = handle.to_string();
+        let call = |by| {
+            let mut command = self.on_list(by, |owners| &owners.replace, &list);
+            command.arg(&handle);
+            next.add_to(&mut command);
+            command.arg(&*change.data);
+            command
+        };
+        replaced(self.link.once(call).await?)
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let list = self.list_key(owner)?;
+        if self.link.is_cluster() {
+            let across = self.across();
+            return Ok(Box::pin(across.list(&across.whose(hex(owner)))).await?.len() as u64);
+        }
+        number(&self.link.repeatable(|by| self.on_list(by, |owners| &owners.count, &list)).await?)
     }
 
     /// Lets what was begun end, and closes the connections.
@@ -304,8 +415,58 @@ impl Redis {
         for session in sessions {
             self.layout.add_keys(*session, &mut command);
         }
-        command.arg(self.layout.idle());
+        command.arg(self.about_layout());
         command
+    }
+
+    /// The same of a script that knows the lists of owners.
+    fn owned(&self, by: By, script: fn(&'static Owners) -> &'static Script, sessions: &[Key<'_>]) -> Cmd {
+        let mut command = script(&OWNERS).command(by, sessions.len());
+        for session in sessions {
+            self.layout.add_keys(*session, &mut command);
+        }
+        command.arg(self.about_layout());
+        command
+    }
+
+    /// A command that runs a script on the list of an owner.
+    fn on_list(&self, by: By, script: fn(&'static Owners) -> &'static Script, list: &str) -> Cmd {
+        let mut command = script(&OWNERS).command(by, 1);
+        command.arg(list).arg(self.about_layout());
+        command
+    }
+
+    /// What the first argument of each script says.
+    fn about_layout(&self) -> u64 {
+        if self.layout.is_own() { self.link.lists().argument() } else { self.layout.idle() }
+    }
+
+    fn list_key(&self, owner: &Owner) -> Result<String, StoreError> {
+        if self.keeps_owners() { Ok(self.layout.list_key(owner)) } else { Err(StoreError::NoOwners) }
+    }
+
+    const fn across(&self) -> Across<'_> {
+        Across { link: &self.link, layout: &self.layout }
+    }
+
+    /// What a list on another node has a session as.
+    fn name(&self, key: Key<'_>) -> String {
+        let mut key = self.layout.own_key(key);
+        key.split_off(key.len() - 64)
+    }
+
+    /// A list on another node hears that a session lives on. If that fails, it hears the next time, before it goes.
+    #[cold]
+    async fn tell_list(&self, key: Key<'_>, told: &[u8]) {
+        let _ = Box::pin(self.across().hear(&self.name(key), told)).await;
+    }
+
+    /// A list on another node hears that a session is gone from this key. If that fails, who looks at it next sees that.
+    #[cold]
+    async fn leave_list(&self, key: Key<'_>, beside: &[u8]) {
+        let Some(owner) = owner_in(beside) else { return };
+        let across = self.across();
+        let _ = Box::pin(across.drop(&across.whose(owner), [self.name(key).as_str()])).await;
     }
 
     async fn load_by_script(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
@@ -325,28 +486,88 @@ impl Redis {
         self.link.once(call).await
     }
 
-    async fn insert(&self, key: Key<'_>, limits: Limits, age: Duration, data: &[u8]) -> Result<Created, StoreError> {
-        self.link.check_size(HEADER + data.len())?;
-        let version = first_version();
-        // A limit that is over is not one that there is none.
-        let absolute = limits.absolute.map_or(0, |limit| millis(limit).max(1));
+    async fn replace_for_life(&self, key: Key<'_>, next: Next, data: &[u8], lifetime: &NewLifetime) -> Result<Value, StoreError> {
+        let beside = beside(lifetime.attributes.as_deref(), None);
         let call = |by| {
-            let mut command = self.command(by, |scripts| &scripts.create, &[key]);
-            command.arg(&text(version)).arg(millis(limits.idle)).arg(absolute).arg(whole_millis(age)).arg(data);
+            let mut command = self.command(by, |scripts| &scripts.lifetime, &[key]);
+            next.add_to(&mut command);
+            command.arg(millis(lifetime.limits.idle)).arg(absolute(lifetime.limits)).arg(data).arg(&beside);
+            command
+        };
+        self.link.once(call).await
+    }
+
+    async fn insert(&self, key: Key<'_>, new: &New<'_>, owner: Option<&Belonging>) -> Result<Created, StoreError> {
+        let New { limits, age, data, beside } = new;
+        self.link.check_size(HEADER + beside.len() + data.len())?;
+        let (version, limits, age) = (first_version(), *limits, *age);
+        let call = |by| {
+            let mut command = match owner {
+                Some(_) if self.link.is_cluster() => {
+                    let mut command = ACROSS.create.command(by, 1);
+                    command.arg(self.layout.own_key(key)).arg(self.about_layout());
+                    command
+                }
+                Some(_) => self.owned(by, |owners| &owners.create, &[key]),
+                None => self.command(by, |scripts| &scripts.create, &[key]),
+            };
+            command.arg(&text(version)).arg(millis(limits.idle)).arg(absolute(limits)).arg(whole_millis(age)).arg(data);
+            command.arg(beside);
+            add_limit(owner, &mut command);
             command
         };
         match self.run(call).await?.as_slice() {
             b"exists" => Ok(Created::Exists),
+            b"toomany" => Ok(Created::TooMany),
             _ => Ok(Created::Created(version)),
         }
     }
 
+    /// Enters the list of an owner, then writes the row. `None` where what a rotation moves is ended. A session that was ended between the two was
+    /// created all the same.
+    async fn insert_entered(
+        &self,
+        key: Key<'_>,
+        new: &New<'_>,
+        belonging: &Belonging,
+        rotation: Option<(&str, &str)>,
+    ) -> Result<Option<Created>, StoreError> {
+        let (across, name, start) = (self.across(), self.name(key), Instant::now());
+        let whose = across.whose(hex(&belonging.owner));
+        let (tag, from) = rotation.unwrap_or(("----------", ""));
+        let idle = millis(new.limits.idle);
+        let entering = Entering { name: &name, beside: &new.beside, age: whole_millis(new.age), tag, from, idle, belonging };
+        match across.enter(&whose, &entering).await? {
+            Entered::TooMany => return Ok(Some(Created::TooMany)),
+            Entered::Missing => return Ok(None),
+            Entered::Taken => return Ok(Some(Created::Exists)),
+            Entered::Done => {}
+        }
+        is_late(start)?;
+        let created = self.insert(key, new, Some(belonging)).await?;
+        if created == Created::Exists {
+            across.drop(&whose, [name.as_str()]).await?;
+        }
+        Ok(Some(created))
+    }
+
     /// A rotation where one server holds both keys.
-    async fn swap(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+    async fn swap(
+        &self,
+        old: Key<'_>,
+        new: Key<'_>,
+        session: Record<Vec<u8>>,
+        owner: Option<&Belonging>,
+    ) -> Result<Rotated, StoreError> {
         let tag = random_tag();
+        let beside = beside(session.attributes.as_deref(), owner.map(|belonging| &belonging.owner));
         let call = |by| {
-            let mut command = self.command(by, |scripts| &scripts.rotate, &[old, new]);
-            command.arg(&text(session.version)).arg(&tag).arg(&*session.data);
+            let mut command = match owner {
+                Some(_) => self.owned(by, |owners| &owners.rotate, &[old, new]),
+                None => self.command(by, |scripts| &scripts.rotate, &[old, new]),
+            };
+            command.arg(&text(session.version)).arg(&tag).arg(&*session.data).arg(&beside);
+            add_limit(owner, &mut command);
             command
         };
         let answer = match self.link.run(&call, false).await {
@@ -363,40 +584,121 @@ impl Redis {
             b"missing" => Ok(Rotated::Missing),
             b"conflict" => Ok(Rotated::Conflict),
             b"exists" => Ok(Rotated::Exists),
+            b"toomany" => Ok(Rotated::TooMany),
             version => Ok(Rotated::Rotated(parse_version(version)?)),
         }
     }
 
     /// A rotation where the keys may be on different nodes. Nobody knows the new key until the old one is left; if that fails,
     /// the row at the new key goes when it expires.
-    async fn move_across(&self, old: Key<'_>, new: Key<'_>, session: Record<Vec<u8>>) -> Result<Rotated, StoreError> {
+    async fn move_across(
+        &self,
+        old: Key<'_>,
+        new: Key<'_>,
+        session: Record<Vec<u8>>,
+        owner: Option<&Belonging>,
+    ) -> Result<Rotated, StoreError> {
         let session = session.at_present();
         let limits = Limits::new(session.idle, session.absolute_in);
-        let Created::Created(version) = self.insert(new, limits, session.age, &session.data).await? else {
-            return Ok(Rotated::Exists);
-        };
+        let beside = beside(session.attributes.as_deref(), owner.map(|belonging| &belonging.owner));
+        let row = New { limits, age: session.age, data: &session.data, beside };
         let tag = random_tag();
+        let created = match owner {
+            Some(belonging) => {
+                let from = self.name(old);
+                match self.insert_entered(new, &row, belonging, Some((&tag, &from))).await? {
+                    Some(created) => created,
+                    None => return Ok(Rotated::Missing),
+                }
+            }
+            None => self.insert(new, &row, None).await?,
+        };
+        let version = match created {
+            Created::Created(version) => version,
+            Created::Exists => return Ok(Rotated::Exists),
+            Created::TooMany => return Ok(Rotated::TooMany),
+        };
         let leave = |by| {
             let mut command = self.command(by, |scripts| &scripts.leave, &[old]);
             command.arg(&text(session.version)).arg(&tag);
             command
         };
-        let refused = match self.run(leave).await?.as_slice() {
-            b"left" => return Ok(Rotated::Rotated(version)),
+        let answer = self.run(leave).await?;
+        let refused = match answer.as_slice() {
             b"conflict" => Rotated::Conflict,
-            _ => Rotated::Missing,
+            b"missing" => Rotated::Missing,
+            left => {
+                self.settle(old, new, owner, left.get(4..).unwrap_or_default()).await;
+                return Ok(Rotated::Rotated(version));
+            }
         };
-        self.remove(new).await?;
+        let was_there = Store::delete(self, new).await?;
+        if let (false, Some(belonging)) = (was_there, owner) {
+            // It was ended before it had come; the entry takes nobody's place until somebody looks.
+            let across = self.across();
+            across.drop(&across.whose(hex(&belonging.owner)), [self.name(new).as_str()]).await?;
+        }
         Ok(refused)
     }
 
-    async fn remove(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        let call = |by| self.command(by, |scripts| &scripts.delete, &[key]);
-        Ok(self.link.once(call).await? == Value::Int(1))
+    /// A rotation is done, and the lists hear of it. If that fails, who looks at them next sees it.
+    async fn settle(&self, old: Key<'_>, new: Key<'_>, owner: Option<&Belonging>, beside: &[u8]) {
+        let across = self.across();
+        let (before, after) = (owner_in(beside), owner.map(|belonging| hex(&belonging.owner)));
+        if let Some(owner) = &after {
+            let _ = across.settle(&across.whose(owner.clone()), &self.name(new), &self.name(old)).await;
+        }
+        if before != after {
+            self.leave_list(old, beside).await;
+        }
     }
 
     /// Runs a script that answers with a text.
     async fn run(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Vec<u8>, StoreError> {
         text_of(self.link.once(call).await?)
     }
+}
+
+/// A row that is to be written.
+struct New<'a> {
+    limits: Limits,
+    age: Duration,
+    data: &'a [u8],
+    beside: String,
+}
+
+/// The milliseconds of the absolute limit, or 0. A limit that is over is not one that there is none.
+fn absolute(limits: Limits) -> u64 {
+    limits.absolute.map_or(0, |limit| millis(limit).max(1))
+}
+
+/// How many sessions the owner may have, for a script.
+fn add_limit(owner: Option<&Belonging>, command: &mut Cmd) {
+    let Some(belonging) = owner else { return };
+    let limit = belonging.limit;
+    command.arg(limit.map_or(0, |limit| limit.sessions.get()));
+    command.arg(u8::from(limit.is_some_and(|limit| limit.when_full == WhenFull::Refuse)));
+}
+
+fn replaced(answer: Value) -> Result<Replaced, StoreError> {
+    match text_of(answer)?.as_slice() {
+        b"missing" => Ok(Replaced::Missing),
+        b"conflict" => Ok(Replaced::Conflict),
+        // What follows is for the list of its owner's.
+        version => Ok(Replaced::Replaced(parse_version(version.get(..16).unwrap_or(version))?)),
+    }
+}
+
+fn number(answer: &Value) -> Result<u64, StoreError> {
+    match answer {
+        Value::Int(number) => u64::try_from(*number).map_err(|_| unexpected(answer)),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// The hash of an owner.
+fn hex(owner: &Owner) -> String {
+    let mut text = String::with_capacity(64);
+    push_hex(&mut text, &owner.sha256());
+    text
 }

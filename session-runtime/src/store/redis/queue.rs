@@ -4,7 +4,7 @@
 use redis::{Cmd, ErrorKind, Pipeline, RedisResult, Value, cmd};
 use tokio::sync::oneshot;
 
-use super::scripts::{By, Replacement};
+use super::scripts::{By, Lists, Replacement};
 use super::verdict::Failed;
 
 /// What a call asks for.
@@ -77,7 +77,7 @@ impl Batch {
             commands.add_command(command);
         }
         if !self.changes.0.is_empty() {
-            commands.add_command(Replacement::command(By::Hash, &self.changes.0));
+            commands.add_command(Replacement::command(By::Hash, &self.changes.0, Lists::Here));
         }
         // Where a key holds no string, which this store never made, there is no session.
         if !self.reads.0.is_empty() {

@@ -1,11 +1,11 @@
-//! What a session is kept as: the version, three times, the time of its expiry, then the data.
+//! What a session is kept as: the version, three times, the time of its expiry, what stands beside the data, then the data.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use crate::store::{Loaded, Record, StoreError, Version};
+use crate::store::{Attributes, Listed, Loaded, Owner, Record, SessionHandle, StoreError, Version};
 
 pub(super) fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
     match answer {
@@ -15,8 +15,113 @@ pub(super) fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// The length of the five fields before the data.
-pub(super) const HEADER: usize = 80;
+/// The length of the six fields before the data.
+pub(super) const HEADER: usize = 96;
+
+/// The sixth field, where nothing stands beside the data, and where something does.
+const NONE: &[u8] = b"0000000000000000";
+const SOME: &[u8] = b"0000000000000113";
+
+/// The time of the last use, and what stands beside the data.
+const BEFORE_DATA: usize = 16 + BESIDE;
+
+/// What stands beside the data: its age when its user last proved who they are, what it is called in the list of its owner's, its owner, and whether its
+/// cookie outlives the browser.
+pub(super) const BESIDE: usize = 16 + 16 + 64 + 1;
+
+/// What stands beside the data of a session, as it is kept; empty where nothing does.
+pub(super) fn beside(attributes: Option<&Attributes>, owner: Option<&Owner>) -> String {
+    let mut kept = attributes.copied().unwrap_or_default();
+    if owner.is_some() && kept.handle.is_none() {
+        kept.handle = Some(SessionHandle::random());
+    }
+    if owner.is_none() && kept == Attributes::new() {
+        return String::new();
+    }
+    let mut text = String::with_capacity(BESIDE);
+    let dashes = || DASHES.to_owned();
+    text.push_str(&kept.proven.map_or_else(dashes, |age| format!("{:016}", whole_millis(age))));
+    text.push_str(&kept.handle.map_or_else(dashes, |handle| handle.to_string()));
+    match owner {
+        Some(owner) => push_hex(&mut text, &owner.sha256()),
+        None => (0..4).for_each(|_| text.push_str(DASHES)),
+    }
+    text.push(match kept.persistent {
+        Some(true) => 't',
+        Some(false) => 'f',
+        None => '-',
+    });
+    text
+}
+
+/// The attributes in what [`beside`] wrote.
+pub(super) fn attributes(beside: &[u8]) -> Result<Option<Arc<Attributes>>, StoreError> {
+    if beside.len() != BESIDE {
+        return Err(foreign());
+    }
+    let (proven, handle) = (&beside[..16], &beside[16..32]);
+    let mut attributes = Attributes::new();
+    if proven != DASHES.as_bytes() {
+        attributes.proven = Some(Duration::from_millis(parse_millis(proven)?));
+    }
+    if handle != DASHES.as_bytes() {
+        attributes.handle = Some(parse_handle(handle)?);
+    }
+    attributes.persistent = match beside[BESIDE - 1] {
+        b't' => Some(true),
+        b'f' => Some(false),
+        b'-' => None,
+        _ => return Err(foreign()),
+    };
+    Ok((attributes != Attributes::new()).then(|| Arc::new(attributes)))
+}
+
+/// What bars a key under which a session that was ended might still come.
+const ENDED: &[u8] = b"ended";
+
+const DASHES: &str = "----------------";
+
+fn parse_handle(text: &[u8]) -> Result<SessionHandle, StoreError> {
+    str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(foreign)
+}
+
+pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(char::from(HEX[usize::from(byte >> 4)]));
+        text.push(char::from(HEX[usize::from(byte & 15)]));
+    }
+}
+
+/// The sessions of an owner, as the script lists them: the server's time, then what each is called and what is kept of it.
+pub(super) fn listed(answer: Value) -> Result<Vec<Listed<Vec<u8>>>, StoreError> {
+    let Value::Array(parts) = answer else { return Err(unexpected(&answer)) };
+    let mut parts = parts.into_iter();
+    let now = match parts.next() {
+        Some(Value::Int(now)) => now.unsigned_abs(),
+        other => return Err(unexpected(&other.unwrap_or(Value::Nil))),
+    };
+    let mut listed = Vec::with_capacity(parts.len() / 2);
+    while let (Some(handle), Some(kept)) = (parts.next(), parts.next()) {
+        listed.extend(listed_row(&text_of(handle)?, kept, now)?);
+    }
+    Ok(listed)
+}
+
+/// A session that is called so in the list of its owner's, unless it has expired since the script looked.
+pub(super) fn listed_row(handle: &[u8], kept: Value, now: u64) -> Result<Option<Listed<Vec<u8>>>, StoreError> {
+    let handle = parse_handle(handle)?;
+    let used = match &kept {
+        Value::BulkString(text) => text.get(HEADER..HEADER + 16).map_or(Ok(now), parse_millis).unwrap_or(now),
+        _ => now,
+    };
+    let session = match self::kept(kept, now) {
+        Ok(Loaded::Found(record)) => Ok(record),
+        Ok(_) => return Ok(None),
+        Err(error) => Err(error),
+    };
+    Ok(Some(Listed::new(handle, session, Duration::from_millis(now.saturating_sub(used)))))
+}
 
 /// What was read, by the server's clock just after it.
 pub(super) fn kept(answer: Value, now: u64) -> Result<Loaded<Vec<u8>>, StoreError> {
@@ -44,6 +149,9 @@ pub(super) fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
 
 /// What is kept, of which the time of its expiry tells the milliseconds that are left and the server's time.
 fn parse(mut text: Vec<u8>, times: impl FnOnce(u64) -> (u64, u64)) -> Result<Loaded<Vec<u8>>, StoreError> {
+    if text == ENDED {
+        return Ok(Loaded::Missing);
+    }
     if text.len() < HEADER {
         return Ok(Loaded::JustRotated);
     }
@@ -57,9 +165,19 @@ fn parse(mut text: Vec<u8>, times: impl FnOnce(u64) -> (u64, u64)) -> Result<Loa
     }
     let absolute_in = (absolute > 0).then(|| Duration::from_millis(absolute.saturating_sub(now)));
     let age = Duration::from_millis(now.saturating_sub(created));
-    text.drain(..HEADER);
+    let (header, attributes) = match &text[80..HEADER] {
+        NONE => (HEADER, None),
+        SOME => {
+            let beside = text.get(HEADER + 16..HEADER + BEFORE_DATA).ok_or_else(foreign)?;
+            (HEADER + BEFORE_DATA, attributes(beside)?)
+        }
+        _ => return Err(foreign()),
+    };
+    text.drain(..header);
     let (idle, left) = (Duration::from_millis(idle), Duration::from_millis(left));
-    Ok(Loaded::Found(Record::new(Arc::new(text), version, idle, left, absolute_in, age)))
+    let mut record = Record::new(Arc::new(text), version, idle, left, absolute_in, age);
+    record.attributes = attributes;
+    Ok(Loaded::Found(record))
 }
 
 /// In a cluster a rotation counts the absolute limit anew from what was loaded, by another node's clock. The ways of this answer and
@@ -160,6 +278,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::random::for_all;
+    use crate::store::Namespace;
 
     /// What a server may answer, with many of these texts in it.
     pub(in crate::store::redis) fn answer(texts: impl Strategy<Value = Vec<u8>> + 'static) -> impl Strategy<Value = Value> {
@@ -199,10 +318,41 @@ pub(super) mod tests {
         ]
     }
 
+    /// What stands beside data, and the owner in it.
+    pub(in crate::store::redis) fn any_beside() -> impl Strategy<Value = (Option<Attributes>, Option<Owner>)> + Clone {
+        let attributes = (
+            prop::option::of(any::<u64>().prop_map(SessionHandle::from_u64)),
+            prop::option::of((0..=MAX_MILLIS).prop_map(Duration::from_millis)),
+            any::<Option<bool>>(),
+        )
+            .prop_map(|(handle, proven, persistent)| Attributes { handle, proven, persistent })
+            .prop_filter("some", |attributes| *attributes != Attributes::new());
+        let owner = prop::option::of(any::<u64>().prop_map(|user| Owner::new(&Namespace::new("shop"), &user)));
+        (prop::option::of(attributes), owner).prop_map(|(attributes, owner)| {
+            let is_called = attributes.is_some_and(|attributes: Attributes| attributes.handle.is_some());
+            (attributes, owner.filter(|_| is_called))
+        })
+    }
+
+    fn written(beside: &str, used: u64) -> Vec<u8> {
+        if beside.is_empty() { NONE.to_vec() } else { [SOME, format!("{used:016}").as_bytes(), beside.as_bytes()].concat() }
+    }
+
+    /// The sixth field and what follows it before the data, or what another program may have in its place.
+    fn after() -> impl Strategy<Value = Vec<u8>> + Clone {
+        prop_oneof![
+            8 => (any_beside(), 0..MAX_MILLIS).prop_map(|((attributes, owner), used)| {
+                written(&beside(attributes.as_ref(), owner.as_ref()), used)
+            }),
+            2 => vec(any::<u8>(), BEFORE_DATA).prop_map(|beside| [SOME, &beside].concat()),
+            1 => field(),
+        ]
+    }
+
     fn row() -> impl Strategy<Value = Vec<u8>> {
-        let whole = (version(), [field(), field(), field(), field()], vec(any::<u8>(), 0..20))
-            .prop_map(|(version, fields, data)| [version, fields.concat(), data].concat());
-        prop_oneof![8 => whole.clone(), 1 => (whole, 0..110_usize).prop_map(|(row, length)| row.into_iter().take(length).collect())]
+        let whole = (version(), [field(), field(), field(), field()], after(), vec(any::<u8>(), 0..20))
+            .prop_map(|(version, fields, after, data)| [version, fields.concat(), after, data].concat());
+        prop_oneof![8 => whole.clone(), 1 => (whole, 0..250_usize).prop_map(|(row, length)| row.into_iter().take(length).collect())]
     }
 
     /// What is shown of a row is what stands in it, so that a change finds it as it was read.
@@ -210,7 +360,18 @@ pub(super) mod tests {
         assert_eq!(text(record.version), row[..16]);
         assert_eq!(format!("{:016}", record.idle.as_millis()).as_bytes(), &row[16..32]);
         assert_eq!(record.absolute_in.is_some(), row[32..48] != *b"0000000000000000");
-        assert_eq!(*record.data, row[80..]);
+        let data = match &row[80..96] {
+            SOME => {
+                let kept = &row[HEADER + 16..HEADER + BEFORE_DATA];
+                let shown = record.attributes.as_deref().copied().unwrap_or_default();
+                let again = beside(Some(&Attributes { persistent: shown.persistent.or(Some(true)), ..shown }), None);
+                assert_eq!(again.as_bytes()[..32], kept[..32]);
+                &row[HEADER + BEFORE_DATA..]
+            }
+            NONE => &row[HEADER..],
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(*record.data, data);
     }
 
     #[test]
@@ -239,11 +400,13 @@ pub(super) mod tests {
     fn what_the_scripts_write_is_read_as_it_was_written() {
         let millis = || 0..=MAX_MILLIS;
         let times = (millis(), prop_oneof![Just(None), millis().prop_map(Some)], 1..=MAX_MILLIS, millis(), millis());
-        for_all((any::<u64>(), times, vec(any::<u8>(), 0..99)), |(version, (idle, absolute, left, now, age), data)| {
+        for_all((any::<u64>(), times, any_beside(), vec(any::<u8>(), 0..99)), |(version, times, (attributes, owner), data)| {
+            let (idle, absolute, left, now, age) = times;
+            let beside = beside(attributes.as_ref(), owner.as_ref());
             let created = now.saturating_sub(age);
             let (expires, absolute) = (now + left, absolute.map(|left| now + left).filter(|absolute| *absolute > 0));
             let header = format!("{version:016x}{idle:016}{:016}{created:016}{expires:016}", absolute.unwrap_or(0));
-            let row = [header.as_bytes(), &data].concat();
+            let row = [header.as_bytes(), &written(&beside, now), &data].concat();
             let script = Value::Array(vec![Value::BulkString(row.clone()), Value::Int(left.cast_signed() - 1)]);
             for loaded in [kept(Value::BulkString(row), now), loaded(script)] {
                 let Ok(Loaded::Found(record)) = loaded else { panic!("{loaded:?}") };
@@ -251,13 +414,15 @@ pub(super) mod tests {
                 assert_eq!((record.idle, record.expires_in), (Duration::from_millis(idle), Duration::from_millis(left)));
                 assert_eq!(record.absolute_in, absolute.map(|absolute| Duration::from_millis(absolute - now)));
                 assert_eq!(record.age, Duration::from_millis(now - created));
+                assert_eq!(record.attributes.as_deref(), attributes.as_ref());
             }
         });
     }
 
     #[test]
     fn a_version_that_is_spelled_as_no_script_spells_it_is_another_programs() {
-        let row = |version: &str| Value::BulkString(format!("{version}{:016}{:016}{:016}{:016}", 1, 0, 1, 9).into_bytes());
+        let row =
+            |version: &str| Value::BulkString(format!("{version}{:016}{:016}{:016}{:016}{:016}", 1, 0, 1, 9, 0).into_bytes());
         for version in ["000000000000000F", "+00000000000000f"] {
             assert!(matches!(kept(row(version), 1), Err(StoreError::Data(_))), "{version}");
         }

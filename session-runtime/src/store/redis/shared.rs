@@ -7,11 +7,14 @@ use std::time::Duration;
 use redis::Value;
 use sha1_smol::Sha1;
 
-use super::row::{parse_millis, parse_version, unexpected};
+use super::row::{attributes, parse_millis, parse_version, unexpected};
 use crate::store::{Loaded, Record, StoreError};
 
 /// The version, idle and absolute limit and time of creation, 16 characters each, before the digest.
 const HEADER: usize = 64;
+
+/// The length of the digest; behind it may be what stands beside the data in the other layout.
+const DIGEST: usize = 40;
 
 /// What was read by the server's clock `now`: the value and what stands beside it, and the milliseconds until they go. Nothing where
 /// a script has to see to it: Python has made or changed the session, or renewed it beyond its absolute limit or beyond what stands
@@ -35,7 +38,8 @@ fn parse(answer: Value) -> Result<(Value, Value, i64, i64), StoreError> {
 }
 
 fn found(data: Vec<u8>, beside: &[u8], left: [i64; 2], now: u64) -> Result<Option<Loaded<Vec<u8>>>, StoreError> {
-    let (fields, digest) = beside.split_at(HEADER);
+    let (fields, rest) = beside.split_at(HEADER);
+    let (digest, beside) = rest.split_at_checked(DIGEST).unwrap_or((rest, &[]));
     if digest != Sha1::from(&data).digest().to_string().as_bytes() {
         return Ok(None);
     }
@@ -51,7 +55,11 @@ fn found(data: Vec<u8>, beside: &[u8], left: [i64; 2], now: u64) -> Result<Optio
     let expires_in = Duration::from_millis(left + 1);
     let age = Duration::from_millis(now.saturating_sub(created));
     let idle = Duration::from_millis(idle);
-    Ok(Some(Loaded::Found(Record::new(Arc::new(data), version, idle, expires_in, absolute_in, age))))
+    let mut record = Record::new(Arc::new(data), version, idle, expires_in, absolute_in, age);
+    if !beside.is_empty() {
+        record.attributes = attributes(beside)?;
+    }
+    Ok(Some(Loaded::Found(record)))
 }
 
 #[cfg(test)]
@@ -59,8 +67,8 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    use super::super::row::tests::{answer, field, version};
-    use super::super::row::text;
+    use super::super::row::tests::{answer, any_beside, field, version};
+    use super::super::row::{beside, text};
     use super::*;
     use crate::random::for_all;
 
@@ -75,10 +83,12 @@ mod tests {
             version(),
             [field(), field(), field()],
             prop::option::weighted(0.1, vec(any::<u8>(), 0..50)),
+            any_beside(),
         );
-        side.prop_map(|(data, version, fields, other)| {
+        side.prop_map(|(data, version, fields, other, (attributes, _))| {
+            let beside = beside(attributes.as_ref(), None).into_bytes();
             let digest = other.unwrap_or_else(|| digest(&data));
-            [Value::BulkString(data), Value::BulkString([version, fields.concat(), digest].concat())]
+            [Value::BulkString(data), Value::BulkString([version, fields.concat(), digest, beside].concat())]
         })
     }
 
@@ -93,7 +103,7 @@ mod tests {
             let Ok((Value::BulkString(data), Value::BulkString(beside), ..)) = parse(answer) else { panic!("of nothing") };
             assert_eq!((&*record.data, &text(record.version)[..]), (&data, &beside[..16]));
             assert_eq!(format!("{:016}", record.idle.as_millis()).as_bytes(), &beside[16..32]);
-            assert_eq!(digest(&data), &beside[HEADER..]);
+            assert_eq!(digest(&data), &beside[HEADER..HEADER + DIGEST]);
         });
     }
 
@@ -101,10 +111,14 @@ mod tests {
     fn what_the_scripts_write_is_read_as_it_was_written() {
         let millis = || 0..1_000_000_000_000_000_u64;
         let numbers = (any::<u64>(), millis(), 1..1_000_000_000_000_000_u64, millis(), millis());
-        for_all((numbers, any::<bool>(), vec(any::<u8>(), 0..99)), |((version, idle, left, now, age), limited, data)| {
+        for_all((numbers, any::<bool>(), any_beside(), vec(any::<u8>(), 0..99)), |(numbers, limited, (attributes, _), data)| {
+            let (version, idle, left, now, age) = numbers;
+            let after = self::beside(attributes.as_ref(), None);
             let created = now.saturating_sub(age);
             let absolute = if limited { now + left } else { 0 };
-            let beside = [format!("{version:016x}{idle:016}{absolute:016}{created:016}").into_bytes(), digest(&data)].concat();
+            let beside =
+                [format!("{version:016x}{idle:016}{absolute:016}{created:016}").into_bytes(), digest(&data), after.into_bytes()]
+                    .concat();
             let ttl = Value::Int(left.cast_signed() - 1);
             let answer = vec![Value::BulkString(data.clone()), Value::BulkString(beside), ttl.clone(), ttl];
             let loaded = kept(Value::Array(answer), now);
@@ -112,6 +126,7 @@ mod tests {
             assert_eq!((&*record.data, record.version.0), (&data, version));
             assert_eq!((record.idle, record.expires_in), (Duration::from_millis(idle), Duration::from_millis(left)));
             assert_eq!(record.absolute_in, limited.then(|| Duration::from_millis(left)));
+            assert_eq!(record.attributes.as_deref(), attributes.as_ref());
             assert_eq!(record.age, Duration::from_millis(now - created));
         });
     }

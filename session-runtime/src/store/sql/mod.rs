@@ -23,16 +23,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use sqlx::SqlStr;
 
 use self::pool::Again;
-use self::primitives::{Row, Statement, Value};
+use self::primitives::{Admit, Admitted, Row, Statement, Value};
 use self::statements::{BATCH, MARK, NEVER, Sql as Text, Statements, Sure, Syntax};
 use self::sweeper::Sweep;
 use self::table::Table;
 use self::verdict::{Meaning, Ran, Verdict};
 use super::encoding::{Encoded, or_undecodable};
-use super::{Change, Created, Key, Limits, Loaded, NewSession, Record, Replaced, Rotated, Rotation, Store, StoreError, Version};
+use super::{
+    Attributes, Belonging, Change, Created, Key, Limits, Listed, Loaded, NewLifetime, NewSession, Owner, OwnerLimit, Record,
+    Replaced, Rotated, Rotation, SessionHandle, Store, StoreError, Version, Which,
+};
 
 pub(super) use table::is_table;
 #[cfg(test)]
@@ -81,6 +85,15 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// Reads a row.
     fn read(&self, statement: Statement) -> impl Future<Output = sqlx::Result<Option<Row>>> + Send;
+
+    /// Reads a number, if there is one, as it is committed at this moment.
+    fn number(&self, statement: Statement) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
+
+    /// Reads rows, as they are committed at this moment.
+    fn list(&self, statement: Statement) -> impl Future<Output = sqlx::Result<Vec<Row>>> + Send;
+
+    /// Gives an owner one session more, within a limit.
+    fn admit(&self, admit: Admit) -> impl Future<Output = sqlx::Result<Admitted>> + Send;
 
     /// Removes a batch of expired rows, unless another process is at it; the number of rows that went.
     fn sweep(&self, table: &Table, batch: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
@@ -156,7 +169,11 @@ impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<Vec<u8>>) -> Result<Replaced, StoreError> {
         self.inner.fits(&change.data)?;
-        self.inner.replace(key.sha256(), expected, change.data).await.map_err(failed)
+        let id = key.sha256();
+        match change.lifetime {
+            None => self.inner.replace(id, expected, change.data).await.map_err(failed),
+            Some(lifetime) => self.inner.replace_with_lifetime(id, expected, change.data, &lifetime).await.map_err(failed),
+        }
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -164,13 +181,42 @@ impl<D: Dialect> Store<Vec<u8>> for Sql<D> {
     }
 
     async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<Vec<u8>>) -> Result<Rotated, StoreError> {
-        let session = rotation.session;
-        self.inner.fits(&session.data)?;
-        self.inner.rotate(old.sha256(), new.sha256(), session.version, session.data).await.map_err(failed)
+        self.inner.fits(&rotation.session.data)?;
+        self.inner.rotate(old.sha256(), new.sha256(), rotation).await.map_err(failed)
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
         self.inner.delete(key.sha256()).await.map_err(failed)
+    }
+
+    fn keeps_owners(&self) -> bool {
+        true
+    }
+
+    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<Vec<u8>>>, StoreError> {
+        let rows = self.inner.list(owner.sha256()).await.map_err(failed)?;
+        Ok(rows.into_iter().map(listed).collect())
+    }
+
+    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
+        self.inner.end(owner.sha256(), which).await.map_err(failed)
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: &Owner,
+        handle: SessionHandle,
+        expected: Version,
+        change: Change<Vec<u8>>,
+    ) -> Result<Replaced, StoreError> {
+        self.inner.fits(&change.data)?;
+        self.inner.replace_listed(owner.sha256(), handle, expected, change.data).await.map_err(failed)
+    }
+
+    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let statement = Statement::new(&self.inner.statements.owned.count, [Value::Id(owner.sha256())]);
+        let count = self.inner.number(statement).await.map_err(failed)?;
+        Ok(count.unwrap_or(0).unsigned_abs())
     }
 
     fn name(&self) -> &'static str {
@@ -218,6 +264,7 @@ impl<D: Dialect> Inner<D> {
         let Limits { idle, absolute, .. } = session.limits;
         let (idle, absolute) = (millis(idle), absolute.map_or(NEVER, millis));
         let (life, bucket) = (idle.min(absolute), idle / 8 + 1);
+        let [handle, proven, persistent, owner] = beside(session.attributes.as_deref(), session.owner.as_deref());
         let values = [
             Value::Id(id),
             Value::Int(version),
@@ -228,8 +275,25 @@ impl<D: Dialect> Inner<D> {
             Value::Int(bucket),
             Value::Int(bucket),
             Value::Data(session.data),
+            handle,
+            proven,
+            persistent,
+            owner,
         ];
         let statement = Statement::new(&self.statements.create, values);
+        if let Some(limited) = session.owner.as_deref().and_then(limited) {
+            return match self.admit(&statement, id, limited).await {
+                // Whether it was done stands at the key, which nobody else knows.
+                Err(error) if Verdict::of(&error).ran == Ran::Maybe => match self.version(id).await {
+                    Ok(Some(there)) if there == version => Ok(Created::Created(to_version(version))),
+                    _ => Err(error),
+                },
+                Ok(Admitted::Rows(1..)) => Ok(Created::Created(to_version(version))),
+                Ok(Admitted::Rows(0)) => Ok(Created::Exists),
+                Ok(Admitted::TooMany) => Ok(Created::TooMany),
+                Err(error) => Err(error),
+            };
+        }
         if self.inserts(&statement, id).await?.is_some() {
             return Ok(Created::Created(to_version(version)));
         }
@@ -262,6 +326,43 @@ impl<D: Dialect> Inner<D> {
         }
     }
 
+    async fn replace_with_lifetime(
+        &self,
+        id: [u8; 32],
+        expected: Version,
+        data: Arc<Vec<u8>>,
+        NewLifetime { limits, attributes }: &NewLifetime,
+    ) -> sqlx::Result<Replaced> {
+        let expected = Value::Int(from_version(expected));
+        let (idle, absolute) = (millis(limits.idle), limits.absolute.map_or(NEVER, millis));
+        let bucket = Value::Int(idle / 8 + 1);
+        let (id_value, idle, absolute) = (Value::Id(id), Value::Int(idle), Value::Int(absolute));
+        let [handle, proven, persistent, _] = beside(attributes.as_deref(), None);
+        let changes = [
+            Value::Data(data),
+            idle.clone(),
+            absolute.clone(),
+            idle.clone(),
+            absolute.clone(),
+            idle,
+            absolute,
+            bucket.clone(),
+            bucket,
+            handle,
+            proven,
+            persistent,
+        ];
+        // Where the row is locked first, its key comes first.
+        let (first, last) = if D::SYNTAX.sees_time_first { (Some(id_value), None) } else { (None, Some(id_value)) };
+        let values = first.into_iter().chain(changes).chain(last).chain([expected]);
+        let statement = Statement::new(&self.statements.replace_with_lifetime, values);
+        match retry(|| self.database.change(statement.clone())).await? {
+            Some(version) => Ok(Replaced::Replaced(to_version(version))),
+            None if self.version(id).await?.is_some() => Ok(Replaced::Conflict),
+            None => Ok(Replaced::Missing),
+        }
+    }
+
     async fn touch(&self, id: [u8; 32]) -> sqlx::Result<bool> {
         let Sure { first, locked } = &self.statements.touch;
         let statement = Statement::new(first, [Value::Id(id)]);
@@ -278,49 +379,138 @@ impl<D: Dialect> Inner<D> {
         }
     }
 
-    async fn rotate(&self, old: [u8; 32], new: [u8; 32], expected: Version, data: Arc<Vec<u8>>) -> sqlx::Result<Rotated> {
-        let expected = from_version(expected);
+    async fn rotate(&self, old: [u8; 32], new: [u8; 32], rotation: Rotation<Vec<u8>>) -> sqlx::Result<Rotated> {
+        let Rotation { session, owner } = rotation;
+        let expected = from_version(session.version);
         let Sure { first, locked } = &self.statements.rotate;
+        let [handle, proven, persistent, owner_id] = beside(session.attributes.as_deref(), owner.as_deref());
+        let after = [Value::Data(session.data), handle, proven, persistent, owner_id];
         let statement = |sql: &Text| {
-            let data = Value::Data(Arc::clone(&data));
-            let [old, new] = [old, new].map(Value::Id);
+            let (after, [old, new]) = (after.clone(), [old, new].map(Value::Id));
             if D::SYNTAX.changes_in_with {
-                Statement::new(sql, [old, Value::Int(expected), new, Value::Int(expected + 1), data])
-            } else if D::SYNTAX.version_on_conflict.contains('?') {
-                Statement::new(sql, [new.clone(), data, old.clone(), Value::Int(expected), new, old])
-            } else {
-                Statement::new(sql, [new.clone(), data, old, Value::Int(expected), new])
+                let before = [old, Value::Int(expected), new, Value::Int(expected + 1)];
+                return Statement::new(sql, before.into_iter().chain(after));
             }
+            // Twice more where the statement makes sure itself that no other row is in its way.
+            let again = D::SYNTAX.version_on_conflict.contains('?').then(|| old.clone());
+            let condition = [old, Value::Int(expected), new.clone()];
+            Statement::new(sql, [new].into_iter().chain(after).chain(condition).chain(again))
         };
-        if self.moves(&statement(first), new).await? {
-            return Ok(Rotated::Rotated(to_version(expected + 1)));
+        let mut limited = owner.as_deref().and_then(limited);
+        // The owner of what lies under a key does not change as long as it does. So what is the owner's already needs no look at the others.
+        if let Some((owner, _)) = limited {
+            let statement = Statement::new(&self.statements.owned.has, [Value::Id(old), Value::Id(owner)]);
+            if self.number(statement).await?.is_some_and(|sessions| sessions > 0) {
+                limited = None;
+            }
         }
-        match self.version(old).await? {
-            None => return Ok(Rotated::Missing),
-            Some(version) if version != expected => return Ok(Rotated::Conflict),
-            // The new key was in the way: a session, or one that has expired and not been swept. Or the first form was not sure of the time.
-            Some(_) => self.forget_expired(new).await?,
+        let mut moved = self.moves(&statement(first), new, limited).await?;
+        if moved == Admitted::Rows(0) {
+            match self.version(old).await? {
+                None => return Ok(Rotated::Missing),
+                Some(version) if version != expected => return Ok(Rotated::Conflict),
+                // The new key was in the way: a session, or one that has expired and not been swept. Or the first form was not sure of
+                // the time.
+                Some(_) => self.forget_expired(new).await?,
+            };
+            moved = self.moves(&statement(locked.as_ref().unwrap_or(first)), new, limited).await?;
+        }
+        let refused = match moved {
+            Admitted::Rows(1..) => return Ok(Rotated::Rotated(to_version(expected + 1))),
+            Admitted::Rows(0) => Rotated::Exists,
+            Admitted::TooMany => Rotated::TooMany,
         };
-        if self.moves(&statement(locked.as_ref().unwrap_or(first)), new).await? {
-            return Ok(Rotated::Rotated(to_version(expected + 1)));
-        }
         match self.version(old).await? {
             None => Ok(Rotated::Missing),
             Some(version) if version != expected => Ok(Rotated::Conflict),
-            Some(_) => Ok(Rotated::Exists),
+            Some(_) => Ok(refused),
         }
     }
 
-    /// Runs a statement that rotates to the key `new`; whether it did.
-    async fn moves(&self, statement: &Statement, new: [u8; 32]) -> sqlx::Result<bool> {
-        match or_late(self.inserts(statement, new).await) {
+    /// Runs a statement that rotates to the key `new`.
+    async fn moves(&self, statement: &Statement, new: [u8; 32], limited: Option<Limited>) -> sqlx::Result<Admitted> {
+        let moved = match limited {
+            None => self.inserts(statement, new).await.map(|rows| Admitted::Rows(rows.unwrap_or(0))),
+            Some(limited) => self.admit(statement, new, limited).await,
+        };
+        match or_late(moved.map(Some)) {
             // Whether it was done stands at the new key, which nobody else knows.
             Err(error) if Verdict::of(&error).ran == Ran::Maybe => match self.version(new).await {
-                Ok(Some(_)) => Ok(true),
+                Ok(Some(_)) => Ok(Admitted::Rows(1)),
                 _ => Err(error),
             },
-            rows => Ok(rows?.is_some_and(|rows| rows > 0)),
+            moved => Ok(moved?.unwrap_or(Admitted::Rows(0))),
         }
+    }
+
+    /// Runs a statement that inserts a row at `id` as one session more of an owner; no rows where the key is taken.
+    async fn admit(&self, insert: &Statement, id: [u8; 32], (owner, limit): Limited) -> sqlx::Result<Admitted> {
+        let Statements { delete, owned, .. } = &self.statements;
+        let admit = Admit {
+            begin: D::SYNTAX.begin,
+            fence: Statement::new(&owned.fence, [Value::Id(fence(owner))]),
+            oldest: Statement::new(&owned.oldest, [Value::Id(owner)]),
+            end_expired: Statement::new(&owned.end_expired, of_owner(owner, Which::All)),
+            delete: delete.clone(),
+            insert: insert.clone(),
+            limit,
+        };
+        loop {
+            match retry(|| self.database.admit(admit.clone())).await {
+                Err(error) if Verdict::of(&error).meaning == Meaning::Taken => {
+                    if !self.forget_expired(id).await? {
+                        return Ok(Admitted::Rows(0));
+                    }
+                }
+                admitted => return admitted,
+            }
+        }
+    }
+
+    async fn list(&self, owner: [u8; 32]) -> sqlx::Result<Vec<Row>> {
+        let statement = Statement::new(&self.statements.owned.list, [Value::Id(owner)]);
+        retry(|| self.database.list(statement.clone())).await
+    }
+
+    async fn number(&self, statement: Statement) -> sqlx::Result<Option<i64>> {
+        retry(|| self.database.number(statement.clone())).await
+    }
+
+    /// Deletes until none is left that was committed when it was looked for.
+    ///
+    /// A rotation that is under way has locked the row under its old key. The deletion waits for it there, and may then miss the row under the
+    /// new key, which was not there when it began. But it is committed by then, so that the look that follows sees it. Where that sees none, no
+    /// rotation is under way either: what it moves would be seen under the old key. Rotations need do nothing for this.
+    async fn end(&self, owner: [u8; 32], which: Which) -> sqlx::Result<u64> {
+        let statements = &self.statements.owned;
+        let [end, end_expired, remaining] = [&statements.end, &statements.end_expired, &statements.remaining]
+            .map(|statement| Statement::new(statement, of_owner(owner, which)));
+        let mut ended = 0;
+        loop {
+            ended += retry(|| self.database.execute(end.clone(), Again::Never)).await?;
+            if self.number(remaining.clone()).await?.unwrap_or(0) == 0 {
+                return Ok(ended);
+            }
+            // They do not count, but one may be about to be renewed.
+            retry(|| self.database.execute(end_expired.clone(), Again::Never)).await?;
+        }
+    }
+
+    async fn replace_listed(
+        &self,
+        owner: [u8; 32],
+        handle: SessionHandle,
+        expected: Version,
+        data: Arc<Vec<u8>>,
+    ) -> sqlx::Result<Replaced> {
+        let (owner, handle) = (Value::Id(owner), Value::Int(handle.to_u64().cast_signed()));
+        let values = [Value::Data(data), owner.clone(), handle.clone(), Value::Int(from_version(expected))];
+        let statement = Statement::new(&self.statements.owned.replace, values);
+        if let Some(version) = retry(|| self.database.change(statement.clone())).await? {
+            return Ok(Replaced::Replaced(to_version(version)));
+        }
+        let found = self.number(Statement::new(&self.statements.owned.find, [owner, handle])).await?;
+        Ok(if found.is_some() { Replaced::Conflict } else { Replaced::Missing })
     }
 
     async fn delete(&self, id: [u8; 32]) -> sqlx::Result<bool> {
@@ -373,14 +563,24 @@ fn loaded(row: Row) -> Result<Loaded<Vec<u8>>, StoreError> {
     if row.version == MARK {
         return Ok(Loaded::JustRotated);
     }
+    record(row).map(Loaded::Found)
+}
+
+/// The session of a row, which has not expired.
+fn record(row: Row) -> Result<Record<Vec<u8>>, StoreError> {
     let version = to_version(row.version);
     // No change would find such a version, and no database could add such an idle limit to its time. No absolute limit is `now + NEVER`.
     if from_version(version) != row.version || !(0..=MAX_MILLIS).contains(&row.idle) || row.absolute_at < 0 {
         return Err(StoreError::data("another program's row is stored under the session's key: choose another table"));
     }
-    let millis = |number: i64| Duration::from_millis(u64::try_from(number).unwrap_or(0));
+    let millis = from_millis;
     let until = |time: i64| millis(time.saturating_sub(row.now));
-    Ok(Loaded::Found(Record::new(
+    let attributes = Attributes {
+        handle: row.handle.map(|number| SessionHandle::from_u64(number.cast_unsigned())),
+        proven: row.proven.map(millis),
+        persistent: row.persistent.map(|number| number != 0),
+    };
+    let mut record = Record::new(
         Arc::new(row.data),
         version,
         millis(row.idle),
@@ -388,7 +588,53 @@ fn loaded(row: Row) -> Result<Loaded<Vec<u8>>, StoreError> {
         until(row.expires_at).min(millis(row.idle)),
         (row.absolute_at < NEVER).then(|| until(row.absolute_at)),
         millis(row.now.saturating_sub(row.created_at)),
-    )))
+    );
+    record.attributes = (attributes != Attributes::new()).then(|| Arc::new(attributes));
+    Ok(record)
+}
+
+/// A session as its row has it, in a list.
+fn listed(row: Row) -> Listed<Vec<u8>> {
+    let handle = SessionHandle::from_u64(row.handle.unwrap_or(0).cast_unsigned());
+    let unused = from_millis(row.now.saturating_sub(row.used_at));
+    Listed::new(handle, record(row), unused)
+}
+
+/// The values of what is kept beside the data: the handle, the age at the last proof, whether the cookie is persistent, and the owner.
+fn beside(attributes: Option<&Attributes>, owner: Option<&Belonging>) -> [Value; 4] {
+    let Attributes { handle, proven, persistent } = attributes.copied().unwrap_or_default();
+    let handle = handle.or_else(|| owner.map(|_| SessionHandle::random()));
+    // Not rounded up: the proof would be later than it was.
+    let proven = proven.map(|age| i64::try_from(age.as_millis()).unwrap_or(MAX_MILLIS).min(MAX_MILLIS));
+    [
+        Value::IntOrNull(handle.map(|handle| handle.to_u64().cast_signed())),
+        Value::IntOrNull(proven),
+        Value::IntOrNull(persistent.map(i64::from)),
+        Value::IdOrNull(owner.map(|belonging| belonging.owner.sha256())),
+    ]
+}
+
+/// An owner who may have so many sessions.
+type Limited = ([u8; 32], OwnerLimit);
+
+fn limited(belonging: &Belonging) -> Option<Limited> {
+    belonging.limit.map(|limit| (belonging.owner.sha256(), limit))
+}
+
+/// The key of an owner's fence. It is a hash, as those of sessions, and of what none of these is made of.
+fn fence(owner: [u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update("fence").chain_update(owner).finalize().into()
+}
+
+/// Which of an owner's rows are meant, as the statements take it.
+fn of_owner(owner: [u8; 32], which: Which) -> [Value; 5] {
+    let (is_any, handle, is_any_other) = match which {
+        Which::One(one) => (0, one.to_u64(), 1),
+        Which::Others(one) => (1, one.to_u64(), 0),
+        Which::All => (1, 0, 1),
+    };
+    let handle = Value::Int(handle.cast_signed());
+    [Value::Id(owner), Value::Int(is_any), handle.clone(), Value::Int(is_any_other), handle]
 }
 
 /// What the first form of a change did; nothing, where it was not sure of the time.
@@ -411,6 +657,10 @@ async fn retry<R, F: Future<Output = sqlx::Result<R>>>(mut run: impl FnMut() -> 
 
 /// The longest limit, some 30 000 years.
 const MAX_MILLIS: i64 = 1_000_000_000_000_000;
+
+fn from_millis(number: i64) -> Duration {
+    Duration::from_millis(u64::try_from(number).unwrap_or(0))
+}
 
 /// Whole milliseconds, rounded up so that no limit becomes none.
 fn millis(limit: Duration) -> i64 {
@@ -471,15 +721,29 @@ impl std::error::Error for Problem {
 mod tests {
     use proptest::prelude::*;
 
+    use super::statements::Owned;
     use super::*;
     use crate::random::for_all;
     #[cfg(feature = "sqlite")]
     use crate::random::for_fewer;
     #[cfg(feature = "sqlite")]
-    use crate::store::{Namespace, Origin};
+    use crate::store::{Namespace, Origin, WhenFull};
 
     fn row(version: i64, idle: i64, absolute_at: i64, expires_at: i64, now: i64) -> Row {
-        Row { version, idle, absolute_at, created_at: 0, expires_at, now, data: vec![1, 2] }
+        let data = vec![1, 2];
+        Row {
+            version,
+            idle,
+            absolute_at,
+            created_at: 0,
+            expires_at,
+            now,
+            data,
+            used_at: 0,
+            handle: None,
+            proven: None,
+            persistent: None,
+        }
     }
 
     /// Numbers of a row, as this store writes them, and at which arithmetic ends.
@@ -537,13 +801,20 @@ mod tests {
     /// The number of parameters of each statement of a store that is given some.
     fn parameters<D: Dialect>() -> Vec<usize> {
         let statements = Statements::new(&D::SYNTAX, Table::parse("visits").unwrap());
-        let Statements { create, load, replace, touch, rotate, delete, forget_expired, sweep, .. } = &statements;
+        let Statements { create, load, replace, replace_with_lifetime, touch, rotate, delete, forget_expired, sweep, .. } =
+            &statements;
+        let Owned { count, list, replace: replace_listed, find, has, end, end_expired, remaining, fence, oldest } =
+            &statements.owned;
+        let owned = [count, list, replace_listed, find, has, end, end_expired, remaining, fence, oldest];
         let changes = [replace, touch, rotate];
         let locked = changes.into_iter().filter_map(|change| change.locked.as_ref());
-        let all =
-            [create, load, delete, forget_expired, sweep].into_iter().chain(changes.map(|change| &change.first)).chain(locked);
+        let all = [create, load, replace_with_lifetime, delete, forget_expired, sweep]
+            .into_iter()
+            .chain(owned)
+            .chain(changes.map(|change| &change.first))
+            .chain(locked);
         let count = |text: &str| {
-            let numbered = (1..20).filter(|number| text.contains(&format!("${number}"))).count();
+            let numbered = (1..40).filter(|number| text.contains(&format!("${number}"))).count();
             numbered.max(text.matches('?').count())
         };
         all.map(|sql| count(sql.text.as_str())).collect()
@@ -596,12 +867,13 @@ mod tests {
                 sqlx::pool::PoolOptions::<sqlx::Sqlite>::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
             (pool.clone(), SqliteStore::from_pool(pool, SqlOptions::new()).await.unwrap())
         });
-        let [id, other] = ["one", "other"].map(|id| crate::SessionId::parse(id).unwrap());
+        let ids = ["one", "other", "third"].map(|id| crate::SessionId::parse(id).unwrap());
         let namespace = Namespace::new("sid");
-        let [key, other] = [&id, &other].map(|id| Key::new(&namespace, id));
-        let fill = async |cells: &[Cell; 7]| {
-            let insert =
-                sqlx::query("INSERT OR REPLACE INTO session_runtime VALUES (?, ?, ?, ?, ?, ?, ?, ?)").bind(key.sha256().to_vec());
+        let [key, other, third] = [0, 1, 2].map(|number| Key::new(&namespace, &ids[number]));
+        let owner = Owner::new(&namespace, &7);
+        let fill = async |cells: &[Cell; 11]| {
+            let insert = "INSERT OR REPLACE INTO session_runtime VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            let insert = sqlx::query(insert).bind(key.sha256().to_vec());
             let insert = cells.iter().fold(insert, |insert, cell| match cell.clone() {
                 Cell::Integer(number) => insert.bind(number),
                 // SQLite makes NULL of a NaN, which no column takes.
@@ -609,11 +881,14 @@ mod tests {
                 Cell::Text(text) => insert.bind(text),
                 Cell::Blob(bytes) => insert.bind(bytes),
             });
-            insert.execute(&pool).await.unwrap();
+            insert.bind(owner.sha256().to_vec()).execute(&pool).await.unwrap();
         };
+        let limit = Some(OwnerLimit::new(std::num::NonZeroU32::MIN, WhenFull::EndOldest));
         let data = prop_oneof![3 => Just(Cell::Blob(b"7".to_vec())), 1 => cell()];
-        for_fewer((cell(), cell(), cell(), cell(), cell(), cell(), data), |(a, b, c, d, e, f, data)| {
-            let cells = [a, b, c, d, e, f, data];
+        let numbers = (cell(), cell(), cell(), cell(), cell(), cell());
+        let beside = (cell(), cell(), cell(), cell());
+        for_fewer((numbers, data, beside), |((a, b, c, d, e, f), data, (h, i, j, k))| {
+            let cells = [a, b, c, d, e, f, data, h, i, j, k];
             runtime.block_on(async {
                 sqlx::query("DELETE FROM session_runtime").execute(&pool).await.unwrap();
                 fill(&cells).await;
@@ -631,7 +906,15 @@ mod tests {
                 }
                 let _ = (Store::<u32>::replace(&store, key, Version(1), Change::new(Arc::new(8))).await, fill(&cells).await);
                 let _ = (Store::<u32>::touch(&store, key).await, fill(&cells).await);
-                let _ = (Store::<u32>::delete(&store, key).await, Store::<u32>::sweep(&store).await);
+                let _ = (Store::<u32>::delete(&store, key).await, fill(&cells).await);
+                let _ = (Store::<u32>::list(&store, &owner).await, Store::<u32>::count(&store, &owner).await);
+                let mut session = NewSession::new(Arc::new(7_u32), Limits::new(Duration::MAX, None), Origin::Change);
+                session.owner = Some(Box::new(Belonging { owner: owner.clone(), limit }));
+                let _ = (store.create(third, session).await, fill(&cells).await);
+                let ended = Store::<u32>::end(&store, &owner, Which::All).await;
+                assert!(ended.is_ok(), "{ended:?}");
+                assert_eq!(Store::<u32>::count(&store, &owner).await.unwrap(), 0);
+                let _ = Store::<u32>::sweep(&store).await;
             });
         });
         let session = NewSession::new(Arc::new(7_u32), Limits::new(Duration::MAX, None), Origin::Change);

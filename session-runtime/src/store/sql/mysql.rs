@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Result, Row as _, SqlSafeStr, SqlStr};
 
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, GRACE, Options, PATIENCE_WITH_A_POOL, Work};
-use super::primitives::{Change, Execute, Read, Row, Script, Statement, works};
+use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
 use super::statements::Syntax;
 use super::table::Table;
 use super::url::{self, read_url};
@@ -28,6 +28,8 @@ use crate::store::{Encoded, StoreError};
 ///
 /// - **Calls:** every operation is one statement, prepared once a connection, and one round trip; one that is refused, because
 ///   another was first, takes a second to learn why.
+/// - **Owners:** a column with an index, which changes with its row. Ending sessions is two statements, and a login within an
+///   `owner_limit` is a transaction; all else about owners is one statement.
 /// - **On a crash** of the program or the server every change that was acknowledged is there, as
 ///   `innodb_flush_log_at_trx_commit` says; it is 1 unless you change it. A replica that takes over may lack the last changes.
 /// - **Expiry:** by the database's clock, to the millisecond, whatever the time zones and their changes of the clock.
@@ -179,7 +181,31 @@ impl Engine for sqlx::MySql {
     }
 }
 
-works!(sqlx::MySql: Execute, Read, Script);
+works!(sqlx::MySql: Execute, Read, Number, List, Admit, Script);
+
+/// Reads what is committed, whatever the connections of a pool would see. Those that the store makes see nothing else.
+#[derive(Clone)]
+struct Committed<W> {
+    is_pools: bool,
+    read: W,
+}
+
+impl<W: Work<sqlx::MySql>> Work<sqlx::MySql> for Committed<W> {
+    type Answer = W::Answer;
+
+    async fn run(self, connection: &mut MySqlConnection) -> Result<W::Answer> {
+        if self.is_pools {
+            sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut *connection).await?;
+        }
+        self.read.run(connection).await
+    }
+}
+
+impl MySql {
+    const fn committed<W>(&self, read: W) -> Committed<W> {
+        Committed { is_pools: self.packet.is_some(), read }
+    }
+}
 
 impl Work<sqlx::MySql> for Change {
     type Answer = Option<i64>;
@@ -231,6 +257,7 @@ impl Dialect for MySql {
         returning_version: "",
         sees_time_first: false,
         for_update: " FOR UPDATE",
+        begin: "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION",
         on_conflict: "ON DUPLICATE KEY UPDATE",
         // With less isolation than the store asks for, the new key may have been taken since it was looked at. The number is too large.
         version_on_conflict: "version = IF({table}.id = ?{pads}, VALUES(version), {table}.version + 9223372036854775807 + 1)",
@@ -239,11 +266,12 @@ impl Dialect for MySql {
     };
 
     async fn create_table(&self, table: &Table) -> Result<()> {
-        let (name, index) = (table.quoted('`'), table.index('`'));
+        let (name, sweep_at, owner) = (table.quoted('`'), table.index("sweep_at", '`'), table.index("owner", '`'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BINARY(32) NOT NULL PRIMARY KEY, version BIGINT NOT NULL, idle BIGINT NOT NULL, \
              absolute_at BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, sweep_at BIGINT NOT NULL, data LONGBLOB NOT NULL, \
-             INDEX {index} (sweep_at)) ENGINE = InnoDB"
+             used_at BIGINT NOT NULL, handle BIGINT, proven BIGINT, persistent BIGINT, owner BINARY(32), \
+             INDEX {sweep_at} (sweep_at), INDEX {owner} (owner)) ENGINE = InnoDB"
         );
         self.connections.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
     }
@@ -268,6 +296,18 @@ impl Dialect for MySql {
 
     async fn read(&self, statement: Statement) -> Result<Option<Row>> {
         self.connections.call(Read(statement), Again::Harmless).await
+    }
+
+    async fn number(&self, statement: Statement) -> Result<Option<i64>> {
+        self.connections.call(self.committed(Number(statement)), Again::Harmless).await
+    }
+
+    async fn list(&self, statement: Statement) -> Result<Vec<Row>> {
+        self.connections.call(self.committed(List(statement)), Again::Harmless).await
+    }
+
+    async fn admit(&self, admit: Admit) -> Result<Admitted> {
+        self.connections.call(admit, Again::Never).await
     }
 
     async fn sweep(&self, table: &Table, batch: Statement) -> Result<u64> {

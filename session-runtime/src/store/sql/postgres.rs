@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, GRACE, Options, PATIENCE_WITH_A_POOL, Work};
-use super::primitives::{Change, Execute, Read, Row, Script, Statement, works};
+use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
 use super::statements::Syntax;
 use super::table::Table;
 use super::url::{self, read_url};
@@ -30,6 +30,8 @@ use crate::store::{Encoded, StoreError};
 ///
 /// - **Calls:** every operation is one statement, prepared once a connection, and one round trip; one that is refused, because
 ///   another was first, takes a second to learn why.
+/// - **Owners:** a column with an index, which changes with its row. Ending sessions is two statements, and a login within an
+///   `owner_limit` is a transaction; all else about owners is one statement.
 /// - **On a crash** of the program or the server every change that was acknowledged is there, as `synchronous_commit` and
 ///   `fsync` say; both are on unless you turn them off. A replica that takes over may lack the last changes, unless it is
 ///   synchronous.
@@ -208,7 +210,7 @@ impl Engine for sqlx::Postgres {
     }
 }
 
-works!(sqlx::Postgres: Execute, Change, Read, Script);
+works!(sqlx::Postgres: Execute, Change, Read, Number, List, Admit, Script);
 
 impl Dialect for Postgres {
     const NAME: &'static str = "PostgresStore";
@@ -224,9 +226,10 @@ impl Dialect for Postgres {
         returning_version: " RETURNING version",
         sees_time_first: true,
         for_update: "",
-        on_conflict: "",
+        begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
+        on_conflict: "ON CONFLICT (id) DO UPDATE SET",
         version_on_conflict: "",
-        inserted: "",
+        inserted: "excluded.{}",
         sweep: "WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock({lock}) AS mine), \
                 gone AS (SELECT id FROM {table} WHERE (SELECT mine FROM turn) AND sweep_at <= {now} \
                 LIMIT ? FOR UPDATE SKIP LOCKED) \
@@ -236,13 +239,15 @@ impl Dialect for Postgres {
     /// Statements that are sent together are one transaction. The lock makes processes that start together take turns, which
     /// `IF NOT EXISTS` alone does not.
     async fn create_table(&self, table: &Table) -> Result<()> {
-        let (name, index, lock) = (table.quoted('"'), table.index('"'), table.lock());
+        let (name, lock) = (table.quoted('"'), table.lock());
+        let (sweep_at, owner) = (table.index("sweep_at", '"'), table.index("owner", '"'));
         let sql = format!(
             "SELECT pg_advisory_xact_lock({lock}); \
              CREATE TABLE IF NOT EXISTS {name} (id bytea NOT NULL PRIMARY KEY, version bigint NOT NULL, idle bigint NOT NULL, \
-             absolute_at bigint NOT NULL, created_at bigint NOT NULL, expires_at bigint NOT NULL, sweep_at bigint NOT NULL, data bytea NOT NULL) \
-             WITH (fillfactor = 80); \
-             CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at)"
+             absolute_at bigint NOT NULL, created_at bigint NOT NULL, expires_at bigint NOT NULL, sweep_at bigint NOT NULL, data bytea NOT NULL, \
+             used_at bigint NOT NULL, handle bigint, proven bigint, persistent bigint, owner bytea) WITH (fillfactor = 80); \
+             CREATE INDEX IF NOT EXISTS {sweep_at} ON {name} (sweep_at); \
+             CREATE INDEX IF NOT EXISTS {owner} ON {name} (owner) WHERE owner IS NOT NULL"
         );
         self.connections.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
     }
@@ -267,6 +272,18 @@ impl Dialect for Postgres {
 
     async fn read(&self, statement: Statement) -> Result<Option<Row>> {
         self.connections.call(Read(statement), Again::Harmless).await
+    }
+
+    async fn number(&self, statement: Statement) -> Result<Option<i64>> {
+        self.connections.call(Number(statement), Again::Harmless).await
+    }
+
+    async fn list(&self, statement: Statement) -> Result<Vec<Row>> {
+        self.connections.call(List(statement), Again::Harmless).await
+    }
+
+    async fn admit(&self, admit: Admit) -> Result<Admitted> {
+        self.connections.call(admit, Again::Never).await
     }
 
     /// Each batch takes the lock for itself: a process that finds it taken is done.

@@ -6,6 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Database, Encode, SqlStr, Type};
 
 use super::statements::Sql;
+use crate::store::{OwnerLimit, WhenFull};
 
 /// A value for a parameter.
 #[derive(Clone)]
@@ -13,6 +14,8 @@ pub enum Value {
     Int(i64),
     Id([u8; 32]),
     Data(Arc<Vec<u8>>),
+    IntOrNull(Option<i64>),
+    IdOrNull(Option<[u8; 32]>),
 }
 
 /// A statement with its values.
@@ -23,7 +26,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new<const N: usize>(sql: &Sql, values: [Value; N]) -> Self {
+    pub(super) fn new(sql: &Sql, values: impl IntoIterator<Item = Value>) -> Self {
         let pads = std::iter::repeat_n(Value::Int(0), sql.pads);
         Self { sql: sql.text.clone(), values: values.into_iter().chain(pads).collect() }
     }
@@ -34,11 +37,15 @@ impl Statement {
         D: Database,
         i64: Encode<'q, D> + Type<D>,
         &'q [u8]: Encode<'q, D> + Type<D>,
+        Option<i64>: Encode<'q, D> + Type<D>,
+        Option<&'q [u8]>: Encode<'q, D> + Type<D>,
     {
         self.values.iter().fold(sqlx::query(self.sql.clone()), |query, value| match value {
             Value::Int(number) => query.bind(*number),
             Value::Id(id) => query.bind(id.as_slice()),
             Value::Data(data) => query.bind(data.as_slice()),
+            Value::IntOrNull(number) => query.bind(*number),
+            Value::IdOrNull(id) => query.bind(id.as_ref().map(<[u8; 32]>::as_slice)),
         })
     }
 }
@@ -52,6 +59,10 @@ pub struct Row {
     pub(super) expires_at: i64,
     pub(super) now: i64,
     pub(super) data: Vec<u8>,
+    pub(super) used_at: i64,
+    pub(super) handle: Option<i64>,
+    pub(super) proven: Option<i64>,
+    pub(super) persistent: Option<i64>,
 }
 
 /// Runs a statement; the number of rows it changed.
@@ -65,6 +76,69 @@ pub(super) struct Change(pub(super) Statement);
 /// Reads a row.
 #[derive(Clone)]
 pub(super) struct Read(pub(super) Statement);
+
+/// Reads a number, if there is one.
+#[derive(Clone)]
+pub(super) struct Number(pub(super) Statement);
+
+/// Reads rows.
+#[derive(Clone)]
+pub(super) struct List(pub(super) Statement);
+
+/// Gives an owner one session more, within a limit, in one transaction.
+///
+/// Whoever does so for an owner writes the same row first, the fence, so that one does so at a time. Others only take sessions from the
+/// owner meanwhile, or move them to other keys, one for one.
+#[derive(Clone)]
+pub struct Admit {
+    pub(super) begin: &'static str,
+    pub(super) fence: Statement,
+    pub(super) oldest: Statement,
+    pub(super) end_expired: Statement,
+    pub(super) delete: Sql,
+    /// The statement that inserts the session.
+    pub(super) insert: Statement,
+    pub(super) limit: OwnerLimit,
+}
+
+/// What became of a session that was to be an owner's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admitted {
+    /// The statement changed so many rows.
+    Rows(u64),
+    /// The owner has as many sessions as allowed.
+    TooMany,
+}
+
+/// What a session that is let in waits for.
+pub(super) enum Step {
+    /// What has expired, but is there, goes.
+    Forget,
+    /// These go for it.
+    Delete(Vec<Statement>),
+    Refuse,
+    Insert,
+}
+
+impl Admit {
+    /// What is to be done where the owner has these sessions; a 0 says that one has expired.
+    ///
+    /// An expired one is not just left out: a statement under way may be about to renew it.
+    pub(super) fn step(&self, rows: &[(Vec<u8>, i64)]) -> Step {
+        if rows.iter().any(|(_, lives)| *lives == 0) {
+            return Step::Forget;
+        }
+        let most = usize::try_from(self.limit.sessions.get()).unwrap_or(usize::MAX);
+        match (rows.len() + 1).saturating_sub(most) {
+            0 => Step::Insert,
+            _ if self.limit.when_full == WhenFull::Refuse => Step::Refuse,
+            surplus => {
+                let ids = rows.iter().take(surplus).filter_map(|(id, _)| id.as_slice().try_into().ok());
+                Step::Delete(ids.map(|id| Statement::new(&self.delete, [Value::Id(id)])).collect())
+            }
+        }
+    }
+}
 
 /// Runs the statements of a text, one after the other.
 #[derive(Clone)]
@@ -111,20 +185,112 @@ macro_rules! works {
             type Answer = Option<crate::store::sql::primitives::Row>;
 
             async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Self::Answer> {
-                use sqlx::Row as _;
-
-                let Some(row) = self.0.bound::<$database>().fetch_optional(connection).await? else { return Ok(None) };
-                Ok(Some(crate::store::sql::primitives::Row {
-                    version: row.try_get(0)?,
-                    idle: row.try_get(1)?,
-                    absolute_at: row.try_get(2)?,
-                    created_at: row.try_get(3)?,
-                    expires_at: row.try_get(4)?,
-                    now: row.try_get(5)?,
-                    data: row.try_get(6)?,
-                }))
+                let row = self.0.bound::<$database>().fetch_optional(connection).await?;
+                row.as_ref().map(|row| crate::store::sql::primitives::works!(@row row)).transpose()
             }
         }
+    };
+    (@Number $database:ty) => {
+        impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Number {
+            type Answer = Option<i64>;
+
+            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Option<i64>> {
+                use sqlx::Row as _;
+
+                let row = self.0.bound::<$database>().fetch_optional(connection).await?;
+                row.map(|row| row.try_get(0)).transpose()
+            }
+        }
+    };
+    (@List $database:ty) => {
+        impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::List {
+            type Answer = Vec<crate::store::sql::primitives::Row>;
+
+            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Self::Answer> {
+                let rows = self.0.bound::<$database>().fetch_all(connection).await?;
+                rows.iter().map(|row| crate::store::sql::primitives::works!(@row row)).collect()
+            }
+        }
+    };
+    (@Admit $database:ty) => {
+        impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Admit {
+            type Answer = crate::store::sql::primitives::Admitted;
+
+            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Self::Answer> {
+                use crate::store::sql::primitives::{Admit, Admitted, Step};
+                use crate::store::sql::verdict::{Connection, Verdict};
+
+                async fn steps(
+                    admit: Admit,
+                    connection: &mut <$database as sqlx::Database>::Connection,
+                ) -> sqlx::Result<Admitted> {
+                    use sqlx::Row as _;
+
+                    admit.fence.bound::<$database>().execute(&mut *connection).await?;
+                    loop {
+                        let rows = admit.oldest.bound::<$database>().fetch_all(&mut *connection).await?;
+                        let rows: Vec<(Vec<u8>, i64)> =
+                            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<sqlx::Result<_>>()?;
+                        match admit.step(&rows) {
+                            Step::Forget => {
+                                admit.end_expired.bound::<$database>().execute(&mut *connection).await?;
+                            }
+                            Step::Refuse => return Ok(Admitted::TooMany),
+                            Step::Insert => break,
+                            Step::Delete(statements) => {
+                                let mut have_gone = true;
+                                for statement in statements {
+                                    let done = statement.bound::<$database>().execute(&mut *connection).await?;
+                                    have_gone &= done.rows_affected() > 0;
+                                }
+                                // Else one goes by another key by now, or has expired.
+                                if have_gone {
+                                    break;
+                                }
+                            }
+                        }
+                    }
+                    admit.insert.bound::<$database>().execute(connection).await.map(|done| Admitted::Rows(done.rows_affected()))
+                }
+
+                sqlx::raw_sql(self.begin).execute(&mut *connection).await?;
+                let admitted = steps(self, &mut *connection).await;
+                let answer = match admitted {
+                    Ok(Admitted::Rows(1..)) => match sqlx::raw_sql("COMMIT").execute(&mut *connection).await {
+                        Ok(_) => return admitted,
+                        Err(error) => Err(error),
+                    },
+                    answer => answer,
+                };
+                if answer.as_ref().is_err_and(|error| Verdict::of(error).connection != Connection::Sound) {
+                    return answer;
+                }
+                match sqlx::raw_sql("ROLLBACK").execute(connection).await {
+                    // It ends, so that nobody goes on in the transaction.
+                    Err(error) if Verdict::of(&error).connection != Connection::Sound => Err(error),
+                    _ => answer,
+                }
+            }
+        }
+    };
+    (@row $row:expr) => {
+        (|| {
+            use sqlx::Row as _;
+
+            Ok(crate::store::sql::primitives::Row {
+                version: $row.try_get(0)?,
+                idle: $row.try_get(1)?,
+                absolute_at: $row.try_get(2)?,
+                created_at: $row.try_get(3)?,
+                expires_at: $row.try_get(4)?,
+                now: $row.try_get(5)?,
+                data: $row.try_get(6)?,
+                used_at: $row.try_get(7)?,
+                handle: $row.try_get(8)?,
+                proven: $row.try_get(9)?,
+                persistent: $row.try_get(10)?,
+            })
+        })()
     };
 }
 pub(super) use works;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, Options};
-use super::primitives::{Change, Execute, Read, Row, Script, Statement, works};
+use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
 use super::statements::Syntax;
 use super::table::Table;
 use super::turns::{Turns, until_not_busy};
@@ -28,6 +28,8 @@ use crate::store::{Encoded, StoreError};
 /// ```
 ///
 /// - **Calls:** every operation is one statement. Reads go on side by side; the changes of a process queue for one connection.
+/// - **Owners:** a column with an index, which changes with its row. Ending sessions is two statements, and a login within an
+///   `owner_limit` is a transaction; all else about owners is one statement.
 /// - **Several processes** take turns: one that has changed the file for 50 ms, or for 10 ms where it has met others, leaves it free
 ///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`]. A pool of your own takes no turns: its changes wait as long as its
 ///   `busy_timeout` says, and on a slow disk some may wait in vain.
@@ -126,7 +128,7 @@ impl Engine for sqlx::Sqlite {
     }
 }
 
-works!(sqlx::Sqlite: Execute, Change, Read, Script);
+works!(sqlx::Sqlite: Execute, Change, Read, Number, List, Admit, Script);
 
 impl Dialect for Sqlite {
     const NAME: &'static str = "SqliteStore";
@@ -142,6 +144,7 @@ impl Dialect for Sqlite {
         returning_version: " RETURNING version",
         sees_time_first: false,
         for_update: "",
+        begin: "BEGIN IMMEDIATE",
         on_conflict: "ON CONFLICT (id) DO UPDATE SET",
         version_on_conflict: "version = excluded.version",
         inserted: "excluded.{}",
@@ -160,6 +163,18 @@ impl Dialect for Sqlite {
         self.reads.call(Read(statement), Again::Harmless).await
     }
 
+    async fn number(&self, statement: Statement) -> Result<Option<i64>> {
+        self.reads.call(Number(statement), Again::Harmless).await
+    }
+
+    async fn list(&self, statement: Statement) -> Result<Vec<Row>> {
+        self.reads.call(List(statement), Again::Harmless).await
+    }
+
+    async fn admit(&self, admit: Admit) -> Result<Admitted> {
+        self.changes.call(admit, Again::Never).await
+    }
+
     /// A file that may only be read is opened for reading.
     async fn try_out(&self, sql: &SqlStr) -> Result<()> {
         match self.changes.call(Script(sql.clone()), Again::Harmless).await {
@@ -171,11 +186,13 @@ impl Dialect for Sqlite {
     fn rely_on(&self, _: &SqlStr) {}
 
     async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
-        let (name, index) = (table.quoted('"'), table.index('"'));
+        let (name, sweep_at, owner) = (table.quoted('"'), table.index("sweep_at", '"'), table.index("owner", '"'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
-             absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL); \
-             CREATE INDEX IF NOT EXISTS {index} ON {name} (sweep_at); {WRITE_BACK}"
+             absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL, \
+             used_at INTEGER NOT NULL, handle INTEGER, proven INTEGER, persistent INTEGER, owner BLOB); \
+             CREATE INDEX IF NOT EXISTS {sweep_at} ON {name} (sweep_at); \
+             CREATE INDEX IF NOT EXISTS {owner} ON {name} (owner) WHERE owner IS NOT NULL; {WRITE_BACK}"
         );
         self.changes.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
     }

@@ -55,6 +55,8 @@ pub struct Syntax {
     pub(super) sees_time_first: bool,
     /// How a `SELECT` locks what it reads.
     pub(super) for_update: &'static str,
+    /// How a transaction begins that sees what is committed when it looks.
+    pub(super) begin: &'static str,
     /// What goes before the changes of a row that is there, at an `INSERT`.
     pub(super) on_conflict: &'static str,
     /// The first of these changes, of the version. Where another statement can have come between the look whether the new key is free
@@ -67,6 +69,7 @@ pub struct Syntax {
 }
 
 /// A statement, and how many parameters it takes that mean nothing, so that it has a number of its own.
+#[derive(Clone)]
 pub(super) struct Sql {
     pub(super) text: SqlStr,
     pub(super) pads: usize,
@@ -90,11 +93,13 @@ pub(super) struct Statements {
     pub(super) create: Sql,
     pub(super) load: Sql,
     pub(super) replace: Sure,
+    pub(super) replace_with_lifetime: Sql,
     pub(super) touch: Sure,
     pub(super) rotate: Sure,
     pub(super) delete: Sql,
     pub(super) forget_expired: Sql,
     pub(super) sweep: Sql,
+    pub(super) owned: Owned,
     /// Takes back what a clock that was set back has added to the sessions' lives.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the servers' clocks are their own matter"))]
     pub(super) shorten: SqlStr,
@@ -110,6 +115,7 @@ impl Statements {
             create: write.create(),
             load: write.load(),
             replace: sure(write.replace(), write.replace_locked()),
+            replace_with_lifetime: write.replace_with_lifetime(),
             touch: sure(write.touch(), write.touch_locked()),
             rotate: sure(
                 if syntax.changes_in_with { write.rotate_in_with() } else { write.rotate_by_insert() },
@@ -118,13 +124,47 @@ impl Statements {
             delete: write.delete(),
             forget_expired: write.forget_expired(),
             sweep: write.sweep(table.lock()),
+            owned: Owned {
+                count: write.count(),
+                list: write.list(),
+                replace: write.replace_listed(),
+                find: write.find(),
+                has: write.has(),
+                end: write.end(),
+                end_expired: write.end_expired(),
+                remaining: write.remaining(),
+                fence: write.fence(),
+                oldest: write.oldest(),
+            },
             shorten: write.shorten(),
             table,
         }
     }
 }
 
-const COLUMNS: &str = "id, version, idle, absolute_at, created_at, expires_at, sweep_at, data";
+/// The statements about the sessions of an owner, which they find by the index on the column.
+pub(super) struct Owned {
+    pub(super) count: Sql,
+    pub(super) list: Sql,
+    pub(super) replace: Sql,
+    /// The version of the session with this handle.
+    pub(super) find: Sql,
+    /// Whether the session under this key is the owner's.
+    pub(super) has: Sql,
+    pub(super) end: Sql,
+    pub(super) end_expired: Sql,
+    /// How many rows there are to end, expired ones too.
+    pub(super) remaining: Sql,
+    pub(super) fence: Sql,
+    /// The keys of the owner's sessions and whether each lives, the one that was proven first at the beginning.
+    pub(super) oldest: Sql,
+}
+
+const COLUMNS: &str =
+    "id, version, idle, absolute_at, created_at, expires_at, sweep_at, data, used_at, handle, proven, persistent, owner";
+
+/// Which of an owner's rows are meant: all, unless the first 0 says that it is the one with this handle, or the second that it is not.
+const OF_OWNER: &str = "owner = ? AND (? = 1 OR handle = ?) AND (? = 1 OR handle <> ?)";
 
 struct Writer<'a> {
     syntax: &'a Syntax,
@@ -146,12 +186,13 @@ impl Writer<'_> {
         ]
     }
 
-    /// 9 parameters.
+    /// 13 parameters.
     fn create(&self) -> Sql {
         let Syntax { now, divide, .. } = self.syntax;
         self.finish(
             &format!(
-                "INSERT INTO {} ({COLUMNS}) VALUES (?, ?, ?, {now} + ?, {now}, {now} + ?, (({now} + ?) {divide} ? + 1) * ?, ?)",
+                "INSERT INTO {} ({COLUMNS}) VALUES \
+                 (?, ?, ?, {now} + ?, {now}, {now} + ?, (({now} + ?) {divide} ? + 1) * ?, ?, {now}, ?, ?, ?, ?)",
                 self.table
             ),
             0,
@@ -160,13 +201,15 @@ impl Writer<'_> {
 
     /// 2.
     fn load(&self) -> Sql {
+        self.finish(&format!("{} WHERE id = ?{{pads}}", self.read()), 1)
+    }
+
+    /// As [`Row`](super::primitives::Row) has them.
+    fn read(&self) -> String {
         let now = self.syntax.now_for_index;
-        self.finish(
-            &format!(
-                "SELECT version, idle, absolute_at, created_at, expires_at, {now}, data FROM {} WHERE id = ?{{pads}}",
-                self.table
-            ),
-            1,
+        format!(
+            "SELECT version, idle, absolute_at, created_at, expires_at, {now}, data, used_at, handle, proven, persistent FROM {}",
+            self.table
         )
     }
 
@@ -188,13 +231,34 @@ impl Writer<'_> {
     /// 10.
     fn replace_locked(&self) -> Sql {
         let Self { syntax: Syntax { next_version, returning_version, .. }, table } = self;
-        let (here, renewed, is_session) = (self.locked(2), self.renewed(), self.is_session_here());
+        let (here, renewed, is_session) = (self.locked("$2"), self.renewed(), self.is_session_here());
         self.finish(
             &format!(
                 "{here} UPDATE {table} SET version = {next_version}, data = $1, {renewed} FROM here \
                  WHERE id = at AND {is_session} AND found = $3{{pads}}{returning_version}"
             ),
             7,
+        )
+    }
+
+    /// Replaces the data and the limits, and what is kept beside the data. It is seldom, so that where an `UPDATE` sees the time first, it
+    /// locks the row always. 17.
+    fn replace_with_lifetime(&self) -> Sql {
+        let Self { syntax: Syntax { now, least, divide, next_version, returning_version, sees_time_first, .. }, table } = self;
+        let expires_at = format!("{least}({now} + ?, created_at + ?)");
+        let (before, from, condition) = if *sees_time_first {
+            let condition = format!("id = at AND {} AND found = ?", self.is_session_here());
+            (format!("{} ", self.locked("?")), " FROM here", condition)
+        } else {
+            (String::new(), "", format!("id = ? AND {} AND version = ?", self.is_session()))
+        };
+        self.finish(
+            &format!(
+                "{before}UPDATE {table} SET version = {next_version}, data = ?, idle = ?, absolute_at = created_at + ?, \
+                 expires_at = {expires_at}, sweep_at = ({expires_at} {divide} ? + 1) * ?, used_at = {now}, \
+                 handle = ?, proven = ?, persistent = ?{from} WHERE {condition}{{pads}}{returning_version}"
+            ),
+            3,
         )
     }
 
@@ -208,11 +272,11 @@ impl Writer<'_> {
 
     /// 11.
     fn touch_locked(&self) -> Sql {
-        let (here, renewed, is_session) = (self.locked(1), self.renewed(), self.is_session_here());
+        let (here, renewed, is_session) = (self.locked("$1"), self.renewed(), self.is_session_here());
         self.finish(&format!("{here} UPDATE {} SET {renewed} FROM here WHERE id = at AND {is_session}{{pads}}", self.table), 10)
     }
 
-    /// Rotates in one statement: marks the old row and inserts the new one for each row that it marked, which is one or none. 7.
+    /// Rotates in one statement: marks the old row and inserts the new one for each row that it marked, which is one or none. 14.
     fn rotate_in_with(&self) -> Sql {
         let (is_session, too_late) = (self.is_session_for_long(), self.or_too_late());
         self.finish(
@@ -221,39 +285,45 @@ impl Writer<'_> {
                 &format!("id = ? AND version = ? AND {is_session}"),
                 &format!("idle{too_late} AS idle"),
                 "",
-                ["?"; 3],
+                ["?"; 7],
             ),
-            2,
+            5,
         )
     }
 
-    /// 12.
+    /// 16.
     fn rotate_locked(&self) -> Sql {
-        let (here, is_session) = (self.locked(1), self.is_session_here());
+        let (here, is_session) = (self.locked("$1"), self.is_session_here());
         let condition = format!("id = at AND found = $2 AND {is_session}");
-        self.finish(&self.move_row(&format!("{here},"), &condition, "idle", " FROM here", ["$3", "$4", "$5"]), 7)
+        let values = ["$3", "$4", "$5", "$6", "$7", "$8", "$9"];
+        self.finish(&self.move_row(&format!("{here},"), &condition, "idle", " FROM here", values), 7)
     }
 
-    fn move_row(&self, with: &str, condition: &str, idle: &str, from: &str, [new, version, data]: [&str; 3]) -> String {
+    fn move_row(&self, with: &str, condition: &str, idle: &str, from: &str, values: [&str; 7]) -> String {
         let Self { syntax: Syntax { now, .. }, table } = self;
+        let [new, version, data, handle, proven, persistent, owner] = values;
         let (expires_at, sweep_at) = (self.expires_at(), self.sweep_at());
         format!(
             "{with} moved AS (UPDATE {table} SET version = {MARK}, data = '', expires_at = {now} + {MARK_MILLIS}, \
-             sweep_at = {now} + {MARK_MILLIS}{from} WHERE {condition} RETURNING {idle}, absolute_at, created_at) \
-             INSERT INTO {table} ({COLUMNS}) SELECT {new}, {version}, idle, absolute_at, created_at, {expires_at}, {sweep_at}, {data} \
-             FROM moved WHERE 1 = 1{{pads}}"
+             sweep_at = {now} + {MARK_MILLIS}, handle = NULL, proven = NULL, persistent = NULL, owner = NULL{from} \
+             WHERE {condition} RETURNING {idle}, absolute_at, created_at) \
+             INSERT INTO {table} ({COLUMNS}) SELECT {new}, {version}, idle, absolute_at, created_at, {expires_at}, {sweep_at}, {data}, \
+             {now}, {handle}, {proven}, {persistent}, {owner} FROM moved WHERE 1 = 1{{pads}}"
         )
     }
 
-    /// Rotates in one statement: inserts the new row, and the old one once more, which turns that into the mark. 7 or 8.
+    /// Rotates in one statement: inserts the new row, and the old one once more, which turns that into the mark. 14 or 15.
     fn rotate_by_insert(&self) -> Sql {
         let Self { syntax: Syntax { now, for_update, on_conflict, version_on_conflict, .. }, table } = self;
         let is_session = self.is_session();
         let (expires_at, sweep_at) = (self.expires_at(), self.sweep_at());
-        let changes = ["expires_at", "sweep_at", "data"]
+        let changes = ["expires_at", "sweep_at", "data", "handle", "proven", "persistent", "owner"]
             .map(|column| format!("{column} = {}", self.syntax.inserted.replace("{}", column)))
             .join(", ");
         let version = version_on_conflict.replace("{table}", table);
+        // A mark has none of these; the database knows by it of what type the parameter is.
+        let of_new = |column: &str| format!("CASE WHEN moves = 1 THEN ? ELSE NULLIF({column}, {column}) END");
+        let (number, id) = (of_new("idle"), of_new("id"));
         // After the last parameter.
         let pads = if version.contains("{pads}") { "" } else { "{pads}" };
         self.finish(
@@ -263,13 +333,13 @@ impl Writer<'_> {
                  CASE WHEN moves = 1 THEN version + 1 ELSE {MARK} END, idle, absolute_at, created_at, \
                  CASE WHEN moves = 1 THEN {expires_at} ELSE {now} + {MARK_MILLIS} END, \
                  CASE WHEN moves = 1 THEN {sweep_at} ELSE {now} + {MARK_MILLIS} END, \
-                 CASE WHEN moves = 1 THEN ? ELSE X'' END \
+                 CASE WHEN moves = 1 THEN ? ELSE X'' END, {now}, {number}, {number}, {number}, {id} \
                  FROM {table} AS moving CROSS JOIN (SELECT 0 AS moves UNION ALL SELECT 1) AS twice \
                  WHERE id = ? AND version = ? AND {is_session} \
                  AND NOT EXISTS (SELECT 1 FROM {table} AS taken WHERE taken.id = ?){pads}{for_update} \
                  {on_conflict} {version}, {changes}"
             ),
-            2,
+            5,
         )
     }
 
@@ -290,11 +360,93 @@ impl Writer<'_> {
         self.finish(&sql, 0)
     }
 
+    /// 7.
+    fn count(&self) -> Sql {
+        self.finish(&format!("SELECT count(*) FROM {} WHERE owner = ? AND {}{{pads}}", self.table, self.is_session()), 6)
+    }
+
+    /// 8.
+    fn list(&self) -> Sql {
+        self.finish(&format!("{} WHERE owner = ? AND {}{{pads}}", self.read(), self.is_session()), 7)
+    }
+
+    /// It renews nothing, so that it brings nothing back where it has waited for the row. 9.
+    fn replace_listed(&self) -> Sql {
+        let Self { syntax: Syntax { next_version, returning_version, .. }, table } = self;
+        let is_session = self.is_session();
+        self.finish(
+            &format!(
+                "UPDATE {table} SET version = {next_version}, data = ? \
+                 WHERE owner = ? AND handle = ? AND version = ? AND {is_session}{{pads}}{returning_version}"
+            ),
+            5,
+        )
+    }
+
+    /// 12.
+    fn find(&self) -> Sql {
+        let is_session = self.is_session();
+        self.finish(&format!("SELECT version FROM {} WHERE owner = ? AND handle = ? AND {is_session}{{pads}}", self.table), 10)
+    }
+
+    /// 23.
+    fn has(&self) -> Sql {
+        let is_session = self.is_session();
+        self.finish(&format!("SELECT count(*) FROM {} WHERE id = ? AND owner = ? AND {is_session}{{pads}}", self.table), 21)
+    }
+
+    /// 18.
+    fn end(&self) -> Sql {
+        let now = self.syntax.now;
+        self.finish(&format!("DELETE FROM {} WHERE {OF_OWNER} AND expires_at > {now}{{pads}}", self.table), 13)
+    }
+
+    /// 19.
+    fn end_expired(&self) -> Sql {
+        let now = self.syntax.now;
+        self.finish(&format!("DELETE FROM {} WHERE {OF_OWNER} AND expires_at <= {now}{{pads}}", self.table), 14)
+    }
+
+    /// 20.
+    fn remaining(&self) -> Sql {
+        self.finish(&format!("SELECT count(*) FROM {} WHERE {OF_OWNER}{{pads}}", self.table), 15)
+    }
+
+    /// A row that nobody reads. Who writes it waits for the transaction of whoever has written it before. As a mark it is swept. 21.
+    fn fence(&self) -> Sql {
+        let Self { syntax: Syntax { now, on_conflict, inserted, .. }, table } = self;
+        let expires_at = inserted.replace("{}", "expires_at");
+        let until = format!("{now} + {MARK_MILLIS}");
+        self.finish(
+            &format!(
+                "INSERT INTO {table} ({COLUMNS}) \
+                 SELECT ?, {MARK}, 0, 0, {now}, {until}, {until}, '', {now}, NULL, NULL, NULL, NULL \
+                 FROM (SELECT 1 AS one) AS fence WHERE 1 = 1{{pads}} \
+                 {on_conflict} expires_at = {expires_at}, sweep_at = {expires_at}"
+            ),
+            20,
+        )
+    }
+
+    /// 22.
+    fn oldest(&self) -> Sql {
+        let now = self.syntax.now;
+        // A number of the type that a column has, which every database gives back as the same.
+        let lives = format!("CASE WHEN expires_at > {now} THEN 1 ELSE 0 END + 0 * idle");
+        let sql = format!(
+            "SELECT id, {lives} FROM {} WHERE owner = ? AND version <> {MARK}{{pads}} \
+             ORDER BY created_at + coalesce(proven, 0), id",
+            self.table
+        );
+        self.finish(&sql, 21)
+    }
+
     fn shorten(&self) -> SqlStr {
         let Syntax { now, least, .. } = self.syntax;
         self.text(format!(
             "UPDATE {} SET expires_at = {least}(expires_at, {now} + idle), sweep_at = {least}(expires_at, {now} + idle), \
-             absolute_at = {least}(absolute_at, {now} + absolute_at - created_at), created_at = {least}(created_at, {now}) \
+             absolute_at = {least}(absolute_at, {now} + absolute_at - created_at), created_at = {least}(created_at, {now}), \
+             used_at = {least}(used_at, {now}) \
              WHERE version <> {MARK} AND expires_at > {now} + idle",
             self.table
         ))
@@ -321,10 +473,10 @@ impl Writer<'_> {
         format!(" / (clock_timestamp() < statement_timestamp() + interval '{TRUSTED_MILLIS} ms')::int")
     }
 
-    /// The row under the key that is the parameter of this number, locked, as `here`.
-    fn locked(&self, id: usize) -> String {
+    /// The row under the key that is this parameter, locked, as `here`.
+    fn locked(&self, id: &str) -> String {
         format!(
-            "WITH here AS MATERIALIZED (SELECT id AS at, version AS found, expires_at AS ends FROM {} WHERE id = ${id} FOR UPDATE)",
+            "WITH here AS MATERIALIZED (SELECT id AS at, version AS found, expires_at AS ends FROM {} WHERE id = {id} FOR UPDATE)",
             self.table
         )
     }
@@ -335,7 +487,7 @@ impl Writer<'_> {
 
     /// The changes that renew the idle limit.
     fn renewed(&self) -> String {
-        format!("expires_at = {}, sweep_at = {}", self.expires_at(), self.sweep_at())
+        format!("expires_at = {}, sweep_at = {}, used_at = {}", self.expires_at(), self.sweep_at(), self.syntax.now)
     }
 
     fn expires_at(&self) -> String {
@@ -353,7 +505,7 @@ impl Writer<'_> {
     fn finish(&self, sql: &str, pads: usize) -> Sql {
         let padding = if sql.contains('$') {
             // Those that are numbered already are followed by these.
-            let given = (1..=9).take_while(|number| sql.contains(&format!("${number}"))).count();
+            let given = (1..40).take_while(|number| sql.contains(&format!("${number}"))).count();
             (given + 1..=given + pads).fold(String::new(), |text, number| format!("{text} AND ${number} = 0"))
         } else {
             " AND ? = 0".repeat(pads)

@@ -39,9 +39,9 @@ impl Table {
         }
     }
 
-    /// The name of the index for sweeping, as it stands in a statement. It is in the schema of its table.
-    pub(super) fn index(&self, quote: char) -> String {
-        format!("{quote}{}_sweep_at{quote}", self.name)
+    /// The name of the index on a column, as it stands in a statement. It is in the schema of its table.
+    pub(super) fn index(&self, column: &str, quote: char) -> String {
+        format!("{quote}{}_{column}{quote}", self.name)
     }
 
     /// A number for what processes do in turn with this table.

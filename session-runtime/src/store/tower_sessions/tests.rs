@@ -13,7 +13,7 @@ use super::*;
 use crate::SessionId;
 use crate::random::for_all;
 use crate::store::encoding::tests::{Data, data};
-use crate::store::{Namespace, Origin};
+use crate::store::{Namespace, Origin, Record};
 
 /// Numbers, among them many at which arithmetic ends.
 fn number() -> impl Strategy<Value = Value> + Clone {

@@ -26,11 +26,11 @@ fn somebody<T: ConformanceData>(handle: &Handle<T>) -> Owner {
     Owner::new(&handle.namespace, &rand::random::<u128>())
 }
 
-fn attributes_of(handle: SessionHandle, proven: Duration) -> Option<Arc<Attributes>> {
-    Some(Arc::new(Attributes { handle: Some(handle), proven: Some(proven), persistent: None }))
+fn attributes_of(handle: SessionHandle, proven: Duration) -> Arc<Attributes> {
+    Arc::new(Attributes { handle: Some(handle), proven: Some(proven), persistent: None })
 }
 
-/// A session as it is owned.
+/// A session as it is kept.
 #[derive(Clone)]
 struct Owned {
     id: SessionId,
@@ -47,7 +47,7 @@ impl<T: ConformanceData> Handle<T> {
     ) -> Verdict<(Owned, Created)> {
         let (id, handle) = (fresh_id(), SessionHandle::random());
         let mut session = NewSession::new(Arc::new(T::of_text(text)), limits, Origin::Change);
-        session.attributes = attributes_of(handle, Duration::ZERO);
+        session.attributes = Some(attributes_of(handle, Duration::ZERO));
         session.owner = Some(Box::new(Belonging { owner: owner.clone(), limit }));
         Ok((Owned { id, handle }, self.create_with(&id, session).await?))
     }
@@ -55,7 +55,7 @@ impl<T: ConformanceData> Handle<T> {
     /// A new session of `owner`.
     async fn owned(&self, owner: &Owner, text: &str) -> Verdict<Owned> {
         match self.create_owned(owner, text, LONG, None).await? {
-            (owned, Created::Created(_)) => Ok(owned),
+            (kept, Created::Created(_)) => Ok(kept),
             (_, other) => {
                 Err(broken(format_args!("create at a key that is free answered {other:?}; it should have created the session")))
             }
@@ -97,7 +97,7 @@ impl<T: ConformanceData> Handle<T> {
         owner: Option<(Belonging, SessionHandle)>,
     ) -> Verdict<Rotated> {
         let mut rotation = Rotation::new((*session).clone());
-        rotation.session.attributes = owner.as_ref().and_then(|(_, handle)| attributes_of(*handle, Duration::from_secs(1)));
+        rotation.session.attributes = owner.as_ref().map(|(_, handle)| attributes_of(*handle, Duration::from_secs(1)));
         rotation.owner = owner.map(|(belonging, _)| Box::new(belonging));
         Ok(self.ask("rotate", &[old, new], |store| store.rotate(self.key(old), self.key(new), rotation)).await?.0)
     }
@@ -213,7 +213,7 @@ pub(super) async fn a_list_tells_of_each_session_and_renews_none<T: ConformanceD
     let half = (bench.unit / 2).saturating_sub(Duration::from_millis(2));
     for Listed { handle, session, unused: since, .. } in listed {
         let record = session.map_err(|error| broken(format_args!("list gave a session that cannot be read: {error}")))?;
-        let (least, most) = if handle == used.handle { (Duration::ZERO, most - half) } else { (half, most) };
+        let (least, most) = if handle == used.handle { (Duration::ZERO, most.saturating_sub(half)) } else { (half, most) };
         ensure(least <= since && since <= most, || {
             format!("list gave {since:?} since the last use, of a session that was used between {least:?} and {most:?} ago")
         })?;
@@ -273,27 +273,27 @@ pub(super) async fn ending_wins_over_what_is_under_way<T: ConformanceData>(bench
     for round in 0..48 {
         let (store, twin) = if round % 4 < 2 { (&bench.store, &bench.twin) } else { (&bench.twin, &bench.store) };
         let (owner, other) = (somebody(store), somebody(store));
-        let owned = store.owned(&owner, "data").await?;
-        let read = twin.found("before end", &owned.id).await?;
+        let kept = store.owned(&owner, "data").await?;
+        let read = twin.found("before end", &kept.id).await?;
         let to = match round % 3 {
-            0 => Some((owner.clone(), owned.handle)),
+            0 => Some((owner.clone(), kept.handle)),
             1 => Some((other, SessionHandle::random())),
             _ => None,
         };
         let late = {
-            let (twin, id) = (twin.clone(), owned.id);
+            let (twin, id) = (twin.clone(), kept.id);
             async move {
                 let owner = to.as_ref().map(|(owner, handle)| (owner, *handle, None));
                 twin.hand_over(&id, read, owner).await
             }
         };
         let ending = {
-            let (store, owner, handle) = (store.clone(), owner.clone(), owned.handle);
+            let (store, owner, handle) = (store.clone(), owner.clone(), kept.handle);
             let which = if round % 2 == 0 { Which::All } else { Which::One(handle) };
             async move { store.end(&owner, which).await }
         };
         let ((new, answer), ended) = both(round / 12, late, ending).await?;
-        let seen = [store.see(&owned.id).await?, store.see(&new).await?];
+        let seen = [store.see(&kept.id).await?, store.see(&new).await?];
         let lives = seen.iter().any(|seen| matches!(seen, Seen::Found(_)));
         // A rotation to another owner may have come first: then the session was not the owner's any more.
         let left_before = round % 3 != 0 && ended == 0 && matches!(answer, Rotated::Rotated(_));
@@ -325,8 +325,8 @@ pub(super) async fn nobody_has_more_than_allowed<T: ConformanceData>(bench: Benc
         let creates = (0..creates).map(|number| {
             let (handle, owner) = (bench.handles()[(number + round) % 2].clone(), owner.clone());
             Box::pin(async move {
-                let (owned, created) = handle.create_owned(&owner, &number.to_string(), LONG, limit).await?;
-                Ok((owned.id, matches!(created, Created::Created(_)), format!("{created:?}")))
+                let (kept, created) = handle.create_owned(&owner, &number.to_string(), LONG, limit).await?;
+                Ok((kept.id, matches!(created, Created::Created(_)), format!("{created:?}")))
             }) as std::pin::Pin<Box<dyn Future<Output = Verdict<(SessionId, bool, String)>> + Send>>
         });
         let logins = guests.into_iter().enumerate().map(|(number, (id, read))| {
@@ -343,7 +343,6 @@ pub(super) async fn nobody_has_more_than_allowed<T: ConformanceData>(bench: Benc
         for (id, ..) in &answers {
             live += u32::from(matches!(bench.store.see(id).await?, Seen::Found(_)));
         }
-        eprintln!("{when_full:?} {live} {said:?}");
         ensure(live == MOST, || {
             format!("of 8 logins at once with room for {MOST}, by {when_full:?}, {live} live, after {said:?}")
         })?;
@@ -381,33 +380,33 @@ pub(super) async fn a_listed_session_is_replaced_and_not_renewed<T: ConformanceD
     let (store, twin) = (&bench.store, &bench.twin);
     let (owner, other) = (somebody(store), somebody(store));
     let limits = Limits::new(bench.unit * 40, None);
-    let (owned, _) = store.create_owned(&owner, "data", limits, None).await?;
+    let (kept, _) = store.create_owned(&owner, "data", limits, None).await?;
     time::sleep(bench.unit / 2).await;
-    let version = twin.found("before replace_listed", &owned.id).await?.version;
-    let answer = twin.replace_listed(&other, owned.handle, version, "other").await?;
+    let version = twin.found("before replace_listed", &kept.id).await?.version;
+    let answer = twin.replace_listed(&other, kept.handle, version, "other").await?;
     expect("replace_listed of another's session", answer, Replaced::Missing)?;
-    let answer = twin.replace_listed(&owner, owned.handle, Version(version.0 + 1000), "other").await?;
+    let answer = twin.replace_listed(&owner, kept.handle, Version(version.0 + 1000), "other").await?;
     expect("replace_listed at another version", answer, Replaced::Conflict)?;
-    let answer = twin.replace_listed(&owner, owned.handle, version, "changed").await?;
+    let answer = twin.replace_listed(&owner, kept.handle, version, "changed").await?;
     let Replaced::Replaced(changed) = answer else {
         return Err(broken(format_args!("replace_listed at the version answered {answer:?}; it should have replaced the data")));
     };
-    let read = store.found("after replace_listed", &owned.id).await?;
+    let read = store.found("after replace_listed", &kept.id).await?;
     expect("after replace_listed, the data that load found, which", &*read.data.text(), "changed")?;
     expect("after replace_listed, the version that load found, which", read.version, changed)?;
     ensure(read.expires_in <= limits.idle.saturating_sub(bench.unit / 2) + Duration::from_millis(2), || {
         format!("after replace_listed, load gave {:?} until the session expires; it is not renewed", read.expires_in)
     })?;
-    expect("replace at the version before replace_listed", store.replace(&owned.id, version, "late").await?, Replaced::Conflict)?;
-    let moved = store.handed_over(&owned.id, read, Some((&owner, owned.handle, None))).await?;
+    expect("replace at the version before replace_listed", store.replace(&kept.id, version, "late").await?, Replaced::Conflict)?;
+    let moved = store.handed_over(&kept.id, read, Some((&owner, kept.handle, None))).await?;
     let version = store.found("after rotate", &moved).await?.version;
-    let answer = twin.replace_listed(&owner, owned.handle, version, "changed again").await?;
+    let answer = twin.replace_listed(&owner, kept.handle, version, "changed again").await?;
     ensure(matches!(answer, Replaced::Replaced(_)), || {
         format!("replace_listed of a session that was rotated answered {answer:?}")
     })?;
     store.expect_seen("after replace_listed", &moved, Seen::found("changed again")).await?;
     store.end(&owner, Which::All).await?;
-    let answer = twin.replace_listed(&owner, owned.handle, version, "late").await?;
+    let answer = twin.replace_listed(&owner, kept.handle, version, "late").await?;
     expect("replace_listed of a session that was ended", answer, Replaced::Missing)
 }
 

@@ -1,9 +1,9 @@
 -- The layout that is shared with the FastAPI system. KEYS, for each session: its value, which is the data and nothing else, and what
--- stands beside it, of which Python knows nothing: the version, idle and absolute limit and time of creation, 16 characters each, and a
--- digest of the value that they are of; or the mark of a rotation, which is shorter. ARGV[1] is the idle limit of what Python made.
+-- stands beside it, of which Python knows nothing: the version, idle and absolute limit and time of creation, 16 characters each, a
+-- digest of the value that they are of, of 40, and what this crate keeps beside data, if anything; or the mark of a rotation, which is shorter. No session has an owner. ARGV[1] is the idle limit of what Python made.
 -- A value of another digest is a change that Python made: it gets the next version when it is first seen. What Python made counts as
 -- created then.
-local HEADER, ZERO = 64, '0000000000000000'
+local HEADER, DIGEST, ZERO = 64, 104, '0000000000000000'
 
 local function value_key(n) return KEYS[2 * n - 1] end
 local function side_key(n) return KEYS[2 * n] end
@@ -26,9 +26,9 @@ local function side_expiry(expires, absolute)
 end
 
 -- Keeps what stands beside the value, and gives the fields of it.
-local function put_side(n, version, idle, absolute, created, digest, expires)
+local function put_side(n, version, idle, absolute, created, digest, beside, expires)
     local fields = version .. digits(idle) .. digits(absolute) .. digits(created)
-    redis.call('SET', side_key(n), fields .. digest, 'PXAT', side_expiry(expires, absolute))
+    redis.call('SET', side_key(n), fields .. digest .. beside, 'PXAT', side_expiry(expires, absolute))
     return fields
 end
 
@@ -48,10 +48,10 @@ local function head(n)
     if not data then
         return nil
     end
-    local version, idle, absolute, created = ZERO, tonumber(ARGV[1]), 0, now()
+    local version, idle, absolute, created, beside = ZERO, tonumber(ARGV[1]), 0, now(), ''
     if text then
         version, idle, absolute = string.sub(text, 1, 16), tonumber(string.sub(text, 17, 32)), tonumber(string.sub(text, 33, 48))
-        created = tonumber(string.sub(text, 49, 64))
+        created, beside = tonumber(string.sub(text, 49, 64)), string.sub(text, DIGEST + 1)
     end
     if absolute > 0 and absolute <= now() then
         -- Python has renewed it beyond its limit.
@@ -59,18 +59,18 @@ local function head(n)
         return nil
     end
     local digest = redis.sha1hex(data)
-    if text and string.sub(text, HEADER + 1) == digest then
-        return version, idle, absolute, created, string.sub(text, 1, HEADER), data
+    if text and string.sub(text, HEADER + 1, DIGEST) == digest then
+        return version, idle, absolute, created, beside, string.sub(text, 1, HEADER), data
     end
     version = next_version(version, string.sub(digest, 1, 10))
     -- It changes nothing: a server whose memory is full refuses SET, but not to a script that has written already.
     redis.call('PERSIST', side_key(n))
-    local fields = put_side(n, version, idle, absolute, created, digest, now() + value_ttl(n, idle))
-    return version, idle, absolute, created, fields, data
+    local fields = put_side(n, version, idle, absolute, created, digest, beside, now() + value_ttl(n, idle))
+    return version, idle, absolute, created, beside, fields, data
 end
 
 local function stored(n)
-    local version, idle, absolute, _, fields, data = head(n)
+    local version, idle, absolute, _, beside, fields, data = head(n)
     if not version then
         -- In place of the idle limit, the mark.
         return idle, 0
@@ -80,13 +80,14 @@ local function stored(n)
         redis.call('PEXPIREAT', side_key(n), side_expiry(now() + ttl, absolute))
     end
     -- The time of the expiry serves to tell those of the absolute limit and of the creation.
-    return fields .. digits(now() + ttl + 1) .. data, ttl
+    local after = beside == '' and ZERO or '0000000000000113' .. digits(now()) .. beside
+    return fields .. digits(now() + ttl + 1) .. after .. data, ttl
 end
 
-local function put(n, version, idle, absolute, created, data)
+local function put(n, version, idle, absolute, created, data, beside)
     local expires = expiry(idle, absolute)
     redis.call('SET', value_key(n), data, 'PXAT', last_instant(expires))
-    put_side(n, version, idle, absolute, created, redis.sha1hex(data), expires)
+    put_side(n, version, idle, absolute, created, redis.sha1hex(data), beside, expires)
 end
 
 local function renew(n, idle, absolute)
@@ -103,3 +104,7 @@ end
 local function left(n, tag)
     return redis.call('GET', side_key(n)) == MARK .. tag
 end
+
+local function unlist() end
+
+local function is_listed_elsewhere() return false end

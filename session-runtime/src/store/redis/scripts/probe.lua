@@ -1,5 +1,5 @@
 -- Which of the commands that the other scripts run are refused to this user, or by this server, and how; an empty table where none is.
--- There is nothing under KEYS[1], so none of them changes anything.
+-- There is nothing under KEYS[1], so none of them changes anything but one.
 local refused = {}
 
 local function try(name, ...)
@@ -19,5 +19,11 @@ try('SET', KEYS[1], '', 'PX', 1, 'XX')
 try('SETRANGE', KEYS[1], 0, '')
 try('PEXPIREAT', KEYS[1], 1)
 try('PERSIST', KEYS[1])
+-- This does, and the last two take it back.
+try('HSET', KEYS[1], '', '')
+try('HGET', KEYS[1], '')
+try('HGETALL', KEYS[1])
+try('HRANDFIELD', KEYS[1], 1, 'WITHVALUES')
+try('HDEL', KEYS[1], '')
 try('DEL', KEYS[1])
 return refused

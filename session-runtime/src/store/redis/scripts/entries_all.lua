@@ -1,0 +1,2 @@
+-- The time, and all.
+return entries({ now() })
