@@ -229,6 +229,8 @@ pub fn start_redis_cluster(node_timeout: Duration) -> Cluster {
     let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout, "--cluster-port", BUS_PORT];
     // Unless told otherwise, a master waits five seconds for more replicas before it gives the first one what it has.
     let options = [&cluster[..], &["--repl-diskless-sync-delay", "0", "--enable-debug-command", "local"]].concat();
+    // And a replica that has not won an election within 30 seconds, on a machine that stalls, never tries again.
+    let options = [&options[..], &["--cluster-replica-validity-factor", "0"]].concat();
     let nodes: Vec<_> = (0..2 * MASTERS).map(|_| start_redis_with(&options)).collect();
     // Said again until it is done: a node that does not answer within the timeout is forgotten.
     let is_known = |node: &Server| {
