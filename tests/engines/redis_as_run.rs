@@ -541,7 +541,7 @@ async fn a_password_that_was_rotated_is_asked_for_anew() {
         }
     }
     *password.lock().unwrap() = "one";
-    let said = RedisStore::connect_with(server.url().replace("127", "app:one@127"), RedisOptions::new()).await.unwrap_err();
+    let said = RedisStore::connect_with(server.url_as("app:one"), RedisOptions::new()).await.unwrap_err();
     assert!(format!("{said:?}").contains("authentication"), "{said:?}");
 }
 
@@ -549,7 +549,7 @@ async fn a_password_that_was_rotated_is_asked_for_anew() {
 async fn a_store_over_a_client_of_the_users_finds_its_server_again() {
     let server = redis_server(&[]).await;
     tell(&server, "ACL SETUSER app on >secret ~* +@all").await;
-    let client = redis::Client::open(server.url().replace("127", "app:secret@127")).unwrap();
+    let client = redis::Client::open(server.url_as("app:secret")).unwrap();
     let store = RedisStore::from_client(client, RedisOptions::new().key_prefix("theirs:")).await.unwrap();
     let address = serve_within(STORE_TIMEOUT, AnyStore::new(store)).await;
     let mut client = Client::to(&address).await;
@@ -634,7 +634,7 @@ async fn what_is_connected_to_is_probed_and_the_error_says_what_it_is() {
     assert!(said.contains("redis+cluster://"), "{said}");
 
     tell(&server, "ACL SETUSER noscripts on >pw ~* +@all -@scripting").await;
-    let with = |account: &str, server: &Server| server.url().replace("127", &format!("{account}@127"));
+    let with = |account: &str, server: &Server| server.url_as(account);
     let said = refused(&with("noscripts:pw", &server)).await;
     assert!(said.to_lowercase().contains("evalsha") && said.contains("noscripts") && !said.contains("pw"), "{said}");
     tell(&server, "ACL SETUSER nodel on >pw ~* +@all -del").await;
@@ -657,7 +657,7 @@ async fn the_permissions_that_the_docs_name_are_all_that_is_needed() {
     let single = redis_server(&[]).await;
     let cluster = tokio::task::block_in_place(servers::start_redis_cluster_of_one);
     let url = |server: &Server, scheme: &str, query: &str| {
-        format!("{}{query}", server.url().replace("127", "app:secret@127").replace("redis:", scheme))
+        format!("{}{query}", server.url_as("app:secret").replace("redis:", scheme))
     };
     tell(&single, &format!("ACL SETUSER app on >secret ~session:* {MINIMAL}")).await;
     tell(&cluster, &format!("ACL SETUSER app on >secret ~session:* {MINIMAL} +cluster|slots +asking")).await;

@@ -381,6 +381,11 @@ impl Server {
         &self.url
     }
 
+    /// The same, with the name and password of an account, `name:password`.
+    pub fn url_as(&self, account: &str) -> String {
+        self.url.replacen("://", &format!("://{account}@"), 1)
+    }
+
     /// The port on the loopback address.
     pub fn port(&self) -> u16 {
         self.ports[0].number
