@@ -198,6 +198,10 @@ async fn log_in(State(app): State<App>, session: Session, headers: HeaderMap, fi
     let was_logged_in = session.user.is_some();
     session
         .rotate_with(|visit| {
+            // A guest's cart stays, and nobody else's.
+            if visit.user.as_ref().is_some_and(|user| *user != name) {
+                visit.cart.clear();
+            }
             visit.user = Some(name.clone());
             role.clone_into(&mut visit.role);
             visit.agent.clone_from(&agent);

@@ -69,12 +69,15 @@ pub(crate) const fn login_path(path: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::new("login_path", "must begin with `/`: it is a path of this site"));
     }
     if bytes.len() > 1 && (bytes[1] == b'/' || bytes[1] == b'\\') {
-        return Err(ConfigError::new("login_path", "must not begin with `//`, which names another host"));
+        return Err(ConfigError::new("login_path", "must not begin with `//` or `/\\`, which name another host"));
     }
     let mut at = 0;
     while at < bytes.len() {
         if !bytes[at].is_ascii_graphic() {
             return Err(ConfigError::new("login_path", "has a character that a path needs percent-encoded"));
+        }
+        if bytes[at] == b'#' {
+            return Err(ConfigError::new("login_path", "has a fragment, which would hide the page to go back to"));
         }
         at += 1;
     }

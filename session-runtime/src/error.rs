@@ -167,7 +167,7 @@ impl fmt::Display for SessionError {
             }
             Self::TooManySessions => f.write_str("the user has as many sessions as `owner_limit` allows: log out elsewhere"),
             Self::OwnerChange => f.write_str(
-                "a change gives the session to another owner, and so a new id, which the client would not get to know: use `rotate_with`, and send `session_id()` to the client",
+                "a change gives the session to another owner, and so a new id, which its client would not get to know: in the user's own request use `rotate_with`, and send `session_id()`; `update_each` leaves the owner as it is",
             ),
             Self::MissingOwner { data } => write!(
                 f,

@@ -11,13 +11,13 @@ use crate::engine;
 use crate::wire::{Answer, Client};
 
 /// A running example, which is ended when the test is.
-struct Example {
+pub struct Example {
     process: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Example {
-    fn run(name: &str, store: &str) -> Self {
+    pub fn run(name: &str, store: &str) -> Self {
         // These tests are built without them.
         static BUILD: Once = Once::new();
         BUILD.call_once(|| {
@@ -29,6 +29,8 @@ impl Example {
                 "--workspace",
                 "--exclude",
                 "benchmarks",
+                "--example",
+                "account",
                 "--example",
                 "counter",
                 "--example",

@@ -2,6 +2,7 @@
 //!
 //! `cargo test --test engines --features all-stores,tls`; what is not installed yet, `tools/install-servers.sh` installs.
 
+mod account;
 mod app;
 mod begun;
 mod calls;
@@ -30,6 +31,7 @@ mod proxy;
 mod redis_as_run;
 mod redis_owners;
 mod redis_under_load;
+mod remembered;
 mod rivals;
 #[path = "../support/servers.rs"]
 mod servers;

@@ -656,9 +656,8 @@ async fn the_permissions_that_the_docs_name_are_all_that_is_needed() {
     assert!(docs.contains(MINIMAL) && docs.contains("+cluster|slots +asking"), "the docs name them");
     let single = redis_server(&[]).await;
     let cluster = tokio::task::block_in_place(servers::start_redis_cluster_of_one);
-    let url = |server: &Server, scheme: &str, query: &str| {
-        format!("{}{query}", server.url_as("app:secret").replace("redis:", scheme))
-    };
+    let url =
+        |server: &Server, scheme: &str, query: &str| format!("{}{query}", server.url_as("app:secret").replace("redis:", scheme));
     tell(&single, &format!("ACL SETUSER app on >secret ~session:* {MINIMAL}")).await;
     tell(&cluster, &format!("ACL SETUSER app on >secret ~session:* {MINIMAL} +cluster|slots +asking")).await;
     for url in [

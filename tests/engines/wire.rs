@@ -17,6 +17,8 @@ pub async fn redis(server: &Server) -> MultiplexedConnection {
 pub struct Client {
     stream: BufReader<TcpStream>,
     pub cookie: Option<String>,
+    /// That of the cookie which the last answer set, in seconds.
+    pub max_age: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub struct Answer {
 
 impl Client {
     pub async fn to(address: &str) -> Self {
-        Self { stream: BufReader::new(TcpStream::connect(address).await.unwrap()), cookie: None }
+        Self { stream: BufReader::new(TcpStream::connect(address).await.unwrap()), cookie: None, max_age: None }
     }
 
     /// Another client with this one's cookie, of this address or of another process's.
@@ -50,9 +52,17 @@ impl Client {
 
     /// `None` where the connection ends before the answer.
     pub async fn send(&mut self, method: &str, path: &str) -> Option<Answer> {
+        self.send_form(method, path, "").await
+    }
+
+    /// The same, with the fields of a form.
+    pub async fn send_form(&mut self, method: &str, path: &str, fields: &str) -> Option<Answer> {
         let cookie = self.cookie.as_ref().map(|cookie| format!("cookie: {cookie}\r\n")).unwrap_or_default();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: example.com\r\ncontent-length: 0\r\n{cookie}\r\n");
+        let length = fields.len();
+        let form = format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: example.com\r\n{form}{cookie}\r\n{fields}");
         self.stream.get_mut().write_all(request.as_bytes()).await.ok()?;
+        self.max_age = None;
         let status = self.line().await?.split(' ').nth(1)?.parse().ok()?;
         let mut length = 0;
         loop {
@@ -76,6 +86,8 @@ impl Client {
 
     fn take_cookie(&mut self, value: &str) {
         let removed = value.contains("Max-Age=0");
+        let age = value.split("; ").find_map(|attribute| attribute.strip_prefix("Max-Age="));
+        self.max_age = age.and_then(|age| age.parse().ok());
         let pair = value.split(';').next().unwrap_or_default().to_owned();
         self.cookie = (!removed).then_some(pair);
     }

@@ -11,8 +11,8 @@ use session_runtime::store::{
     Created, Key, Loaded, MemoryStore, NewSession, Replaced, Rotated, Rotation, Store, StoreError, Version,
 };
 use session_runtime::{
-    Given, Lifetime, OwnerId, Session, SessionData, SessionError, SessionHandle, SessionLayer, SessionLayerBuilder, SessionOwner,
-    SessionRequestExt, Sessions, WhenFull, session_owner, standard,
+    Given, Lifetime, OnStoreError, OwnerId, Session, SessionData, SessionError, SessionHandle, SessionLayer, SessionLayerBuilder,
+    SessionOwner, SessionRequestExt, Sessions, WhenFull, session_owner, standard,
 };
 use tokio::task::JoinSet;
 
@@ -302,20 +302,31 @@ async fn a_change_of_owner_is_a_rotation_whatever_makes_it() {
     }
 }
 
+/// The id comes in a header, whose client does not get to know a new one.
+fn by_header(builder: Builder) -> Builder {
+    builder.session_id_callback(|parts: &mut axum::http::request::Parts| {
+        let id = parts.headers.get("x-session").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        parts.set_session_id(id);
+    })
+}
+
+async fn send_by_header(client: &Client, method: Method, path: &str, id: &str) -> crate::support::Answer {
+    let request = Request::builder().method(method).uri(path).header("host", "example.com").header("x-session", id);
+    client.request(request.body(axum::body::Body::empty()).unwrap()).await
+}
+
+fn id_of(client: &Client) -> String {
+    client.cookie.as_deref().and_then(|cookie| cookie.split_once('=')).unwrap().1.to_owned()
+}
+
 #[tokio::test]
 async fn a_change_of_owner_that_the_client_would_not_get_to_know_is_refused() {
     let (builder, _) = lazy();
-    let app = router(builder.session_id_callback(|parts: &mut axum::http::request::Parts| {
-        let id = parts.headers.get("x-session").and_then(|id| id.to_str().ok()).map(str::to_owned);
-        parts.set_session_id(id);
-    }));
+    let app = router(by_header(builder));
     let mut client = Client::of(app.clone());
     client.post("/add").await;
-    let id = client.cookie.as_deref().and_then(|cookie| cookie.split_once('=')).unwrap().1.to_owned();
-    let send = async |method, path: &str, id: &str| {
-        let request = Request::builder().method(method).uri(path).header("host", "example.com").header("x-session", id);
-        client.request(request.body(axum::body::Body::empty()).unwrap()).await
-    };
+    let id = id_of(&client);
+    let send = async |method, path: &str, id: &str| send_by_header(&client, method, path, id).await;
     for path in ["/update/7", "/set/7"] {
         let answer = send(Method::POST, path, &id).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -496,8 +507,16 @@ async fn two_confirmations_at_once_leave_one_id() {
     let statuses = [answers.0.status, answers.1.status];
     assert!(statuses.contains(&StatusCode::OK), "{statuses:?}");
     assert_eq!(store.store.len(), 1);
-    let live = [one, other].map(|client| client.cookie);
-    assert!(live.contains(&client.cookie) || live[0] != live[1], "one of them keeps the old cookie");
+    let mut renewed = 0;
+    for (mut confirmed, status) in [one, other].into_iter().zip(statuses) {
+        // Who was confirmed has the new id; who was refused keeps the old one, for a moment.
+        assert_eq!(status == StatusCode::OK, confirmed.cookie != client.cookie);
+        if status == StatusCode::OK {
+            renewed += 1;
+            assert_eq!(confirmed.get("/me").await.body, "7");
+        }
+    }
+    assert_eq!(renewed, 1);
 }
 
 #[tokio::test]
@@ -618,19 +637,121 @@ fn a_layer_refuses_what_its_store_cannot_keep_and_what_makes_no_sense() {
     }
 }
 
+/// A session of 7 that was stored before the layer knew owners, and the layer that knows them.
+async fn stored_before(options: impl FnOnce(Builder) -> Builder) -> (Router, Client, Kept) {
+    let store = Counting::new(MemoryStore::new());
+    let layer = || {
+        let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(store.clone());
+        builder.middleware(standard::lazy_session_middleware)
+    };
+    let client = logged_in(&router(layer()), 7).await;
+    let app = router(options(layer().owner(owner)));
+    let client = Client::of(app.clone()).with_cookie(client.cookie.unwrap());
+    (app, client, store)
+}
+
 #[tokio::test]
 async fn a_session_that_was_stored_before_there_were_owners_is_listed_from_its_next_change() {
-    let store = Counting::new(MemoryStore::new());
-    let layer = || SessionLayer::<Visit>::builder().default_data(Visit::default()).store(store.clone());
-    let before = router(layer().middleware(standard::lazy_session_middleware));
-    let mut client = logged_in(&before, 7).await;
-    let after = router(layer().middleware(standard::lazy_session_middleware).owner(|visit: &Visit| visit.user));
-    let mut client_now = Client::of(after).with_cookie(client.cookie.take().unwrap());
-    assert_eq!(client_now.get("/me").await.body, "7");
-    assert_eq!(handles(&mut client_now).await.len(), 0);
-    assert!(client_now.post("/add").await.set_cookie().is_some(), "it gets a new id");
-    assert_eq!(handles(&mut client_now).await.len(), 1);
-    assert_eq!(client_now.post("/add").await.set_cookie(), None);
+    for full in [false, true] {
+        let (app, mut old, store) = stored_before(|builder| builder.owner_limit(1).when_full(WhenFull::Refuse)).await;
+        assert_eq!(old.get("/me").await.body, "7");
+        assert_eq!(handles(&mut old).await.len(), 0);
+        let others = if full { vec![logged_in(&app, 7).await] } else { Vec::new() };
+        store.take();
+        // Its user is logged in already: no limit refuses that, and nothing is proved by it.
+        assert!(old.post("/add").await.set_cookie().is_some(), "it gets a new id");
+        assert_eq!(store.take(), ["load", "rotate"]);
+        assert_eq!(old.get("/fresh/300").await.status, StatusCode::UNAUTHORIZED);
+        let listed = handles(&mut old).await;
+        assert_eq!(listed.len(), 1 + others.len());
+        assert_eq!(old.post("/add").await.set_cookie(), None);
+        assert_eq!(old.get("/read").await.body, "Some(7) \"\" 2");
+        assert_eq!(own(&handles(&mut old).await), own(&listed));
+    }
+}
+
+/// What its client would not get to know, it does not get.
+#[tokio::test]
+async fn a_session_that_was_stored_before_there_were_owners_is_changed_under_its_id_where_the_client_cannot_be_told_of_another() {
+    let (_, old, store) = stored_before(by_header).await;
+    let id = id_of(&old);
+    store.take();
+    assert_eq!(send_by_header(&old, Method::POST, "/add", &id).await.status, StatusCode::OK);
+    assert_eq!(store.take(), ["load", "replace"]);
+    assert_eq!(send_by_header(&old, Method::GET, "/read", &id).await.body, "Some(7) \"\" 1");
+    assert_eq!(send_by_header(&old, Method::POST, "/update/8", &id).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    // Explicitly it works, and then it is listed.
+    assert_eq!(send_by_header(&old, Method::POST, "/rotate", &id).await.status, StatusCode::OK);
+    assert_eq!(store.store.len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_was_stored_before_there_were_owners_is_one_of_its_owners_for_whoever_ends_them_in_it() {
+    for (path, ended, is_left) in [("/end-others", "1", true), ("/end-all", "2", false)] {
+        let (app, mut old, _) = stored_before(|builder| builder).await;
+        let (mut new, mut stranger) = (logged_in(&app, 7).await, logged_in(&app, 8).await);
+        let answer = old.post(path).await;
+        assert_eq!((answer.status, &*answer.body), (StatusCode::OK, ended), "{path}");
+        assert_eq!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), !is_left);
+        assert_eq!(new.get("/me").await.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(stranger.get("/me").await.body, "8");
+        assert_eq!(old.get("/me").await.status.is_success(), is_left, "{path}");
+    }
+}
+
+/// "Log out everywhere" must not say that it was done where it was not.
+#[tokio::test]
+async fn a_request_that_does_not_know_its_own_session_ends_and_lists_nothing_and_says_so() {
+    let (builder, store) = lazy();
+    let app = router(builder.on_store_error(OnStoreError::Anonymous));
+    let (mut laptop, mut phone) = (logged_in(&app, 7).await, logged_in(&app, 7).await);
+    let before = laptop.clone();
+    laptop.post("/rotate").await;
+    let from_elsewhere = async |path: &str| {
+        let request = Request::builder().method(Method::POST).uri(path).header("host", "example.com");
+        let request = request.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "navigate");
+        Client::of(app.clone()).request(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let handle = own(&handles(&mut phone).await);
+    for path in ["/end-all", "/end-others", &format!("/end/{handle}")] {
+        assert_eq!(before.send_as_it_is(Method::POST, path).await.status, StatusCode::CONFLICT, "{path}: just rotated");
+        assert_eq!(from_elsewhere(path).await.status, StatusCode::FORBIDDEN, "{path}: withheld");
+        store.set_down(true);
+        assert_eq!(phone.send_as_it_is(Method::POST, path).await.status, StatusCode::SERVICE_UNAVAILABLE, "{path}: down");
+        store.set_down(false);
+    }
+    assert_eq!(before.send_as_it_is(Method::GET, "/list").await.status, StatusCode::CONFLICT);
+    assert_eq!(handles(&mut laptop).await.len(), 2);
+    assert_eq!(phone.get("/me").await.body, "7");
+}
+
+/// The role must be gone wherever it can be.
+#[tokio::test]
+async fn a_change_of_all_sessions_goes_on_after_one_that_fails() {
+    for failing in 0..3 {
+        let (builder, _) = lazy();
+        let layer = builder.build().unwrap();
+        let app = router_of(layer.clone(), Pause::default());
+        let mut clients = Vec::new();
+        for number in 0..3 {
+            let mut client = logged_in(&app, 7).await;
+            if number == failing {
+                client.post("/add").await;
+            }
+            clients.push(client);
+        }
+        let sessions = layer.sessions();
+        let taken = sessions.update_each(7, |visit| {
+            visit.role = "guest".to_owned();
+            // One that the application does not get right.
+            visit.user = Some(if visit.pages == 1 { 8 } else { 7 });
+        });
+        assert!(matches!(taken.await, Err(SessionError::OwnerChange)));
+        for (number, client) in clients.iter_mut().enumerate() {
+            let expected = if number == failing { "Some(7) \"\" 1" } else { "Some(7) \"guest\" 0" };
+            assert_eq!(client.get("/read").await.body, expected, "{failing} {number}");
+        }
+    }
 }
 
 /// An owner of several parts, as an application has them.

@@ -28,7 +28,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use super::constant::Place;
 use super::model::{Given, Setup};
 use super::options::{Check, Constant, Kind, OPTIONS};
-use super::tokens::{KratePath, call, ends, first_field, local, own};
+use super::tokens::{KratePath, call, ends, first_field, local, own, shown_at};
 
 pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let mut errors: Vec<_> = setup.errors.iter().map(syn::Error::to_compile_error).collect();
@@ -41,6 +41,7 @@ pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let unread = if setup.lost { errors.pop() } else { None };
     let twice = setup.twice.iter().map(|(first, again)| setup.given_twice(first, again));
     let constants = setup.options.iter().map(|given| setup.constant(given));
+    let owned = setup.registered_owner(data);
     let values = setup.options.iter().map(|given| value(given, data));
     let layer = setup.layer(data, unread);
     let tokens = quote! {
@@ -48,6 +49,7 @@ pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
         #(#errors)*
         #(#twice)*
         #(#constants)*
+        #owned
         #(#values)*
         #layer
     };
@@ -68,6 +70,17 @@ impl Setup {
         let first = quote_spanned!(own(first.span())=> #first: ());
         let again = quote_spanned!(own(again.span())=> #again: ());
         quote!(let _ = #private::Options { #first, #again, ..#private::Options::NONE };)
+    }
+
+    /// A limit counts the sessions of an owner: where none is given, the data type has one that is registered.
+    fn registered_owner(&self, data: &TokenStream) -> Option<TokenStream> {
+        let limit = self.given("owner_limit")?.name.span();
+        if self.given("owner").is_some() {
+            return None;
+        }
+        let private = self.private(limit);
+        let data = shown_at(limit, data.clone());
+        Some(quote_spanned!(own(limit)=> let _ = <#data as #private::RegisteredOwner>::register::<()>;))
     }
 
     /// The constant that holds an option's value, and its check.

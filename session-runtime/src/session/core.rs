@@ -180,6 +180,8 @@ pub(crate) enum OwnerStep {
     Nobody,
     /// Somebody else.
     New,
+    /// Whoever it belongs to, in whose list it is from now on: it was stored before the layer knew owners.
+    Listed,
 }
 
 /// What a change begins with.
@@ -225,6 +227,13 @@ pub(crate) enum BeginRotate {
     Move,
     /// These are to be ended before (law 5).
     After(InlineVec<SharedId>),
+    IdChanged,
+    Busy,
+}
+
+pub(crate) enum BeginLimit {
+    /// With this beside its data.
+    Set(Option<Arc<Attributes>>),
     IdChanged,
     Busy,
 }
@@ -565,6 +574,33 @@ impl<T> Core<T> {
         }
     }
 
+    /// The session is to have limits of its own. After `Set` the step is under way, until [`end_exclusive`](Self::end_exclusive).
+    ///
+    /// # Errors
+    ///
+    /// The cookie would have to be sent again, and the head has left.
+    pub(crate) fn begin_limit(
+        &mut self,
+        policy: &Policy,
+        base: &Base<T>,
+        persistent: Option<bool>,
+    ) -> Result<BeginLimit, SessionError> {
+        if self.exclusive {
+            return Ok(BeginLimit::Busy);
+        }
+        let Phase::Live(live) = &self.phase else { return Ok(BeginLimit::IdChanged) };
+        if live.id != base.id {
+            return Ok(BeginLimit::IdChanged);
+        }
+        let after = Attributes { persistent, ..self.attributes() };
+        let outlives_the_browser = is_persistent(policy, Some(&after)) || self.is_persistent(policy);
+        if self.head_sent && live.by_cookie && outlives_the_browser {
+            return Err(SessionError::ResponseStarted);
+        }
+        self.exclusive = true;
+        Ok(BeginLimit::Set((after != Attributes::new()).then(|| Arc::new(after))))
+    }
+
     /// The session with this id has limits and attributes of its own from now on.
     pub(crate) fn limited(
         &mut self,
@@ -575,32 +611,20 @@ impl<T> Core<T> {
         (limits, attributes): (Limits, Option<Arc<Attributes>>),
     ) {
         let Phase::Live(live) = &mut self.phase else { return };
-        if live.id != *id || live.record.version > version {
+        if live.id != *id {
             return;
         }
-        let now = now();
-        live.record.let_pass(now);
-        live.record.idle = limits.idle;
-        live.record.absolute_in = limits.absolute.map(|limit| limit.saturating_sub(live.record.age));
-        live.record.attributes = attributes;
-        live.change(self.head_sent, || now, version, data);
+        // Another task may have read it by now, with its new limits.
+        if live.record.version <= version {
+            let now = now();
+            live.record.let_pass(now);
+            live.record.idle = limits.idle;
+            live.record.absolute_in = limits.absolute.map(|limit| limit.saturating_sub(live.record.age));
+            live.record.attributes = attributes;
+            live.change(self.head_sent, || now, version, data);
+        }
         if live.by_cookie && !self.head_sent {
             self.cookie = CookieChange::Set;
-        }
-    }
-
-    /// The session is to have limits of its own.
-    ///
-    /// # Errors
-    ///
-    /// The cookie would have to be sent again, and the head has left.
-    pub(crate) fn begin_limit(&self, policy: &Policy, attributes: Option<&Attributes>) -> Result<(), SessionError> {
-        match &self.phase {
-            Phase::Live(live) if self.head_sent && live.by_cookie => {
-                let stays = !is_persistent(policy, attributes) && !self.is_persistent(policy);
-                if stays { Ok(()) } else { Err(SessionError::ResponseStarted) }
-            }
-            _ => Ok(()),
         }
     }
 
@@ -634,6 +658,21 @@ impl<T> Core<T> {
         let otherwise = if change == ChangeKind::LogIn { Phase::Absent(Absence::Unknown) } else { Phase::Ended };
         self.leave(id, gone, otherwise);
         self.begin_change(change).map(drop)
+    }
+
+    /// Whom a change leaves the session to (law 19): whether it belongs to somebody then, and whether that is who it belonged to before.
+    pub(crate) fn owner_step(&self, kind: ChangeKind, belongs: bool, is_same: bool) -> OwnerStep {
+        let is_listed = self.attributes().handle.is_some();
+        let client_can_be_told = matches!(&self.phase, Phase::Live(live) if live.by_cookie && !self.head_sent);
+        match (belongs, is_same) {
+            (false, _) if is_listed => OwnerStep::Nobody,
+            (false, _) => OwnerStep::Same,
+            (true, false) => OwnerStep::New,
+            (true, true) if is_listed => OwnerStep::Same,
+            // It is listed with its next new id, which the client has to get to know.
+            (true, true) if kind == ChangeKind::Edit && !client_can_be_told => OwnerStep::Same,
+            (true, true) => OwnerStep::Listed,
+        }
     }
 
     // Steps that owe the client a cookie.
@@ -970,11 +1009,6 @@ impl<T> Core<T> {
         }
     }
 
-    /// The client keeps the id in the cookie, and not elsewhere.
-    pub(crate) const fn is_by_cookie(&self) -> bool {
-        matches!(&self.phase, Phase::Live(live) if live.by_cookie)
-    }
-
     pub(crate) fn attributes(&self) -> Attributes {
         match &self.phase {
             Phase::Live(live) => live.record.attributes.as_deref().copied().unwrap_or_default(),
@@ -982,12 +1016,34 @@ impl<T> Core<T> {
         }
     }
 
-    /// The data of the session.
-    pub(crate) const fn data(&self) -> Option<&Arc<T>> {
+    /// The session whose owner's list the request asks for; nothing if it has none.
+    ///
+    /// # Errors
+    ///
+    /// There may be one that the request does not see, or there is none any more: what is to be ended would not be.
+    pub(crate) fn own(&self) -> Result<Option<(&Arc<T>, Attributes)>, SessionError> {
+        self.failure()?;
         match &self.phase {
-            Phase::Live(live) => Some(&live.record.data),
+            Phase::Live(live) => Ok(Some((&live.record.data, self.attributes()))),
+            Phase::Absent(Absence::Unknown) => Ok(None),
+            Phase::Absent(Absence::StoreDown(error)) => Err(error.clone()),
+            Phase::Absent(Absence::JustRotated) => Err(SessionError::JustRotated),
+            Phase::Absent(Absence::Withheld) => Err(SessionError::CrossSite),
+            Phase::Absent(Absence::Ambiguous) | Phase::Unread | Phase::Ended => Err(SessionError::NotExists),
+        }
+    }
+
+    /// The session with this id, for another request that waits to change it.
+    pub(crate) fn known(&self, id: &SharedId) -> Option<Record<T>> {
+        match &self.phase {
+            Phase::Live(live) if live.id == *id => Some(live.record.clone()),
             _ => None,
         }
+    }
+
+    /// The response's head has left.
+    pub(crate) const fn is_late(&self) -> bool {
+        self.head_sent
     }
 
     /// The time since the session's user proved who they are.
@@ -1101,6 +1157,7 @@ fn attributes_after(
         OwnerStep::Same => {}
         OwnerStep::Nobody => (after.handle, after.proven) = (None, None),
         OwnerStep::New => (after.handle, after.proven) = (handle, Some(age)),
+        OwnerStep::Listed => after.handle = handle,
     }
     // A rotation proves nothing.
     let proves = kind == ChangeKind::Confirm || kind == ChangeKind::LogIn && after.handle.is_some();

@@ -18,7 +18,6 @@ use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::owner::SessionHandle;
 use crate::request::Carried;
-use crate::store::Which;
 
 /// The session's data in a handler: the document's `Depends(session.get_data)`.
 ///
@@ -69,6 +68,8 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// again, on the new data, until `store_timeout` is over. So the closure must not give away what it captures: write
     /// `visit.name.clone_from(&name)`, not `visit.name = name`. Under the lazy middleware the first change creates the session.
     ///
+    /// If the change makes the session somebody else's ([`owner`](crate::SessionLayerBuilder::owner)), it also gives it a new id, as [`rotate`](Self::rotate) does.
+    ///
     /// Changes that meet conflicts over a session wait in line, in each layer: a hundred at once cost some two store calls each.
     ///
     /// # Errors
@@ -76,7 +77,8 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// [`SessionError::NotExists`] if there is no session, or it was destroyed or has expired since it was read;
     /// [`SessionError::JustRotated`] if another request has just given it a new id; [`SessionError::CrossSite`] if the browser may be holding
     /// the cookie back; [`SessionError::Conflict`] if others changed it each time; [`SessionError::ResponseStarted`] if it would have to be
-    /// created; the store's. Nothing is written then.
+    /// created, or gets another owner; the store's. If it gets another owner, also [`SessionError::TooManySessions`], and
+    /// [`SessionError::OwnerChange`] if the id came from elsewhere than the cookie. Nothing is written then.
     pub async fn update<R>(&self, mut change: impl FnMut(&mut T) -> R) -> Result<R, SessionError> {
         self.driver.change(ChangeKind::Edit, |data| edited(data, |data| Ok(change(data)))).await
     }
@@ -215,7 +217,7 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// # Errors
     ///
     /// [`SessionError::MissingOwner`] if the layer does not know who its sessions belong to; [`SessionError::NoOwners`] if its store does not keep it;
-    /// the store's.
+    /// [`SessionError::NotExists`] if the session has ended, or the cookie names several; [`SessionError::JustRotated`] and [`SessionError::CrossSite`] as for a change; the store's.
     pub async fn list(&self) -> Result<Vec<SessionInfo<T>>, SessionError> {
         self.driver.list().await
     }
@@ -229,7 +231,7 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// As [`list`](Self::list).
     pub async fn end(&self, handle: &SessionHandle) -> Result<bool, SessionError> {
-        Ok(self.driver.end(|_| Which::One(*handle)).await? > 0)
+        Ok(self.driver.end_one(*handle).await? > 0)
     }
 
     /// Ends all other sessions of this session's owner, and says how many there were: after a change of password. One store call, and as final as
@@ -239,7 +241,7 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// As [`list`](Self::list).
     pub async fn end_others(&self) -> Result<u64, SessionError> {
-        self.driver.end(Which::Others).await
+        self.driver.end_others().await
     }
 
     /// Ends all sessions of this session's owner, this one, too, and says how many there were. The client is told to forget the cookie. One store call, and as
@@ -249,11 +251,13 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// As [`list`](Self::list).
     pub async fn end_all(&self) -> Result<u64, SessionError> {
-        self.driver.end(|_| Which::All).await
+        self.driver.end_all().await
     }
 
     /// Gives this session limits of its own: "remember me". They stay with it through every change and rotation, and the cookie's `Max-Age` says the same as
-    /// the store. One store call, two more for each conflict. If there is no session, it is created as by [`update`](Self::update).
+    /// the store. One store call, two more for each conflict. If there is no session, it is created as by [`update`](Self::update). A limit of zero ends it immediately.
+    ///
+    /// A response of another request that read the session before may still move the cookie by the limit that it had; the next one is right.
     ///
     /// # Errors
     ///
@@ -263,7 +267,8 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     }
 
     /// Notes that the user has just proved again who they are, for [`require_fresh`](Self::require_fresh), and gives the session a new id in the same
-    /// commit. Call it after the password was checked. It costs as [`rotate`](Self::rotate).
+    /// commit. Call it after the password was checked. It costs as [`rotate`](Self::rotate). If the id came from elsewhere than the cookie, send
+    /// [`session_id`](Self::session_id) to the client.
     ///
     /// # Errors
     ///

@@ -28,7 +28,7 @@ use crate::id::{GenerateCallback, Key, Namespace, SessionId, SharedId};
 use crate::inline_vec::InlineVec;
 use crate::log;
 use crate::maybe_ready::{MaybeReady, poll_immediate};
-use crate::owner::{Owner, OwnerOf, SessionHandle};
+use crate::owner::{Owner, OwnerBytes, OwnerOf, SessionHandle};
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
 use crate::store::{
     Answer, Attributes, Belonging, Change, Created, ErasedStore, Limits, Loaded, NewSession, OwnerLimit, Replaced, Rotated,
@@ -88,15 +88,13 @@ impl<T> Setup<T> {
 }
 
 impl<T: Send + Sync + 'static> Setup<T> {
-    /// Who a session with this data belongs to, after that step.
-    #[cold]
-    fn belonging(&self, data: &T, step: OwnerStep) -> Result<Option<Box<Belonging>>, SessionError> {
-        let Some(owner) = self.owner_of(data)? else { return Ok(None) };
-        let mut belonging = Belonging::new(owner);
+    /// Who a session is to belong to. The limit is not asked of one that its owner has already.
+    fn belonging(&self, owner: &OwnerBytes, step: OwnerStep) -> Result<Box<Belonging>, SessionError> {
+        let mut belonging = Belonging::new(self.named(owner)?);
         if step == OwnerStep::New {
             belonging.limit = self.owner_limit;
         }
-        Ok(Some(Box::new(belonging)))
+        Ok(Box::new(belonging))
     }
 
     /// What a new session with this data has beside it, if that is anything.
@@ -107,7 +105,8 @@ impl<T: Send + Sync + 'static> Setup<T> {
 
     #[cold]
     fn beginning_by_owner(&self, data: &T, own: Option<&OwnLimits>) -> Result<Option<Box<Beginning>>, SessionError> {
-        let owner = self.belonging(data, OwnerStep::New)?;
+        let owner = self.owner.as_ref().and_then(|owner| owner.of(data));
+        let owner = owner.map(|owner| self.belonging(&owner, OwnerStep::New)).transpose()?;
         let mut attributes = Attributes { persistent: own.and_then(|own| own.persistent), ..Attributes::new() };
         if owner.is_some() {
             (attributes.handle, attributes.proven) = (Some(SessionHandle::random()), Some(Duration::ZERO));
@@ -145,13 +144,17 @@ impl<T: Send + Sync + 'static> Setup<T> {
         if is_traced() { &self.traced_store } else { &*self.store }
     }
 
-    /// The name of the owner of a session with this data, if it has one.
-    pub(crate) fn owner_of(&self, data: &T) -> Result<Option<Owner>, SessionError> {
-        let Some(owner) = self.owner.as_ref().and_then(|owner| owner.of(data)) else { return Ok(None) };
+    /// The name of an owner in the store.
+    pub(super) fn named(&self, owner: &OwnerBytes) -> Result<Owner, SessionError> {
         if !self.store.keeps_owners() {
             return Err(SessionError::NoOwners);
         }
-        Ok(Some(Owner::of(&self.namespace, &owner)))
+        Ok(Owner::of(&self.namespace, owner))
+    }
+
+    /// The name of the owner of a session with this data, if it has one.
+    pub(crate) fn owner_of(&self, data: &T) -> Result<Option<Owner>, SessionError> {
+        self.owner.as_ref().and_then(|owner| owner.of(data)).map(|owner| self.named(&owner)).transpose()
     }
 }
 
@@ -521,18 +524,15 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 continue;
             }
             let (result, data) = edit(&base.data)?;
-            let step = self.owner_step(kind, &base, &data);
+            let (step, owner) = self.owner_step(kind, &base, &data)?;
             let outcome = if kind == ChangeKind::Edit && step == OwnerStep::Same {
                 self.replace(&base, data).await?
             } else {
-                self.rotate(kind, step, &base, data).await?
+                self.rotate((kind, step), owner, &base, data).await?
             };
             match outcome {
                 WriteOutcome::Committed => {
-                    retries.pass_on(|| match self.core().begin_change(kind) {
-                        Ok(BeginChange::From(now)) if now.id == base.id => Some(now),
-                        _ => None,
-                    });
+                    retries.pass_on(&base.id, || self.core().known(&base.id));
                     return Ok(result);
                 }
                 WriteOutcome::IdChanged => {}
@@ -542,34 +542,41 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         }
     }
 
-    /// Whom a change leaves the session to (law 19).
+    /// Whom a change leaves the session to (law 19), and, for a rotation, who that is.
     #[inline]
-    fn owner_step(&self, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
+    fn owner_step(
+        &self,
+        kind: ChangeKind,
+        base: &Base<T>,
+        data: &T,
+    ) -> Result<(OwnerStep, Option<Box<Belonging>>), SessionError> {
         match &self.setup.owner {
-            None => OwnerStep::Same,
+            None => Ok((OwnerStep::Same, None)),
             Some(owner) => self.owner_step_by(owner, kind, base, data),
         }
     }
 
     #[cold]
-    fn owner_step_by(&self, owner: &OwnerOf<T>, kind: ChangeKind, base: &Base<T>, data: &T) -> OwnerStep {
-        let is_listed = self.core().attributes().handle.is_some();
+    fn owner_step_by(
+        &self,
+        owner: &OwnerOf<T>,
+        kind: ChangeKind,
+        base: &Base<T>,
+        data: &T,
+    ) -> Result<(OwnerStep, Option<Box<Belonging>>), SessionError> {
         let (before, after) = (owner.of(&base.data), owner.of(data));
-        match after {
-            None if is_listed => OwnerStep::Nobody,
-            None => OwnerStep::Same,
-            Some(_) if before == after && is_listed => OwnerStep::Same,
-            // It was stored before the layer knew owners. It is listed when it gets a new id, which the client has to get to know.
-            Some(_) if before == after && kind == ChangeKind::Edit && !self.core().is_by_cookie() => OwnerStep::Same,
-            Some(_) => OwnerStep::New,
+        let step = self.core().owner_step(kind, after.is_some(), before == after);
+        if kind == ChangeKind::Edit && step == OwnerStep::Same {
+            return Ok((step, None));
         }
+        Ok((step, after.map(|owner| self.setup.belonging(&owner, step)).transpose()?))
     }
 
     /// Waits until the session may be changed, and gets to know what it is then.
     pub(super) async fn retry(&self, retries: &mut Retries<'_, T>, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
         match retries.wait(id).await {
             Next::GiveUp => return Err(SessionError::Conflict),
-            Next::Known(Base { version, data, .. }) => drop(self.core().changed(Instant::now, id, version, data)),
+            Next::Known(record) => drop(self.core().learn(id, record)),
             Next::Reload => match self.call("load", |store| store.load(self.key(id))).await? {
                 Loaded::Found(record) => drop(self.core().learn(id, record)),
                 other => self.lose(id, other, kind).await?,
@@ -611,15 +618,15 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     async fn rotate(
         &self,
-        kind: ChangeKind,
-        step: OwnerStep,
+        how: (ChangeKind, OwnerStep),
+        owner: Option<Box<Belonging>>,
         base: &Base<T>,
         data: Arc<T>,
     ) -> Result<WriteOutcome, SessionError> {
         for _ in 0..NEW_ID_TRIES {
             let new = self.setup.generate.call().await?;
             let (rotating, _exclusive) = loop {
-                let before = match self.start_rotate(kind, step, base, &new, &data)? {
+                let before = match self.start_rotate(how, owner.as_deref(), base, &new, &data)? {
                     RotateStart::Started(rotating, exclusive) => break (rotating, exclusive),
                     RotateStart::IdChanged => return Ok(WriteOutcome::IdChanged),
                     RotateStart::After(ids) => Some(ids),
@@ -645,15 +652,14 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     fn start_rotate<'d: 'a, 'a>(
         &'d self,
-        kind: ChangeKind,
-        step: OwnerStep,
+        (kind, step): (ChangeKind, OwnerStep),
+        owner: Option<&Belonging>,
         base: &'a Base<T>,
         new: &'a SharedId,
         data: &Arc<T>,
     ) -> Result<RotateStart<'d, 'a, T>, SessionError> {
-        let owner = if self.setup.owner.is_none() { None } else { self.setup.belonging(data, step)? };
         // Before the lock is held: it asks a generator.
-        let handle = (step == OwnerStep::New).then(SessionHandle::random);
+        let handle = matches!(step, OwnerStep::New | OwnerStep::Listed).then(SessionHandle::random);
         let mut core = self.core();
         match core.begin_rotate(kind, base)? {
             BeginRotate::Busy => return Ok(RotateStart::Busy),
@@ -662,7 +668,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             BeginRotate::Move => {}
         }
         let exclusive = Exclusive(self);
-        let Some(rotation) = core.rotation(Instant::now, (kind, step, handle), base, data, owner) else {
+        let Some(rotation) = core.rotation(Instant::now, (kind, step, handle), base, data, owner.cloned().map(Box::new)) else {
             drop(core);
             return Ok(RotateStart::IdChanged);
         };
@@ -694,10 +700,12 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             let created = creating.await;
             match created {
                 Ok(Created::Created(version)) => {
-                    self.core().created(&self.setup.policy, create, id.clone(), version, data);
+                    let mut core = self.core();
+                    core.created(&self.setup.policy, create, id.clone(), version, data);
                     if let Some(Beginning { limits, attributes, .. }) = beginning.as_deref() {
-                        self.core().began(*limits, attributes.clone());
+                        core.began(*limits, attributes.clone());
                     }
+                    drop(core);
                     self.note("a session was created");
                 }
                 Ok(Created::Exists) => continue,
@@ -980,7 +988,7 @@ impl<T: Clone + Send + Sync + 'static> EnteredLayer for Driver<T> {
     }
 }
 
-struct Exclusive<'a, T>(&'a Driver<T>);
+pub(super) struct Exclusive<'a, T>(pub(super) &'a Driver<T>);
 
 impl<T> Drop for Exclusive<'_, T> {
     fn drop(&mut self) {

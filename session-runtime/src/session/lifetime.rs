@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::core::{BeginChange, ChangeKind};
-use super::driver::{Driver, OwnLimits};
+use super::core::{BeginChange, BeginLimit, ChangeKind};
+use super::driver::{Driver, Exclusive, OwnLimits};
 use super::retries::Retries;
 use crate::error::SessionError;
-use crate::store::{Attributes, Change, Limits, NewLifetime, Replaced};
+use crate::store::{Change, Limits, NewLifetime, Replaced};
 
 /// How long one session lives, and whether its cookie outlives the browser: for "remember me". It is kept with the session, through every change and
 /// rotation, whatever the layer's own limits are.
@@ -66,18 +66,27 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                     }
                 }
             };
-            let after = Attributes { persistent, ..self.core().attributes() };
-            let attributes = (after != Attributes::new()).then(|| Arc::new(after));
-            self.core().begin_limit(&self.setup.policy, attributes.as_deref())?;
+            let begin = self.core().begin_limit(&self.setup.policy, &base, persistent)?;
+            let attributes = match begin {
+                BeginLimit::Set(attributes) => attributes,
+                BeginLimit::IdChanged => continue,
+                BeginLimit::Busy => {
+                    self.idle().await?;
+                    continue;
+                }
+            };
+            let exclusive = Exclusive(self);
             let lifetime = Box::new(NewLifetime::new(limits, attributes.clone()));
             let change = Change { data: Arc::clone(&base.data), lifetime: Some(lifetime) };
-            match self.call("replace", |store| store.replace(self.key(&base.id), base.version, change)).await? {
-                Replaced::Replaced(version) => {
-                    self.core().limited(Instant::now, &base.id, version, base.data, (limits, attributes));
-                    return Ok(());
-                }
+            let replaced = self.call("replace", |store| store.replace(self.key(&base.id), base.version, change)).await?;
+            if let Replaced::Replaced(version) = replaced {
+                self.core().limited(Instant::now, &base.id, version, base.data, (limits, attributes));
+                return Ok(());
+            }
+            drop(exclusive);
+            match replaced {
                 Replaced::Conflict => self.retry(&mut retries, &base.id, ChangeKind::Edit).await?,
-                Replaced::Missing => self.lost(&base.id, ChangeKind::Edit).await?,
+                _ => self.lost(&base.id, ChangeKind::Edit).await?,
             }
         }
     }

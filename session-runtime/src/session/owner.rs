@@ -14,7 +14,7 @@ use crate::config::is_local_path;
 use crate::error::SessionError;
 use crate::owner::{OwnerId, RegisteredOwner};
 
-/// Who is logged in: what the function says that `#[session_owner(T)]` registers.
+/// Who is logged in: what the function says that `#[session_owner(T)]` registers. That one counts also where the layer has another by `owner = ..`.
 ///
 /// It derefs to the owner. Without one it rejects with 401. If the layer has a `login_path`, and it is a browser that goes to a page by GET, it answers 303
 /// instead, to the login page, with the page it wanted as `?next=`, which is a path of this site ([`next_path`] reads it again). `Option<SessionOwner<T>>` is

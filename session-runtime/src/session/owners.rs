@@ -14,9 +14,9 @@ use crate::config::OnUndecodable;
 use crate::error::SessionError;
 use crate::log;
 use crate::maybe_ready::MaybeReady;
-use crate::owner::{Owner, OwnerId, SessionHandle};
+use crate::owner::{Owner, OwnerBytes, OwnerId, SessionHandle};
 use crate::request::Carried;
-use crate::store::{Answer, Change, ErasedStore, Listed, Record, Replaced, Which};
+use crate::store::{Answer, Change, ErasedStore, Listed, Record, Replaced, StoreError, Which};
 
 /// A session in the list of its owner's. It shows neither the session's id nor a hash of it.
 pub struct SessionInfo<T> {
@@ -177,12 +177,14 @@ impl<T: Clone + Send + Sync + 'static> Sessions<T> {
     /// One store call, and one for each session; two more for each conflict.
     ///
     /// As with [`SessionData::update`](crate::SessionData::update), the closure runs again after a conflict. It renews none of the sessions. A request that replaces the whole data
-    /// afterwards, by `set`, with what it read before, brings back what was there.
+    /// afterwards, by `set`, with what it read before, brings back what was there; so does a login that is under way with what it read before.
+    ///
+    /// If it fails for one session, the others are changed nevertheless.
     ///
     /// # Errors
     ///
     /// [`SessionError::OwnerChange`] if the change makes a session somebody else's; [`SessionError::Conflict`] if others changed one of them each time, until
-    /// `store_timeout` was over; [`SessionError::Data`] if the data of one cannot be read, after the others were changed (with
+    /// `store_timeout` was over; [`SessionError::Data`] if the data of one cannot be read (with
     /// [`OnUndecodable::Discard`] such a session is left as it is). See also [`Sessions`].
     pub async fn update_each(
         &self,
@@ -218,10 +220,7 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
     /// The name of an owner that was given.
     fn name_of(&self, owner: impl OwnerId) -> Result<Owner, SessionError> {
         self.require_owner()?;
-        if !self.store.keeps_owners() {
-            return Err(SessionError::NoOwners);
-        }
-        Ok(Owner::new(&self.namespace, &owner))
+        self.named(&OwnerBytes::of(&owner))
     }
 
     fn require_owner(&self) -> Result<(), SessionError> {
@@ -253,19 +252,29 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
         self.ask("end", |store| store.end(owner, which)).await
     }
 
+    /// Goes on after an error, which it gives at the end: a role that is taken away is not to stay because of one session.
     async fn update_each(&self, owner: &Owner, change: &mut (impl FnMut(&mut T) + Send)) -> Result<u64, SessionError> {
-        let mut changed = 0;
-        let mut unreadable = None;
+        let (mut changed, mut failed) = (0, None);
         for Listed { handle, session, .. } in self.ask("list", |store| store.list(owner)).await? {
-            match session {
-                Ok(record) => changed += u64::from(self.update_listed(owner, handle, record, change).await?),
-                Err(error) if self.policy.on_undecodable == OnUndecodable::Discard => {
-                    log::warn(&error, "a session is left as it is, since it cannot be read");
-                }
-                Err(error) => unreadable = Some(error),
+            let updated = match session {
+                Ok(record) => self.update_listed(owner, handle, record, change).await,
+                Err(error) => self.unreadable(error),
+            };
+            match updated {
+                Ok(is_changed) => changed += u64::from(is_changed),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        unreadable.map_or(Ok(changed), |error| Err(error.into()))
+        failed.map_or(Ok(changed), Err)
+    }
+
+    /// A session of an owner that cannot be read is left as it is.
+    fn unreadable(&self, error: StoreError) -> Result<bool, SessionError> {
+        if self.policy.on_undecodable == OnUndecodable::Fail {
+            return Err(error.into());
+        }
+        log::warn(&error, "a session is left as it is, since it cannot be read");
+        Ok(false)
     }
 
     /// Changes one session of an owner by compare-and-swap; `false` if it has ended.
@@ -292,7 +301,8 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
             }
             let listed = self.ask("list", |store| store.list(owner)).await?;
             match listed.into_iter().find(|listed| listed.handle == handle) {
-                Some(Listed { session, .. }) => record = session?,
+                Some(Listed { session: Ok(newer), .. }) => record = newer,
+                Some(Listed { session: Err(error), .. }) => return self.unreadable(error),
                 None => return Ok(false),
             }
         }
@@ -302,7 +312,8 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
 /// What a request's own session is in its owner's list.
 enum Own {
     Listed(Owner, SessionHandle),
-    /// It belongs to nobody, or is not listed.
+    /// It was stored before the layer knew owners.
+    Unlisted(Owner),
     Nobody,
 }
 
@@ -311,33 +322,60 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     async fn own(&self) -> Result<Own, SessionError> {
         self.setup.require_owner()?;
         self.idle().await?;
-        self.core().failure()?;
-        let (data, handle) = {
-            let core = self.core();
-            let Some(data) = core.data() else { return Ok(Own::Nobody) };
-            (Arc::clone(data), core.attributes().handle)
-        };
+        let is_late = self.core().is_late();
+        if is_late {
+            // What was read is long ago: nobody acts for an owner by a session that has ended (law 6).
+            self.latest(false).await?;
+        }
+        let own = self.core().own()?.map(|(data, attributes)| (Arc::clone(data), attributes.handle));
+        let Some((data, handle)) = own else { return Ok(Own::Nobody) };
         Ok(match (self.setup.owner_of(&data)?, handle) {
             (Some(owner), Some(handle)) => Own::Listed(owner, handle),
-            _ => Own::Nobody,
+            (Some(owner), None) => Own::Unlisted(owner),
+            (None, _) => Own::Nobody,
         })
     }
 
     pub(super) async fn list(&self) -> Result<Vec<SessionInfo<T>>, SessionError> {
         match self.own().await? {
             Own::Listed(owner, handle) => self.setup.list(&owner, Some(handle)).await,
+            Own::Unlisted(owner) => self.setup.list(&owner, None).await,
             Own::Nobody => Ok(Vec::new()),
         }
     }
 
-    /// Ends sessions of this session's owner. If it is one of them, the client is told to forget the cookie.
-    pub(super) async fn end(&self, which: impl FnOnce(SessionHandle) -> Which) -> Result<u64, SessionError> {
-        let Own::Listed(owner, handle) = self.own().await? else { return Ok(0) };
+    pub(super) async fn end_one(&self, handle: SessionHandle) -> Result<u64, SessionError> {
+        self.end(|_| Which::One(handle), false).await
+    }
+
+    pub(super) async fn end_others(&self) -> Result<u64, SessionError> {
+        // If this one is not listed, all that are are others.
+        self.end(|own| own.map_or(Which::All, Which::Others), false).await
+    }
+
+    pub(super) async fn end_all(&self) -> Result<u64, SessionError> {
+        self.end(|_| Which::All, true).await
+    }
+
+    /// Ends sessions of this session's owner. If it is one of them, the client is told to forget the cookie. `unlisted`: it is, also if it is not listed.
+    async fn end(&self, which: impl FnOnce(Option<SessionHandle>) -> Which, unlisted: bool) -> Result<u64, SessionError> {
+        let (owner, handle) = match self.own().await? {
+            Own::Listed(owner, handle) => (owner, Some(handle)),
+            Own::Unlisted(owner) => (owner, None),
+            Own::Nobody => return Ok(0),
+        };
         let which = which(handle);
         let ended = self.setup.end(&owner, which).await?;
-        if which.has(handle) {
-            self.idle().await?;
-            self.core().ended_by_owner(handle);
+        match handle {
+            Some(handle) if which.has(handle) => {
+                self.idle().await?;
+                self.core().ended_by_owner(handle);
+            }
+            None if unlisted => {
+                self.destroy(None).await?;
+                return Ok(ended + 1);
+            }
+            _ => {}
         }
         Ok(ended)
     }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::core::Base;
 use crate::id::SharedId;
 use crate::locks::{ALL, Locks, Place};
+use crate::store::Record;
 
 /// The lines of all sessions, by a hash of the id.
 pub(crate) type Lines<T> = Locks<u64, Line<T>>;
@@ -22,7 +22,7 @@ pub(crate) type Lines<T> = Locks<u64, Line<T>>;
 pub(crate) struct Line<T> {
     turns: u64,
     /// What the last one made of the session, for the next.
-    left: Option<Base<T>>,
+    left: Option<(SharedId, Record<T>)>,
 }
 
 impl<T> Default for Line<T> {
@@ -51,7 +51,7 @@ enum InLine<T> {
 /// What a change goes on from.
 pub(crate) enum Next<T> {
     Reload,
-    Known(Base<T>),
+    Known(Record<T>),
     /// The time is over.
     GiveUp,
 }
@@ -114,15 +114,15 @@ impl<'a, T> Retries<'a, T> {
         };
         self.place = InLine::Turn(place);
         // Two sessions may have the same hash.
-        left.filter(|left| left.id == *id).map_or(Next::Reload, Next::Known)
+        left.filter(|(left, _)| left == id).map_or(Next::Reload, |(_, record)| Next::Known(record))
     }
 
     /// Tells the next in line what has become of the session, unless other processes will have changed it by then.
-    pub(crate) fn pass_on(&self, base: impl FnOnce() -> Option<Base<T>>) {
+    pub(crate) fn pass_on(&self, id: &SharedId, record: impl FnOnce() -> Option<Record<T>>) {
         if let InLine::Turn(place) = &self.place
             && self.count == 0
         {
-            place.value().left = base();
+            place.value().left = record().map(|record| (id.clone(), record));
         }
     }
 }

@@ -130,6 +130,7 @@ mod tests {
             (SessionLayer::builder().login_path("//example.com"), "login_path"),
             (SessionLayer::builder().login_path("/\\example.com"), "login_path"),
             (SessionLayer::builder().login_path("/log in"), "login_path"),
+            (SessionLayer::builder().login_path("/login#form"), "login_path"),
             (SessionLayer::builder().login_path(""), "login_path"),
         ] {
             assert_eq!(builder.build().unwrap_err().option(), option);

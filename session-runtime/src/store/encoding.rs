@@ -10,6 +10,7 @@ use serde_core::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::finite::is_finite;
+use super::hand_on::{as_it_is, hand_on_without_data};
 use super::{
     Change, Created, Key, Listed, Loaded, NewSession, Owner, Record, Replaced, Rotated, Rotation, SessionHandle, Store,
     StoreError, Version, Which,
@@ -79,26 +80,13 @@ where
     }
 
     async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
-        let data = encode(&*change.data)?;
-        self.bytes.replace(key, expected, Change { data, lifetime: change.lifetime }).await
-    }
-
-    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.bytes.touch(key).await
+        self.bytes.replace(key, expected, encoded(change)?).await
     }
 
     async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
         let data = encode(&*rotation.session.data)?;
         let rotation = Rotation { session: with_data(&rotation.session, data), owner: rotation.owner };
         self.bytes.rotate(old, new, rotation).await
-    }
-
-    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.bytes.delete(key).await
-    }
-
-    fn keeps_owners(&self) -> bool {
-        self.bytes.keeps_owners()
     }
 
     async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
@@ -112,10 +100,6 @@ where
             .collect())
     }
 
-    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
-        self.bytes.end(owner, which).await
-    }
-
     async fn replace_listed(
         &self,
         owner: &Owner,
@@ -123,26 +107,10 @@ where
         expected: Version,
         change: Change<T>,
     ) -> Result<Replaced, StoreError> {
-        let data = encode(&*change.data)?;
-        let change = Change { data, lifetime: change.lifetime };
-        self.bytes.replace_listed(owner, handle, expected, change).await
+        self.bytes.replace_listed(owner, handle, expected, encoded(change)?).await
     }
 
-    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
-        self.bytes.count(owner).await
-    }
-
-    async fn sweep(&self) -> Result<u64, StoreError> {
-        self.bytes.sweep().await
-    }
-
-    fn name(&self) -> &'static str {
-        self.bytes.name()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.bytes.close().await
-    }
+    hand_on_without_data!(self => self.bytes, by as_it_is);
 }
 
 /// A store in memory that refuses what the stores that keep bytes refuse, so that a program that is tried with the one works with the others.
@@ -169,29 +137,13 @@ where
         self.0.replace(key, expected, change).await
     }
 
-    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.0.touch(key).await
-    }
-
     async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
         encode(&*rotation.session.data)?;
         self.0.rotate(old, new, rotation).await
     }
 
-    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.0.delete(key).await
-    }
-
-    fn keeps_owners(&self) -> bool {
-        self.0.keeps_owners()
-    }
-
     async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
         self.0.list(owner).await
-    }
-
-    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
-        self.0.end(owner, which).await
     }
 
     async fn replace_listed(
@@ -205,21 +157,11 @@ where
         self.0.replace_listed(owner, handle, expected, change).await
     }
 
-    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
-        self.0.count(owner).await
-    }
+    hand_on_without_data!(self => self.0, by as_it_is);
+}
 
-    async fn sweep(&self) -> Result<u64, StoreError> {
-        self.0.sweep().await
-    }
-
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.0.close().await
-    }
+fn encoded<T: Serialize + DeserializeOwned>(change: Change<T>) -> Result<Change<Vec<u8>>, StoreError> {
+    Ok(Change { data: encode(&*change.data)?, lifetime: change.lifetime })
 }
 
 fn encode<T: Serialize + DeserializeOwned>(data: &T) -> Result<Arc<Vec<u8>>, StoreError> {

@@ -10,8 +10,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
+use tracing::instrument::Instrumented;
 
+use super::hand_on::{as_it_is, hand_on};
 use super::{
     Change, Created, Key, Listed, Loaded, NewSession, Owner, Replaced, Rotated, Rotation, SessionHandle, Store, StoreError,
     Version, Which,
@@ -199,65 +201,13 @@ impl Error for FailedCall {
 pub(crate) struct Traced<T>(pub(crate) Arc<dyn ErasedStore<T>>);
 
 impl<T> Traced<T> {
-    fn span(&self, operation: &'static str) -> Span {
-        tracing::debug_span!("session_store", store = self.0.name(), operation)
+    fn in_a_span<F: Future>(&self, operation: &'static str, call: F) -> Instrumented<F> {
+        call.instrument(tracing::debug_span!("session_store", store = self.0.name(), operation))
     }
 }
 
 impl<T: Send + Sync + 'static> Store<T> for Traced<T> {
-    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
-        self.0.create(key, session).instrument(self.span("create")).await
-    }
-
-    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
-        self.0.load(key).instrument(self.span("load")).await
-    }
-
-    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
-        self.0.replace(key, expected, change).instrument(self.span("replace")).await
-    }
-
-    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.0.touch(key).instrument(self.span("touch")).await
-    }
-
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
-        self.0.rotate(old, new, rotation).instrument(self.span("rotate")).await
-    }
-
-    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.0.delete(key).instrument(self.span("delete")).await
-    }
-
-    fn keeps_owners(&self) -> bool {
-        self.0.keeps_owners()
-    }
-
-    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
-        self.0.list(owner).instrument(self.span("list")).await
-    }
-
-    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
-        self.0.end(owner, which).instrument(self.span("end")).await
-    }
-
-    async fn replace_listed(
-        &self,
-        owner: &Owner,
-        handle: SessionHandle,
-        expected: Version,
-        change: Change<T>,
-    ) -> Result<Replaced, StoreError> {
-        self.0.replace_listed(owner, handle, expected, change).instrument(self.span("replace_listed")).await
-    }
-
-    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
-        self.0.count(owner).instrument(self.span("count")).await
-    }
-
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
+    hand_on!(self => self.0, by Self::in_a_span);
 }
 
 /// A store of any kind, for programs that choose it when they start. [`connect`](super::connect) gives one.
@@ -313,134 +263,14 @@ impl<T> fmt::Debug for AnyStore<T> {
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> Store<T> for AnyStore<T> {
-    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
-        self.0.create(key, session).await
-    }
-
-    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
-        self.0.load(key).await
-    }
-
-    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
-        self.0.replace(key, expected, change).await
-    }
-
-    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.0.touch(key).await
-    }
-
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
-        self.0.rotate(old, new, rotation).await
-    }
-
-    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        self.0.delete(key).await
-    }
-
-    fn keeps_owners(&self) -> bool {
-        self.0.keeps_owners()
-    }
-
-    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
-        self.0.list(owner).await
-    }
-
-    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
-        self.0.end(owner, which).await
-    }
-
-    async fn replace_listed(
-        &self,
-        owner: &Owner,
-        handle: SessionHandle,
-        expected: Version,
-        change: Change<T>,
-    ) -> Result<Replaced, StoreError> {
-        self.0.replace_listed(owner, handle, expected, change).await
-    }
-
-    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
-        self.0.count(owner).await
-    }
-
-    async fn sweep(&self) -> Result<u64, StoreError> {
-        self.0.sweep().await
-    }
-
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.0.close().await
-    }
+    hand_on!(self => self.0, by as_it_is);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static, S: Store<T>> Store<T> for Arc<S> {
     const IMMEDIATE: bool = S::IMMEDIATE;
 
-    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
-        (**self).create(key, session).await
-    }
-
-    async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
-        (**self).load(key).await
-    }
-
-    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
-        (**self).replace(key, expected, change).await
-    }
-
-    async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        (**self).touch(key).await
-    }
-
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
-        (**self).rotate(old, new, rotation).await
-    }
-
-    async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
-        (**self).delete(key).await
-    }
-
-    fn keeps_owners(&self) -> bool {
-        Store::keeps_owners(&**self)
-    }
-
-    async fn list(&self, owner: &Owner) -> Result<Vec<Listed<T>>, StoreError> {
-        (**self).list(owner).await
-    }
-
-    async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
-        (**self).end(owner, which).await
-    }
-
-    async fn replace_listed(
-        &self,
-        owner: &Owner,
-        handle: SessionHandle,
-        expected: Version,
-        change: Change<T>,
-    ) -> Result<Replaced, StoreError> {
-        (**self).replace_listed(owner, handle, expected, change).await
-    }
-
-    async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
-        (**self).count(owner).await
-    }
-
-    async fn sweep(&self) -> Result<u64, StoreError> {
-        (**self).sweep().await
-    }
-
-    fn name(&self) -> &'static str {
-        <S as Store<T>>::name(self)
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        (**self).close().await
-    }
+    hand_on!(self => **self, by as_it_is);
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod erased;
 #[cfg(feature = "_encoding")]
 mod finite;
 
+mod hand_on;
 mod memory;
 mod percent;
 #[cfg(feature = "redis")]
@@ -148,7 +149,7 @@ pub trait Store<T>: Send + Sync + 'static {
     }
 
     /// Replaces the data of the session of an owner that has this handle, at the `expected` version, under whichever key it is. Unlike
-    /// [`replace`](Self::replace) it does not renew the session, since it is not its user who changes it.
+    /// [`replace`](Self::replace) it does not renew the session, since it is not its user who changes it. The change has no lifetime.
     ///
     /// By default, and where the store keeps no owners, [`StoreError::NoOwners`].
     fn replace_listed(

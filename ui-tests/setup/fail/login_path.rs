@@ -10,5 +10,7 @@ fn main() {
     let _ = session!(<Visit>, login_path = "https://example.com/login");
     let _ = session!(<Visit>, login_path = "//example.com/login");
     let _ = session!(<Visit>, login_path = "/log in");
+    let _ = session!(<Visit>, login_path = "/\\example.com/login");
+    let _ = session!(<Visit>, login_path = "/login#form");
     let _ = session!(<Visit>, login_path = login);
 }

@@ -1,9 +1,14 @@
 //! A limit is a number of at least 1.
 
-use session_runtime::session;
+use session_runtime::{session, session_owner};
 
 #[derive(Clone, Default)]
 struct Visit;
+
+#[session_owner(Visit)]
+fn owner(_: &Visit) -> Option<u64> {
+    None
+}
 
 const NONE: u32 = 0;
 const TOO_LARGE: u64 = 5;

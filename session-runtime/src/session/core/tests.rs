@@ -443,6 +443,11 @@ fn a_rotation_keeps_what_is_beside_the_data_and_a_login_stamps_it() {
         (none, log_in, OwnerStep::New, attributes(Some(2), Some(LIVED), None)),
         (guest, rotate, OwnerStep::Same, guest),
         (guest, edit, OwnerStep::New, attributes(Some(2), Some(LIVED), Some(true))),
+        (none, edit, OwnerStep::Listed, attributes(Some(2), None, None)),
+        (none, rotate, OwnerStep::Listed, attributes(Some(2), None, None)),
+        (none, log_in, OwnerStep::Listed, attributes(Some(2), Some(LIVED), None)),
+        (none, confirm, OwnerStep::Listed, attributes(Some(2), Some(LIVED), None)),
+        (guest, edit, OwnerStep::Listed, attributes(Some(2), None, Some(true))),
         (owned, rotate, OwnerStep::Same, owned),
         (owned, confirm, OwnerStep::Same, attributes(Some(1), Some(LIVED), None)),
         (owned, log_in, OwnerStep::Same, attributes(Some(1), Some(LIVED), None)),
@@ -515,16 +520,99 @@ fn a_session_with_a_lifetime_of_its_own_has_a_cookie_that_says_the_same() {
         let record = record(1, 1);
         let start = record.at;
         let mut core = read(true, Ok(Loaded::Found(record)));
-        let beside = (own.is_some()).then(|| Arc::new(attributes(None, None, own)));
-        assert!(core.begin_limit(&policy, beside.as_deref()).is_ok());
+        let base = Base { id: id("a"), data: Arc::new(1), version: Version(1) };
+        let Ok(BeginLimit::Set(beside)) = core.begin_limit(&policy, &base, own) else { panic!("the layer {layer}, {own:?}") };
+        assert_eq!(beside.as_deref().copied().unwrap_or_default(), attributes(None, None, own));
+        // It owes the client a cookie, so the response and other such steps wait.
+        assert!(matches!(core.depart(&policy, false), Depart::Busy));
+        assert!(matches!(core.begin_limit(&policy, &base, own), Ok(BeginLimit::Busy)));
+        assert!(matches!(core.begin_rotate(ChangeKind::Rotate, &base), Ok(BeginRotate::Busy)));
+        // Another task has read it by now, and knows more of it.
+        let newer = Record {
+            attributes: beside.clone(),
+            ..Record::new(Arc::new(3), Version(3), limits.idle, limits.idle, Some(Duration::from_secs(593)), LIVED)
+        };
+        let newer = (layer == own.is_none()).then_some(Record { expires_in: Duration::from_secs(593), ..newer });
+        let is_newer = newer.is_some_and(|newer| core.learn(&id("a"), newer));
         core.limited(|| start + LIVED, &id("a"), Version(2), Arc::new(1), (limits, beside));
+        core.end_exclusive();
+        assert!(matches!(core.view(), View::Live(data) if *data == if is_newer { 3 } else { 1 }));
         let Depart::Go(Departing { cookie: SendCookie::Set(_, sent), .. }) = core.depart(&policy, false) else { panic!() };
         assert_eq!(sent, max_age, "the layer {layer}, the session {own:?}");
         // The head has left: what changes nothing of the cookie may still be said.
-        let same = core.begin_limit(&policy, Some(&attributes(None, None, Some(false))));
+        let same = core.begin_limit(&policy, &base, Some(false));
         assert_eq!(same.is_ok(), max_age.is_none());
-        assert!(core.begin_limit(&policy, Some(&attributes(None, None, Some(true)))).is_err());
+        core.end_exclusive();
+        assert!(matches!(core.begin_limit(&policy, &base, Some(true)), Err(SessionError::ResponseStarted)));
     }
+    let mut core = read(true, Ok(Loaded::Found(record(1, 1))));
+    let other = Base { id: id("b"), data: Arc::new(1), version: Version(1) };
+    assert!(matches!(core.begin_limit(&policy(), &other, Some(true)), Ok(BeginLimit::IdChanged)));
+}
+
+/// What lies beside the data of a session that was stored before the layer knew owners, and of one that is listed.
+fn owned_states() -> impl Iterator<Item = (&'static str, bool, Core<u32>)> {
+    let listed = |is_listed: bool| {
+        let mut record = record(1, 1);
+        record.attributes = Some(Arc::new(attributes(is_listed.then_some(1), None, None)));
+        move || Ok(Loaded::Found(record.clone()))
+    };
+    [false, true].into_iter().flat_map(move |is_listed| {
+        let found = listed(is_listed);
+        let (mut elsewhere, mut left) = (Core::new(true), read(true, found()));
+        let carried = CarriedId::One { id: id("a"), by_cookie: false };
+        assert!(elsewhere.loaded(&policy(), &carried, found()).is_ok());
+        assert!(matches!(left.depart(&policy(), false), Depart::Go(_)));
+        [("live", is_listed, read(true, found())), ("elsewhere", is_listed, elsewhere), ("left", is_listed, left)]
+    })
+}
+
+#[test]
+fn whom_a_change_leaves_a_session_to() {
+    use ChangeKind::{Confirm, Edit, LogIn, Rotate};
+    for (state, is_listed, core) in owned_states() {
+        for kind in [Edit, Rotate, LogIn, Confirm] {
+            for (belongs, is_same) in [(false, false), (false, true), (true, false), (true, true)] {
+                let expected = match (belongs, is_same, is_listed) {
+                    (false, _, false) | (true, true, true) => OwnerStep::Same,
+                    (false, _, true) => OwnerStep::Nobody,
+                    (true, false, _) => OwnerStep::New,
+                    // By a cookie that can still be sent it moves into the list, and otherwise with its next new id.
+                    (true, true, false) if kind == Edit && state != "live" => OwnerStep::Same,
+                    (true, true, false) => OwnerStep::Listed,
+                };
+                let step = core.owner_step(kind, belongs, is_same);
+                assert_eq!(step, expected, "{state}, listed {is_listed}, {kind:?}, belongs {belongs}, the same {is_same}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_asks_for_his_sessions() {
+    let seen: Vec<_> = states()
+        .into_iter()
+        .map(|(state, core)| (state, of(core.own(), |own| if own.is_some() { "his" } else { "nobody's" })))
+        .collect();
+    let expected = [
+        ("unread", "NotExists"),
+        ("none came", "nobody's"),
+        ("unknown, lazy", "nobody's"),
+        ("unknown", "nobody's"),
+        ("undecodable", "nobody's"),
+        ("just rotated", "JustRotated"),
+        ("withheld", "CrossSite"),
+        ("several", "NotExists"),
+        ("store down", "down"),
+        ("live", "his"),
+        ("live, elsewhere", "his"),
+        ("new", "his"),
+        ("rotating", "his"),
+        ("ended", "NotExists"),
+        ("live, left", "his"),
+        ("unknown, left", "nobody's"),
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod sweeper;
 mod tests;
 
 use std::fmt;
+use std::future::{Future, ready};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -185,24 +186,34 @@ impl<T> fmt::Debug for MemoryStore<T> {
 impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
     const IMMEDIATE: bool = true;
 
-    async fn create(&self, key: Key<'_>, session: NewSession<T>) -> Result<Created, StoreError> {
-        self.inner.create(key, session)
+    fn create(&self, key: Key<'_>, session: NewSession<T>) -> impl Future<Output = Result<Created, StoreError>> + Send {
+        ready(self.inner.create(key, session))
     }
 
     async fn load(&self, key: Key<'_>) -> Result<Loaded<T>, StoreError> {
         Ok(self.inner.load(key))
     }
 
-    async fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Result<Replaced, StoreError> {
-        Ok(self.inner.replace(key, expected, change))
+    fn replace(
+        &self,
+        key: Key<'_>,
+        expected: Version,
+        change: Change<T>,
+    ) -> impl Future<Output = Result<Replaced, StoreError>> + Send {
+        ready(Ok(self.inner.replace(key, expected, change)))
     }
 
     async fn touch(&self, key: Key<'_>) -> Result<bool, StoreError> {
         Ok(self.inner.touch(key))
     }
 
-    async fn rotate(&self, old: Key<'_>, new: Key<'_>, rotation: Rotation<T>) -> Result<Rotated, StoreError> {
-        Ok(self.inner.rotate(old, new, rotation))
+    fn rotate(
+        &self,
+        old: Key<'_>,
+        new: Key<'_>,
+        rotation: Rotation<T>,
+    ) -> impl Future<Output = Result<Rotated, StoreError>> + Send {
+        ready(Ok(self.inner.rotate(old, new, rotation)))
     }
 
     async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
@@ -285,7 +296,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
     fn create_with_extra(self: &Arc<Self>, name: Name, session: NewSession<T>) -> Created {
         let NewSession { data, limits: Limits { idle, absolute }, attributes, owner, .. } = session;
         let owner = owner.map(|belonging| self.belonging(&belonging, attributes.as_deref()));
-        if let Some((owner, ..)) = owner {
+        if let Some((owner, _, Some(_))) = owner {
             self.forget_dead(owner);
         }
         let mut shard = self.lock(name);
@@ -341,7 +352,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         Loaded::Found(Record { data, version: Version(version), idle, expires_in, absolute_in, age, attributes, at })
     }
 
-    fn replace(&self, key: Key<'_>, expected: Version, change: Change<T>) -> Replaced {
+    fn replace(self: &Arc<Self>, key: Key<'_>, expected: Version, change: Change<T>) -> Replaced {
         let name = self.name(key);
         let mut shard = self.lock(name);
         let now = self.clock.now();
@@ -360,9 +371,14 @@ impl<T: Send + Sync + 'static> Inner<T> {
             shard.unlist(position);
         }
         shard.has_given(version);
+        // It may expire sooner than before.
+        let due = change.lifetime.map(|_| shard.due());
         // What the data does when it is dropped is the user's; it must not happen under the lock.
         drop(shard);
         drop(before);
+        if let Some(due) = due {
+            self.expect_expiry(due);
+        }
         Replaced::Replaced(Version(version))
     }
 
@@ -380,19 +396,18 @@ impl<T: Send + Sync + 'static> Inner<T> {
         if rotation.owner.is_some() || rotation.session.attributes.is_some() {
             return self.rotate_with_extra(old, new, rotation);
         }
-        let session = rotation.session;
         let (mut from, mut other) = self.lock_both(old, new);
         let now = self.clock.now();
         let Some(position) = from.find_session(old, now) else { return Rotated::Missing };
         let slot = from.slot(position);
-        if slot.version != session.version.0 {
+        if slot.version != rotation.session.version.0 {
             return Rotated::Conflict;
         }
         if slot.has_extra() {
             drop((from, other));
-            return self.rotate_with_extra(old, new, Rotation::new(session));
+            return self.rotate_with_extra(old, new, rotation);
         }
-        let moved = slot.moved_to(new, session.data, now);
+        let moved = slot.moved_to(new, rotation.session.data, now);
         let version = moved.version;
         let to = other.as_mut().unwrap_or(&mut from);
         to.has_given(version);
@@ -421,7 +436,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
     #[cold]
     fn rotate_with_extra(self: &Arc<Self>, old: Name, new: Name, rotation: Rotation<T>) -> Rotated {
         let Rotation { session, owner } = rotation;
-        if let Some(belonging) = &owner {
+        if let Some(belonging) = owner.as_ref().filter(|belonging| belonging.limit.is_some()) {
             self.forget_dead(self.owner(&belonging.owner));
         }
         let (mut from, mut other) = self.lock_both(old, new);
@@ -572,16 +587,16 @@ impl<T: Send + Sync + 'static> Inner<T> {
 
     /// Ends sessions whose entries are marked.
     fn end(&self, owner: OwnerHash, entries: Vec<Entry>) -> u64 {
-        let mut ended = 0;
-        for entry in entries {
-            let removed = self.visit(owner, entry, |shard, position, _| shard.remove(position));
-            ended += u64::from(removed.is_some());
-            match removed {
-                Some(removed) => self.account(Some(&removed)),
-                None => self.owners.remove(owner, entry.handle, entry.name),
-            }
-        }
-        ended
+        let end = |entry: &Entry| {
+            self.visit(owner, *entry, |shard, position, _| {
+                // Its entry goes with all the others'.
+                drop(shard.take_extra(position));
+                shard.remove(position)
+            })
+        };
+        let removed = entries.iter().filter_map(end).collect();
+        self.owners.remove_all(owner, entries);
+        self.discard(removed)
     }
 
     fn replace_listed(&self, owner: OwnerHash, handle: SessionHandle, expected: Version, change: Change<T>) -> Replaced {
@@ -612,7 +627,7 @@ impl<T: Send + Sync + 'static> Inner<T> {
         }
     }
 
-    /// Takes out of an owner's list what has expired, so that it does not count.
+    /// Takes out of an owner's list what has expired, so that it does not count against a limit.
     fn forget_dead(&self, owner: OwnerHash) {
         for entry in self.owners.entries(owner) {
             let is_there = self.visit(owner, entry, |_, _, _| ()).is_some();
@@ -703,10 +718,10 @@ impl<T: Send + Sync + 'static> Inner<T> {
         (end < self.shards.len()).then_some(end)
     }
 
-    /// Drops what a sweep took out of a shard, outside its lock, and says how many sessions these were.
-    fn discard(&self, expired: Vec<Slot<T>>) -> u64 {
+    /// Drops what was taken out of a shard, outside its lock, and says how many sessions these were. A panic of one's data keeps none of the others.
+    fn discard(&self, slots: Vec<Slot<T>>) -> u64 {
         let mut sessions = 0;
-        for slot in expired {
+        for slot in slots {
             sessions += u64::from(slot.data.is_some());
             self.account(Some(&slot));
             sweeper::survive(|| drop(slot));
@@ -756,6 +771,7 @@ fn set_lifetime<T>(shard: &mut Shard<T>, position: usize, lifetime: Option<&NewL
     let attributes = attributes.clone();
     shard.set_extra(position, (owner.is_some() || attributes.is_some()).then_some(Extra { attributes, owner, used: now }));
     shard.slot(position).renew(now);
+    shard.expect(position);
 }
 
 /// When its user last proved who they are, of a session that was created then.

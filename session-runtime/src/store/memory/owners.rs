@@ -130,6 +130,16 @@ impl Owners {
         remove(&mut self.lists(owner), owner, |known| known.handle == handle && known.name == name);
     }
 
+    /// These sessions are gone.
+    pub(super) fn remove_all(&self, owner: OwnerHash, mut entries: Vec<Entry>) {
+        entries.sort_unstable_by_key(|entry| entry.handle);
+        let is_one = |known: &Entry| {
+            let found = entries.binary_search_by_key(&known.handle, |entry| entry.handle);
+            found.is_ok_and(|at| entries[at].name == known.name)
+        };
+        remove(&mut self.lists(owner), owner, is_one);
+    }
+
     /// The lists of both, those of the lower part locked first.
     fn lists_of_both(&self, one: OwnerHash, other: OwnerHash) -> (MutexGuard<'_, Lists>, Option<MutexGuard<'_, Lists>>) {
         if Self::part(one) == Self::part(other) {

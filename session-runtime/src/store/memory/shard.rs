@@ -294,7 +294,7 @@ impl<T> Shard<T> {
         } else {
             Some(self.take(position))
         };
-        self.expect(&slot);
+        self.expect_new(&slot);
         self.slots[position] = slot;
         Ok((position, removed))
     }
@@ -305,7 +305,7 @@ impl<T> Shard<T> {
     pub(super) fn leave_mark(&mut self, position: usize, expires: u64) -> Option<Arc<T>> {
         self.unlist(position);
         let mark = Slot { name: self.slots[position].name, expires, absolute: expires, ..Slot::VACANT };
-        self.expect(&mark);
+        self.expect_new(&mark);
         mem::replace(&mut self.slots[position], mark).data
     }
 
@@ -468,8 +468,14 @@ impl<T> Shard<T> {
         start > 0
     }
 
+    /// Notes when a slot expires whose end has come closer.
+    pub(super) fn expect(&mut self, position: usize) {
+        let slot = &self.slots[position];
+        (self.earliest, self.due) = (self.earliest.min(slot.expires), self.due.min(slot.due()));
+    }
+
     /// Notes when a slot expires that is about to be filled.
-    fn expect(&mut self, slot: &Slot<T>) {
+    fn expect_new(&mut self, slot: &Slot<T>) {
         self.earliest = self.earliest.min(slot.expires);
         self.due = self.due.min(slot.due());
     }

@@ -118,6 +118,23 @@ async fn a_renewed_session_is_swept_when_its_new_limit_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_whose_lifetime_is_made_shorter_is_swept_in_time() {
+    let store = MemoryStore::new();
+    for number in 0..3 {
+        create(&store, number, number, 24 * HOUR);
+    }
+    time::sleep(HOUR).await;
+    let lifetime = Some(Box::new(NewLifetime::new(Limits::new(SHORT, None), None)));
+    let shorter = Change { data: Arc::new(7), lifetime };
+    let replaced = store.inner.replace(key(&id(1)), found(&store, 1).version, shorter);
+    assert!(matches!(replaced, Replaced::Replaced(_)));
+    assert_whole(&store);
+    time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((store.len(), exists(&store, 0), exists(&store, 2)), (2, true, true));
+    assert_whole(&store);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_mark_of_a_rotation_leaves_memory_too() {
     let store = MemoryStore::new();
     let Created::Created(version) = create(&store, 0, 0, 24 * HOUR) else { panic!("taken") };
