@@ -1,10 +1,16 @@
 //! Redis over TLS, with a certificate of an authority that only those trust who are told to.
 
-use session_runtime::store::{AnyStore, RedisOptions, RedisStore};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::app::{Counter, Process, connect, serve};
+use session_runtime::SessionId;
+use session_runtime::store::{AnyStore, Change, Created, RedisOptions, RedisStore, Replaced, Store};
+
+use crate::app::{Counter, Process, connect, key, new_session, serve};
 use crate::servers;
 use crate::wire::Client;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_and_its_cluster_are_reached_over_tls_where_the_authority_is_trusted() {
@@ -71,6 +77,31 @@ async fn a_private_authority_and_a_client_certificate_are_named_by_the_url_or_by
                 let answer = client.post(path).await;
                 assert_eq!((answer.status, answer.body.as_str()), (200, body), "{scheme} {path}");
             }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_of_a_client_with_certificates_of_its_own_that_the_server_closed_costs_no_call() {
+    let (server, port) = tokio::task::block_in_place(|| servers::start_redis_mutual_tls(false));
+    let pem = |name: &str| std::fs::read(server.folder().join(name)).unwrap();
+    let client_tls = redis::ClientTlsConfig { client_cert: pem("client.pem"), client_key: pem("client.key") };
+    let certificates = redis::TlsCertificates { client_tls: Some(client_tls), root_cert: Some(pem("ca.pem")) };
+    let client = redis::Client::build_with_tls(format!("rediss://localhost:{port}"), certificates).unwrap();
+    let mut operator = client.get_multiplexed_async_connection().await.unwrap();
+    let store = RedisStore::from_client(client, RedisOptions::new()).await.unwrap();
+    let id = SessionId::parse(&"client".repeat(10)).unwrap();
+    let created = store.create(key(&id), new_session(Counter::default(), HOUR, None)).await.unwrap();
+    let Created::Created(mut version) = created else { panic!("{created:?}") };
+    for count in 1..=5 {
+        let kill = redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).clone();
+        kill.query_async::<i64>(&mut operator).await.unwrap();
+        // The client hears of it. If that takes 2 s, it is asked first whether its connection is there.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let change = Change::new(Arc::new(Counter { count, name: None }));
+        match store.replace(key(&id), version, change).await {
+            Ok(Replaced::Replaced(next)) => version = next,
+            other => panic!("{count}: nothing of it was sent: {other:?}"),
         }
     }
 }

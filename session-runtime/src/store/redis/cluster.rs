@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use redis::{Cmd, RedisError, Value, cmd};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::endpoint::{Common, Endpoint};
@@ -29,27 +30,105 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a node may take to say who has which slot, before others are asked too.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// An answer by which a call would come to the node again that has just failed it waits so long for another one.
+const READ_ON: Duration = Duration::from_millis(250);
+
+/// How long after a look the next one begins at the earliest.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// After so long another look is made beside one that hangs.
+const NEXT_LOOK: Duration = Duration::from_secs(5);
+
+/// How long a look may take; with a connection that is made for it.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Calls that are given up have the topology looked at so often.
-const LOOK_PAUSE: Duration = Duration::from_secs(1);
+const GIVEN_UP_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Cluster(Arc<Shared>);
+
+/// A primary that was connected to.
+pub(super) struct Primary {
+    pub(super) name: String,
+    slots: Vec<(u16, u16)>,
+}
+
+impl Primary {
+    pub(super) fn has(&self, slot: u16) -> bool {
+        self.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+    }
+}
 
 struct Shared {
     seeds: Vec<Address>,
     common: Common,
     nodes: Mutex<HashMap<Address, Arc<Server>>>,
     map: RwLock<Arc<Map>>,
-    /// Held while the map is made anew.
-    turn: tokio::sync::Mutex<()>,
-    /// Counts the maps.
-    made: AtomicU64,
-    looked: Mutex<Option<Instant>>,
+    looks: Mutex<Looks>,
     is_closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Looks {
+    /// Counts those that were begun.
+    begun: u64,
+    under_way: Option<Look>,
+    /// When the last one was over.
+    over: Option<Instant>,
+    /// When one was last begun for a call that was given up.
+    for_given_up: Option<Instant>,
+}
+
+/// A look at who has which slot, which all calls share that need one.
+struct Look {
+    since: Instant,
+    doubts: Doubts,
+    result: Looking,
+}
+
+type Looking = futures_util::future::Shared<BoxFuture<'static, Result<(), Failed>>>;
+
+/// Who has just failed the calls on these slots.
+#[derive(Clone, Default)]
+struct Doubts(Arc<Mutex<Vec<Doubt>>>);
+
+struct Doubt {
+    slot: u16,
+    server: Arc<Server>,
+}
+
+impl Doubts {
+    fn add(&self, doubt: Option<Doubt>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(doubt);
+    }
+
+    fn are_about(&self, map: &Map) -> bool {
+        let doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.iter().any(|doubt| map.primary(doubt.slot).is_some_and(|server| Arc::ptr_eq(server, &doubt.server)))
+    }
+}
+
+/// A look under way: whoever needs one from its end on makes another, also where it ends with its runtime.
+struct UnderWay {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut looks = self.shared.looks();
+        if looks.begun == self.number {
+            looks.under_way = None;
+            looks.over = Some(Instant::now());
+        }
+    }
 }
 
 /// Who has which slot.
 #[derive(Default)]
 struct Map {
+    /// The look by which it was found.
+    number: u64,
     /// The last slot of each range, in order, and its primary.
     ranges: Vec<(u16, u16, Arc<Server>)>,
     replicas: Vec<Address>,
@@ -63,31 +142,40 @@ impl Map {
 }
 
 impl Cluster {
-    pub(super) async fn connect(seeds: Vec<Address>, common: Common) -> Result<Self, Failed> {
-        let shared = Arc::new(Shared {
-            seeds,
-            common,
-            nodes: Mutex::default(),
-            map: RwLock::default(),
-            turn: tokio::sync::Mutex::default(),
-            made: AtomicU64::new(0),
-            looked: Mutex::default(),
-            is_closed: AtomicBool::new(false),
-        });
-        shared.look().await?;
+    /// Connects to the primaries; one that is away keeps nobody from the others.
+    pub(super) async fn connect(seeds: Vec<Address>, common: Common) -> Result<(Self, Vec<Primary>), Failed> {
+        let (nodes, map, looks, is_closed) = (Mutex::default(), RwLock::default(), Mutex::default(), AtomicBool::new(false));
+        let shared = Arc::new(Shared { seeds, common, nodes, map, looks, is_closed });
+        shared.look(None).await?;
         let map = shared.map();
         let mut primaries: Vec<_> = map.ranges.iter().map(|(.., server)| server).collect();
         primaries.sort_by_key(|server| Arc::as_ptr(server));
         primaries.dedup_by_key(|server| Arc::as_ptr(server));
-        for connected in join_all(primaries.into_iter().map(|server| server.connect())).await {
-            connected?;
+        let (mut connected, mut failed) = (Vec::new(), None);
+        for (server, result) in join_all(primaries.into_iter().map(async |server| (server, server.connect().await))).await {
+            match result {
+                Ok(()) => {
+                    let of_this = map.ranges.iter().filter(|(.., primary)| Arc::ptr_eq(primary, server));
+                    let slots = of_this.map(|(first, last, _)| (*first, *last)).collect();
+                    connected.push(Primary { name: server.name(), slots });
+                }
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(Self(shared))
+        match failed {
+            Some(failed) if connected.is_empty() => Err(failed),
+            _ => Ok((Self(shared), connected)),
+        }
     }
 
     pub(super) async fn send(&self, command: impl Fn() -> Cmd, may_run_twice: bool) -> Result<Value, Failed> {
+        self.send_to(slot_of(&command()), command, may_run_twice).await
+    }
+
+    /// Sends what has no key to the node that has a slot.
+    pub(super) async fn send_to(&self, slot: u16, command: impl Fn() -> Cmd, may_run_twice: bool) -> Result<Value, Failed> {
         let given_up = GivenUp(Some(&self.0));
-        let result = self.0.send(&command, may_run_twice).await;
+        let result = self.0.send(slot, &command, may_run_twice).await;
         given_up.disarm();
         result
     }
@@ -117,12 +205,16 @@ impl Drop for GivenUp<'_> {
 }
 
 impl Shared {
-    async fn send(self: &Arc<Self>, command: &(impl Fn() -> Cmd + Sized), may_run_twice: bool) -> Result<Value, Failed> {
-        let slot = slot_of(&command());
+    async fn send(
+        self: &Arc<Self>,
+        slot: u16,
+        command: &(impl Fn() -> Cmd + Sized),
+        may_run_twice: bool,
+    ) -> Result<Value, Failed> {
         let mut is_asking = false;
         let mut server = match self.map().primary(slot) {
             Some(server) => Arc::clone(server),
-            None => self.primary_anew(slot).await?,
+            None => self.primary_anew(slot, None).await?,
         };
         for left in (0..TRIES).rev() {
             let ask = || if is_asking { Ask::Asking(command()) } else { Ask::Alone(command()) };
@@ -141,11 +233,11 @@ impl Shared {
                 Some(Elsewhere::Ask(node)) => (server, is_asking) = (self.node_at(&node)?, true),
                 Some(Elsewhere::Later) => {
                     sleep(PAUSE).await;
-                    (server, is_asking) = (self.primary_anew(slot).await?, false);
+                    (server, is_asking) = (self.primary_anew(slot, Some(server)).await?, false);
                 }
                 // Its node is gone, or the connection to it. It was tried twice already; another node may have the slot by now.
                 None if failed.is_of_the_connection() && failed.verdict.is_harmless(may_run_twice) => {
-                    let next = self.primary_anew(slot).await?;
+                    let next = self.primary_anew(slot, Some(Arc::clone(&server))).await?;
                     if Arc::ptr_eq(&next, &server) {
                         return Err(failed);
                     }
@@ -182,47 +274,81 @@ impl Shared {
     fn node_at(&self, text: &str) -> Result<Arc<Server>, Failed> {
         let (host, port) = text.rsplit_once(':').ok_or_else(|| Failed::unreachable(unknown()))?;
         let port = port.parse().map_err(|_| Failed::unreachable(unknown()))?;
-        self.node(&Address::Tcp(host.to_owned(), port))
+        self.node(&Address::Tcp(host.trim_matches(['[', ']']).to_owned(), port))
     }
 
-    /// Who has the slot, when somebody has been asked.
-    async fn primary_anew(self: &Arc<Self>, slot: u16) -> Result<Arc<Server>, Failed> {
-        self.look().await?;
+    /// Who has the slot, when somebody has been asked, since this server has failed.
+    async fn primary_anew(self: &Arc<Self>, slot: u16, failed: Option<Arc<Server>>) -> Result<Arc<Server>, Failed> {
+        self.look(failed.map(|server| Doubt { slot, server })).await?;
         self.map().primary(slot).map(Arc::clone).ok_or_else(|| Failed::unreachable(unknown()))
     }
 
-    /// Asks who has which slot, in a task of its own: who gives up leaves it to the next one.
-    async fn look(self: &Arc<Self>) -> Result<(), Failed> {
-        let (shared, seen) = (Arc::clone(self), self.made.load(Ordering::Acquire));
-        let looking = tokio::spawn(async move {
-            let _turn = shared.turn.lock().await;
-            if shared.made.load(Ordering::Acquire) != seen {
-                return Ok(());
-            }
-            let map = shared.topology().await?;
-            *shared.map.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(map);
-            shared.made.fetch_add(1, Ordering::AcqRel);
-            Ok(())
+    fn looks(&self) -> std::sync::MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has which slot: what the look finds that is under way, or a new one.
+    async fn look(self: &Arc<Self>, doubt: Option<Doubt>) -> Result<(), Failed> {
+        // Its runtime may be one that nobody drives any more.
+        timeout(LOOK_TIMEOUT, self.looking(doubt)).await.unwrap_or_else(|_| Err(Failed::unreachable(unknown())))
+    }
+
+    /// It is made in a task of its own: who gives up leaves it to the others.
+    fn looking(self: &Arc<Self>, doubt: Option<Doubt>) -> Looking {
+        let mut looks = self.looks();
+        if let Some(look) = &looks.under_way
+            && look.since.elapsed() < NEXT_LOOK
+        {
+            look.doubts.add(doubt);
+            return look.result.clone();
+        }
+        looks.begun += 1;
+        let (number, doubts) = (looks.begun, Doubts::default());
+        doubts.add(doubt);
+        let pause = looks.over.map_or(Duration::ZERO, |over| LOOK_PAUSE.saturating_sub(over.elapsed()));
+        let (result, told) = oneshot::channel();
+        let told = told.map(|told| told.unwrap_or_else(|_| Err(Failed::unreachable(unknown())))).boxed().shared();
+        looks.under_way = Some(Look { since: Instant::now(), doubts: doubts.clone(), result: told.clone() });
+        drop(looks);
+        let under_way = UnderWay { shared: Arc::clone(self), number };
+        tokio::spawn(async move {
+            sleep(pause).await;
+            let found = under_way.shared.find(number, &doubts).await;
+            drop(under_way);
+            let _ = result.send(found);
         });
-        looking.await.unwrap_or_else(|_| Err(Failed::unreachable(unknown())))
+        told
+    }
+
+    async fn find(&self, number: u64, doubts: &Doubts) -> Result<(), Failed> {
+        let mut found = self.topology(doubts).await?;
+        found.number = number;
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        // One that was begun later may be over already.
+        if map.number < number {
+            *map = Arc::new(found);
+        }
+        Ok(())
     }
 
     fn look_soon(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.is_some_and(|last| last.elapsed() < LOOK_PAUSE) || self.is_closed.load(Ordering::Acquire) {
+        let mut looks = self.looks();
+        if looks.for_given_up.is_some_and(|last| last.elapsed() < GIVEN_UP_PAUSE) || self.is_closed.load(Ordering::Acquire) {
             return;
         }
-        *looked = Some(Instant::now());
+        looks.for_given_up = Some(Instant::now());
+        drop(looks);
         let shared = Arc::clone(self);
         runtime.spawn(async move {
             // Who needs it asks again.
-            let _ = shared.look().await;
+            let _ = shared.look(None).await;
         });
     }
 
-    /// From the first that answers: the primaries that are known, else whoever else is.
-    async fn topology(&self) -> Result<Map, Failed> {
+    /// From the first that answers: the primaries that are known, else whoever else is. An answer by which calls would come to who has just failed them
+    /// counts if nobody says otherwise: a node may not have heard of a failover yet.
+    async fn topology(&self, doubts: &Doubts) -> Result<Map, Failed> {
         let map = self.map();
         let mut primaries: Vec<_> = Vec::new();
         for (address, server) in &*self.nodes() {
@@ -243,14 +369,22 @@ impl Shared {
                 })
                 .collect();
             let wait = if map.ranges.is_empty() { Duration::MAX } else { TOPOLOGY_TIMEOUT };
-            while let Ok(Some((address, answer))) = timeout(wait, answers.next()).await {
+            let mut doubted: Option<(Map, Instant)> = None;
+            loop {
+                let wait = doubted.as_ref().map_or(wait, |(_, since)| READ_ON.saturating_sub(since.elapsed()));
+                let Ok(Some((address, answer))) = timeout(wait, answers.next()).await else { break };
                 match answer.and_then(|answer| self.read(answer.value, address)) {
+                    Ok(map) if doubts.are_about(&map) => doubted = doubted.or(Some((map, Instant::now()))),
                     Ok(map) => {
                         self.forget_others(&map);
                         return Ok(map);
                     }
                     Err(failed) => last = failed,
                 }
+            }
+            if let Some((map, _)) = doubted {
+                self.forget_others(&map);
+                return Ok(map);
             }
         }
         Err(last)

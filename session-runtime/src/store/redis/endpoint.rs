@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
@@ -51,14 +51,16 @@ pub(super) struct Endpoint {
 
 enum Place {
     At(Address),
-    /// Who is the primary of this name, sentinels know.
-    Sentinel {
-        sentinels: Vec<Address>,
-        master: String,
-        settings: RedisConnectionInfo,
-    },
+    Sentinel(Sentinels),
     /// A client of the user's, which connects in its own way.
     Client(Client),
+}
+
+/// Who know the primary of this name. They are asked as `settings` say.
+struct Sentinels {
+    addresses: Vec<Address>,
+    master: String,
+    settings: RedisConnectionInfo,
 }
 
 /// What all the connections of a store have in common.
@@ -113,7 +115,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::At(address) => address.fmt(f),
-            Place::Sentinel { master, .. } => write!(f, "{master} (by sentinels)"),
+            Place::Sentinel(Sentinels { master, .. }) => write!(f, "{master} (by sentinels)"),
             Place::Client(client) => client.get_connection_info().addr().fmt(f),
         }
     }
@@ -126,13 +128,13 @@ impl Endpoint {
 
     /// The primary that the sentinels know by this name; they are asked as `settings` say.
     pub(super) fn behind_sentinels(
-        sentinels: Vec<Address>,
+        addresses: Vec<Address>,
         master: String,
         settings: RedisConnectionInfo,
         common: Common,
         probe: Probe,
     ) -> Self {
-        Self::new(Place::Sentinel { sentinels, master, settings }, common, Some(probe))
+        Self::new(Place::Sentinel(Sentinels { addresses, master, settings }), common, Some(probe))
     }
 
     /// A server by a client of the user's. Where it brings certificates or a way of its own, it connects itself.
@@ -167,11 +169,10 @@ impl Endpoint {
         let mut deadline = Box::pin(sleep_until(deadline));
         let mut made = 0;
         poll_fn(|cx| {
-            if made < ATTEMPTS && pause.as_mut().poll(cx).is_ready() {
+            while made < ATTEMPTS && pause.as_mut().poll(cx).is_ready() {
                 attempts.push(self.attempt());
                 made += 1;
                 pause.as_mut().reset(Instant::now() + NEXT_ATTEMPT);
-                let _ = pause.as_mut().poll(cx);
             }
             while let Poll::Ready(Some(attempt)) = attempts.poll_next_unpin(cx) {
                 if attempt.is_ok() || attempts.is_empty() {
@@ -184,17 +185,6 @@ impl Endpoint {
     }
 
     async fn attempt(&self) -> RedisResult<Link> {
-        let (mut link, name) = self.open().await?;
-        if let Some(probe) = &self.probe {
-            let answers = link.call_all(&probe.commands()).await?;
-            let user = self.settings.username().unwrap_or("default");
-            let found = probe.read(answers, &name, user).map_err(RedisError::from)?;
-            self.max_bulk.store(found.unwrap_or(MAX_BULK), Ordering::Relaxed);
-        }
-        Ok(link)
-    }
-
-    async fn open(&self) -> RedisResult<(Link, String)> {
         let mut settings = self.settings.clone();
         if let Some(provider) = &self.credentials {
             let given = provider.ask().await.map_err(io::Error::other)?;
@@ -204,39 +194,78 @@ impl Endpoint {
             }
         }
         match &self.place {
-            Place::At(address) => Ok((Link::to(address, self.tls.as_ref(), &settings).await?, address.to_string())),
-            Place::Sentinel { sentinels, master, settings: of_sentinels } => {
-                let address = self.primary(sentinels, master, of_sentinels).await?;
-                Ok((Link::to(&address, self.tls.as_ref(), &settings).await?, address.to_string()))
-            }
+            Place::At(address) => self.attempt_at(address, &settings).await,
+            Place::Sentinel(sentinels) => self.attempt_by(sentinels, &settings).await,
             Place::Client(client) => {
                 let redis = client.get_multiplexed_async_connection_with_config(&config()).await?;
                 let name = client.get_connection_info().addr().to_string();
-                Ok((Link { redis, driver: None, counts: None }, name))
+                self.probed(Link { redis, driver: None, counts: None }, &name).await
             }
         }
     }
 
-    /// The first answer counts.
-    async fn primary(&self, sentinels: &[Address], master: &str, settings: &RedisConnectionInfo) -> RedisResult<Address> {
-        let ask = async |sentinel: &Address| {
-            let mut link = Link::to(sentinel, self.tls.as_ref(), settings).await?;
-            link.call(cmd("SENTINEL").arg("get-master-addr-by-name").arg(master)).await
-        };
-        let mut asked: FuturesUnordered<_> = sentinels.iter().map(|sentinel| timeout(SENTINEL_TIMEOUT, ask(sentinel))).collect();
-        let mut last = None;
-        while let Some(answer) = asked.next().await {
-            match answer {
-                Ok(Ok(Value::Nil)) => last = Some(io::Error::other("no sentinel knows a primary of this name").into()),
-                Ok(Ok(answer)) => {
-                    let (host, port): (String, u16) = redis::from_redis_value(answer)?;
-                    return Ok(Address::Tcp(host, port));
-                }
-                Ok(Err(error)) => last = Some(error),
-                Err(_) => last = Some(io::Error::new(io::ErrorKind::TimedOut, "no sentinel answers").into()),
+    async fn attempt_at(&self, address: &Address, settings: &RedisConnectionInfo) -> RedisResult<Link> {
+        self.probed(Link::to(address, self.tls.as_ref(), settings).await?, &address.to_string()).await
+    }
+
+    async fn probed(&self, mut link: Link, name: &str) -> RedisResult<Link> {
+        if let Some(probe) = &self.probe {
+            let answers = link.call_all(&probe.commands()).await?;
+            let user = self.settings.username().unwrap_or("default");
+            let found = probe.read(answers, name, user).map_err(RedisError::from)?;
+            self.max_bulk.store(found.unwrap_or(MAX_BULK), Ordering::Relaxed);
+        }
+        Ok(link)
+    }
+
+    /// To the first that can be used of those that sentinels name: one of them may not have heard of a failover yet.
+    async fn attempt_by(&self, sentinels: &Sentinels, settings: &RedisConnectionInfo) -> RedisResult<Link> {
+        let named = Mutex::default();
+        let by = |sentinel| self.attempt_by_one(sentinel, sentinels, settings, &named).boxed();
+        let mut attempts: FuturesUnordered<_> = sentinels.addresses.iter().map(by).collect();
+        let mut last = (false, io::Error::other("there is no sentinel").into());
+        while let Some(attempt) = attempts.next().await {
+            match attempt {
+                Ok(Some(link)) => return Ok(link),
+                // What a server says tells more than what a sentinel says.
+                Err(error) if error.0 || !last.0 => last = error,
+                Ok(None) | Err(_) => {}
             }
         }
-        Err(last.unwrap_or_else(|| io::Error::other("there is no sentinel").into()))
+        Err(last.1)
+    }
+
+    /// To the one that this sentinel names, unless another has named it; or why not, and whether that is of the server.
+    async fn attempt_by_one(
+        &self,
+        sentinel: &Address,
+        sentinels: &Sentinels,
+        settings: &RedisConnectionInfo,
+        named: &Mutex<Vec<Address>>,
+    ) -> Result<Option<Link>, (bool, RedisError)> {
+        let address = match timeout(SENTINEL_TIMEOUT, self.named_by(sentinel, sentinels)).await {
+            Ok(address) => address.map_err(|error| (false, error))?,
+            Err(_) => return Err((false, io::Error::new(io::ErrorKind::TimedOut, "no sentinel answers").into())),
+        };
+        {
+            let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+            if named.contains(&address) {
+                return Ok(None);
+            }
+            named.push(address.clone());
+        }
+        self.attempt_at(&address, settings).await.map(Some).map_err(|error| (true, error))
+    }
+
+    async fn named_by(&self, sentinel: &Address, sentinels: &Sentinels) -> RedisResult<Address> {
+        let mut link = Link::to(sentinel, self.tls.as_ref(), &sentinels.settings).await?;
+        match link.call(cmd("SENTINEL").arg("get-master-addr-by-name").arg(&sentinels.master)).await? {
+            Value::Nil => Err(io::Error::other("no sentinel knows a primary of this name").into()),
+            answer => {
+                let (host, port): (String, u16) = redis::from_redis_value(answer)?;
+                Ok(Address::Tcp(host, port))
+            }
+        }
     }
 }
 
@@ -252,7 +281,7 @@ fn config() -> AsyncConnectionConfig {
 /// A connection, and what moves it: it lives in the task that uses it, which then knows what has left and what has not.
 pub(super) struct Link {
     pub(super) redis: MultiplexedConnection,
-    /// None where the client spawned it.
+    /// None where the client spawned it, or where it has ended.
     pub(super) driver: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// None where nobody counts.
     pub(super) counts: Option<Arc<Counts>>,
@@ -269,6 +298,17 @@ impl Link {
     /// Whether the connection is over.
     pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> bool {
         self.driver.as_mut().is_some_and(|driver| driver.as_mut().poll(cx).is_ready())
+    }
+
+    /// Whether it had ended before anything else is handed over, where nothing that moves it is here to tell. It refuses a call then; one that it
+    /// takes is dropped before it leaves.
+    pub(super) fn is_gone(&self) -> bool {
+        if self.driver.is_some() {
+            return false;
+        }
+        let (mut redis, ping) = (self.redis.clone(), cmd("PING"));
+        let mut call = redis.req_packed_command(&ping);
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     pub(super) async fn call(&mut self, command: &Cmd) -> RedisResult<Value> {

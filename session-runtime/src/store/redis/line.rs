@@ -4,10 +4,10 @@
 //! is moved by this task alone, it is known of each call whether anything of it has left: what has not may be sent on another connection.
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::io;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -22,7 +22,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::endpoint::{Endpoint, Link};
 use super::health::Health;
 use super::queue::{Answer, Ask, Asker, Batch};
-use super::verdict::Failed;
+use super::verdict::{Connection, Failed, verdict};
 
 /// A connection that was idle for longer is asked whether it is still there, before anything leaves on it: a firewall may have forgotten it.
 const IDLE: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ const PING_TIMEOUT: Duration = Duration::from_millis(750);
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// If nothing came for so long, it is dead in any case.
-const GIVE_UP: Duration = Duration::from_secs(5);
+pub(super) const GIVE_UP: Duration = Duration::from_secs(5);
 
 pub(super) struct Line {
     inbox: Mutex<Inbox>,
@@ -60,6 +60,15 @@ struct Inbox {
     waker: Option<Waker>,
     /// Why it takes no more calls.
     left: Option<Failed>,
+}
+
+impl Inbox {
+    /// Has the task called when there is something new.
+    fn wakes(&mut self, cx: &Context<'_>) {
+        if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+    }
 }
 
 impl Line {
@@ -134,7 +143,7 @@ impl Line {
         self.inbox().left.clone().map_or(Ok(()), Err)
     }
 
-    /// Until its connection is closed.
+    /// Until its connection is closed. It is at last some seconds after it takes no more calls, unless nobody drives its runtime.
     pub(super) async fn ended(&self) {
         let _ = self.state.subscribe().wait_for(|state| *state == State::Over).await;
     }
@@ -166,12 +175,13 @@ enum Turn {
 
 impl Task {
     async fn run(mut self, endpoint: Arc<Endpoint>, health: Arc<Health>) {
-        let link = match endpoint.connect().await {
-            Ok(link) => link,
-            Err(error) => {
+        let link = match connect(&self.line, &endpoint).await {
+            Some(Ok(link)) => link,
+            Some(Err(error)) => {
                 health.is_away(&error);
                 return self.end(&Failed::unreachable(error));
             }
+            None => return self.end(&Failed::unsent(needless())),
         };
         health.is_back();
         self.line.state.send_replace(State::Connected);
@@ -187,10 +197,14 @@ impl Task {
             yield_now().await;
             if self.flights.is_empty() && watch.heard.elapsed() > IDLE {
                 match timeout(PING_TIMEOUT, link.call(&cmd("PING"))).await {
-                    Ok(Err(error)) if error.is_io_error() => break error,
+                    Ok(Err(error)) if verdict(&error).connection != Connection::Sound => break error,
                     Ok(_) => watch.heard = Instant::now(),
                     Err(_) => break silent(),
                 }
+            }
+            // Nothing may be handed over to it then: whether that had left could not be told.
+            if link.is_gone() {
+                break closed("the server closed the connection");
             }
             self.depart(&link);
         };
@@ -218,11 +232,9 @@ impl Task {
         }
         if inbox.left.is_some() && self.flights.is_empty() {
             drop(inbox);
-            return Poll::Ready(Turn::Over(closed("the connection is not needed any more")));
+            return Poll::Ready(Turn::Over(needless()));
         }
-        if inbox.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-            inbox.waker = Some(cx.waker().clone());
-        }
+        inbox.wakes(cx);
         Poll::Pending
     }
 
@@ -261,7 +273,10 @@ impl Task {
         // It is handed over when it is first asked for, which comes next: only the first of the line is.
         if let Some(flight) = self.flights.back_mut() {
             let mut nobody = Context::from_waker(Waker::noop());
-            let _ = flight.answers.as_mut().poll(&mut nobody);
+            if let Poll::Ready(answers) = flight.answers.as_mut().poll(&mut nobody) {
+                // The connection ended just now. It must not be asked twice for the same.
+                flight.answers = Box::pin(ready(answers));
+            }
         }
     }
 
@@ -289,13 +304,31 @@ impl Drop for Task {
     }
 }
 
+/// Connects; or not, where the line is left and nobody waits for it any more.
+async fn connect(line: &Line, endpoint: &Endpoint) -> Option<RedisResult<Link>> {
+    let mut connecting = pin!(endpoint.connect());
+    poll_fn(|cx| {
+        let mut inbox = line.inbox();
+        if inbox.left.is_some() {
+            inbox.calls.retain_mut(|(_, asker)| asker.poll_closed(cx).is_pending());
+            if inbox.calls.is_empty() {
+                return Poll::Ready(None);
+            }
+        }
+        inbox.wakes(cx);
+        drop(inbox);
+        connecting.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
 /// Whether anything is heard of the server.
 struct Watch {
     endpoint: Arc<Endpoint>,
     health: Arc<Health>,
-    /// When something was last read, and how much by then.
+    /// When something was last heard of it, and how much by then.
     heard: Instant,
-    read: u64,
+    count: u64,
     timer: Pin<Box<Sleep>>,
     is_set: bool,
     /// Another connection, to compare with.
@@ -305,13 +338,13 @@ struct Watch {
 impl Watch {
     fn new(endpoint: Arc<Endpoint>, health: Arc<Health>) -> Self {
         let timer = Box::pin(sleep(SILENCE));
-        Self { endpoint, health, heard: Instant::now(), read: 0, timer, is_set: false, comparison: None }
+        Self { endpoint, health, heard: Instant::now(), count: 0, timer, is_set: false, comparison: None }
     }
 
     /// Whether the connection, on which calls have been waiting `since` then, is dead.
     fn poll_silent(&mut self, counts: Option<&super::wire::Counts>, since: Instant, cx: &mut Context<'_>) -> Poll<RedisError> {
-        if let Some(read) = counts.map(super::wire::Counts::read)
-            && mem::replace(&mut self.read, read) != read
+        if let Some(count) = counts.map(super::wire::Counts::heard)
+            && mem::replace(&mut self.count, count) != count
         {
             self.heard = Instant::now();
             self.comparison = None;
@@ -344,6 +377,10 @@ impl Watch {
         }
         Poll::Pending
     }
+}
+
+fn needless() -> RedisError {
+    closed("the connection is not needed any more")
 }
 
 fn closed(why: &'static str) -> RedisError {

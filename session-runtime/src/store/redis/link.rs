@@ -4,9 +4,10 @@ use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::join_all;
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Primary};
 use super::health::store_error;
 use super::probe::Probe;
 use super::queue::{Answer, Ask};
@@ -40,9 +41,10 @@ impl Link {
             }
             Target::Cluster { nodes, common, probe } => {
                 let (max_bulk, user) = (Arc::clone(&common.max_bulk), common.settings.username().unwrap_or("default").to_owned());
-                let name = nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-                let cluster = Cluster::connect(nodes, common).await.map_err(|failed| store_error(&failed))?;
-                probe_cluster(&cluster, &probe, &name, &user, &max_bulk).await?;
+                let (cluster, primaries) = Cluster::connect(nodes, common).await.map_err(|failed| store_error(&failed))?;
+                if let Some(limit) = probe_cluster(&cluster, &primaries, &probe, &user).await? {
+                    max_bulk.store(limit, Ordering::Relaxed);
+                }
                 Ok(Self { way: Way::Cluster(Arc::new(cluster)), max_bulk })
             }
         }
@@ -127,22 +129,47 @@ pub(super) async fn read(server: &Server, ask: impl Fn() -> Ask + Sync) -> Resul
     server.ask(ask, true).await.map_err(|failed| store_error(&failed))
 }
 
-async fn probe_cluster(cluster: &Cluster, probe: &Probe, name: &str, user: &str, limit: &AtomicU64) -> Result<(), StoreError> {
+/// The longest value that all take, where they tell; or why one of them cannot be used. One that is away keeps nobody from the others.
+async fn probe_cluster(cluster: &Cluster, primaries: &[Primary], probe: &Probe, user: &str) -> Result<Option<u64>, StoreError> {
+    let probed = join_all(primaries.iter().map(|primary| probe_primary(cluster, primary, probe, user))).await;
+    let (mut limit, mut away, mut is_there) = (None, None, false);
+    for probed in probed {
+        match probed {
+            Ok(found) => {
+                is_there = true;
+                limit = limit.into_iter().chain(found?).min();
+            }
+            Err(failed) => away = Some(failed),
+        }
+    }
+    match away {
+        Some(failed) if !is_there => Err(store_error(&failed)),
+        _ => Ok(limit),
+    }
+}
+
+/// What a primary says; or why it says nothing.
+async fn probe_primary(
+    cluster: &Cluster,
+    primary: &Primary,
+    probe: &Probe,
+    user: &str,
+) -> Result<Result<Option<u64>, StoreError>, Failed> {
+    // By its prefix, no key may ever be on this node.
+    let Some((slot, probe)) = probe.on(|slot| primary.has(slot)) else { return Ok(Ok(None)) };
     let mut answers = Vec::new();
     for command in probe.all() {
-        let answer = cluster.send(|| command.clone(), true).await;
-        answers.push(match answer {
+        answers.push(match cluster.send_to(slot, || command.clone(), true).await {
             Ok(answer) => answer,
+            // It is its cluster that does not serve now, or not as it did.
+            Err(failed) if failed.elsewhere().is_some() => return Err(failed),
             Err(failed) => match failed.error.clone().try_into() {
                 Ok(said) => Value::ServerError(said),
-                Err(_) => return Err(store_error(&failed)),
+                Err(_) => return Err(failed),
             },
         });
     }
-    if let Some(found) = probe.read(answers, name, user).map_err(|refusal| StoreError::unavailable(refusal.0))? {
-        limit.store(found, Ordering::Relaxed);
-    }
-    Ok(())
+    Ok(probe.read(answers, &primary.name, user).map_err(|refusal| StoreError::unavailable(refusal.0)))
 }
 
 fn is_no_script(failed: &Failed) -> bool {

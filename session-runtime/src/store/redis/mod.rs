@@ -16,6 +16,8 @@ mod server;
 mod shared;
 mod slot;
 mod target;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod verdict;
 mod wire;

@@ -1,8 +1,9 @@
-//! What a new connection is asked: whether the server is one that a store can work with. Nothing is changed by it.
+//! What a new connection is asked: whether the server is one that a store can work with. What is written for it is taken back.
 
 use redis::{Cmd, Pipeline, Value, cmd};
 
 use super::scripts::{By, PROBE, Script};
+use super::slot::{SLOTS, slot};
 
 /// Every command that the store's scripts use; of those that write, each in a form that does nothing where there is no such key.
 pub(super) struct Probe {
@@ -23,10 +24,14 @@ impl Probe {
         Self { keys, prefix: prefix.to_owned(), is_sure }
     }
 
-    /// Of two keys in one slot of a cluster.
-    pub(super) fn in_cluster(prefix: &str, is_sure: bool) -> Self {
-        let keys = ["a", "b"].map(|name| format!("{prefix}{{probe}}:{name}"));
-        Self { keys, prefix: prefix.to_owned(), is_sure }
+    /// The same of two keys in one slot of a cluster, which this node has; and the slot. None if there is no such key with this prefix.
+    pub(super) fn on(&self, has: impl Fn(u16) -> bool) -> Option<(u16, Self)> {
+        // A node that has one slot of all is found by so many.
+        (0..20 * u32::from(SLOTS)).find_map(|number| {
+            let keys = ["a", "b"].map(|name| format!("{}{{probe{number}}}:{name}", self.prefix));
+            let slot = slot(keys[0].as_bytes());
+            has(slot).then(|| (slot, Self { keys, prefix: self.prefix.clone(), is_sure: self.is_sure }))
+        })
     }
 
     pub(super) fn commands(&self) -> Pipeline {
@@ -91,6 +96,8 @@ impl Probe {
                     }
                 }
                 Value::Array(answer) if *command == LIMIT => limit = number(answer.last()),
+                // RESP3 has it so.
+                Value::Map(answer) if *command == LIMIT => limit = number(answer.last().map(|(_, value)| value)),
                 _ => {}
             }
         }
@@ -187,6 +194,8 @@ mod tests {
     #[test]
     fn a_sound_server_tells_the_longest_value_that_it_takes() {
         assert_eq!(read(&Probe::of("shop:", true), SOUND), Ok(Some(1_048_576)));
+        assert_eq!(with(6, "%1\r\n$1\r\nx\r\n$7\r\n2097152", true), Ok(Some(2_097_152)), "with `?protocol=3`");
+        assert_eq!(with(6, "%0", true), Ok(None));
         assert_eq!(with(6, "-NOPERM this user has no permissions to run the 'config|get' command", true), Ok(None));
         assert_eq!(Probe::of("a", true).commands().len(), SOUND.len());
     }

@@ -5,18 +5,24 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use redis::RedisError;
 use tokio::runtime::{Handle, Id};
+use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::health::Health;
-use super::line::Line;
+use super::line::{GIVE_UP, Line};
 use super::queue::{Answer, Ask};
 use super::verdict::{Connection, Failed};
 
 /// More connections than this make more work for the server, and no answer sooner.
 const MAX_LINES: usize = 4;
+
+/// What was begun ends before that, in a runtime that somebody drives.
+const CLOSE_TIMEOUT: Duration = GIVE_UP.saturating_add(Duration::from_secs(1));
 
 pub(super) struct Server {
     endpoint: Arc<Endpoint>,
@@ -33,6 +39,10 @@ impl Server {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let places = (0..threads.min(MAX_LINES)).map(|_| Place::default()).collect();
         Self { endpoint: Arc::new(endpoint), health, places, epoch: AtomicU64::new(0), is_closed: AtomicBool::new(false) }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.endpoint.to_string()
     }
 
     /// Makes the connection that this thread will use.
@@ -106,9 +116,7 @@ impl Server {
     pub(super) async fn close(&self) {
         let mut lines = Vec::new();
         self.stop(|line| lines.push(Arc::clone(line)));
-        for line in lines {
-            line.ended().await;
-        }
+        let _ = timeout(CLOSE_TIMEOUT, join_all(lines.iter().map(|line| line.ended()))).await;
     }
 
     fn stop(&self, mut see: impl FnMut(&Arc<Line>)) {
@@ -144,5 +152,33 @@ impl Place {
     fn line(&self, runtime: Id) -> Option<Arc<Line>> {
         let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);
         lines.iter().find(|(of, line)| *of == runtime && !line.is_left()).map(|(_, line)| Arc::clone(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::cmd;
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::sleep;
+
+    use super::super::tests::{answer, fine, listen, ok, server_at};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_ends_with_the_answer_of_whether_it_is_there_costs_no_call() {
+        let at = listen(async |stream, _| {
+            let mut stream = answer(stream, |name| ok().filter(|_| name != "PING")).await;
+            // The client reads both at the same time: it runs on this thread.
+            stream.write_all(b"+PONG\r\n").await.unwrap();
+        })
+        .await;
+        let server = server_at(at);
+        fine(server.ask(|| Ask::Alone(cmd("CHANGE")), false).await);
+        let line = server.line_at(server.place()).unwrap();
+        sleep(Duration::from_millis(2100)).await;
+        let failed = line.ask(Ask::Alone(cmd("CHANGE"))).await.map(|answer| answer.value).unwrap_err();
+        assert!(failed.verdict.again(false), "{failed:?}");
+        assert!(failed.error.to_string().contains("the server closed the connection"), "{failed:?}");
+        fine(server.ask(|| Ask::Alone(cmd("CHANGE")), false).await);
     }
 }

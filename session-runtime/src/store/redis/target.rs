@@ -90,8 +90,7 @@ impl Target {
         }
         let common =
             common.ok_or_else(|| StoreError::unavailable("a cluster is found by the URL of at least one of its nodes"))?;
-        let probe = Probe::in_cluster(options.key_prefix.as_deref().unwrap_or(PREFIX), options.key_prefix.is_some());
-        Ok(Self::Cluster { nodes, common, probe })
+        Ok(Self::Cluster { nodes, common, probe: options.probe() })
     }
 }
 

@@ -95,7 +95,8 @@ impl Failed {
     /// Where in a cluster it has to go instead.
     pub(super) fn elsewhere(&self) -> Option<Elsewhere> {
         // One that does not know its own host says none: whoever is asked for the topology knows from where the answer came.
-        let node = || self.error.redirect_node().map(|(node, _)| node.to_owned()).filter(|node| !node.starts_with(':'));
+        let has_host = |node: &&str| node.rsplit_once(':').is_some_and(|(host, _)| !host.is_empty());
+        let node = || self.error.redirect_node().map(|(node, _)| node).filter(has_host).map(str::to_owned);
         match self.error.code()? {
             "MOVED" => Some(node().map_or(Elsewhere::Later, Elsewhere::Moved)),
             "ASK" => Some(node().map_or(Elsewhere::Later, Elsewhere::Ask)),
@@ -132,9 +133,10 @@ pub(super) fn verdict(error: &RedisError) -> Verdict {
 fn of_answer(code: &str, detail: &str) -> Verdict {
     use Connection::{AllOver, Over, Sound};
     let (ran, connection) = match code {
-        // It is not, or not yet, the primary; it does not know this user any more; or it has lost its replicas, as one that was left behind
-        // by a failover has.
-        "READONLY" | "MASTERDOWN" | "LOADING" | "UNBLOCKED" | "NOAUTH" | "WRONGPASS" | "NOREPLICAS" => (Ran::No, AllOver),
+        // It is not, or not yet, the primary; or it does not know this user any more.
+        "READONLY" | "MASTERDOWN" | "LOADING" | "UNBLOCKED" | "NOAUTH" | "WRONGPASS" => (Ran::No, AllOver),
+        // It may have been left behind by a failover, which a new connection tells. Or its replicas are late, and whatever it is asked but to write it does.
+        "NOREPLICAS" => (Ran::No, Over),
         // Refused before it began: a script may write beyond the memory limit once it has written.
         "NOPERM" | "OOM" | "MISCONF" | "BUSY" | "NOSCRIPT" | "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "CROSSSLOT" => {
             (Ran::No, Sound)
@@ -203,7 +205,7 @@ mod tests {
             ("UNBLOCKED force unblock from blocking operation, instance state changed", Ran::No, AllOver),
             ("NOAUTH Authentication required.", Ran::No, AllOver),
             ("WRONGPASS invalid username-password pair or user is disabled.", Ran::No, AllOver),
-            ("NOREPLICAS Not enough good replicas to write.", Ran::No, AllOver),
+            ("NOREPLICAS Not enough good replicas to write.", Ran::No, Over),
             ("NOPERM this user has no permissions to run the 'eval' command", Ran::No, Sound),
             ("OOM command not allowed when used memory > 'maxmemory'.", Ran::No, Sound),
             ("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist", Ran::No, Sound),
@@ -304,6 +306,8 @@ mod tests {
             ("ASK 3999 127.0.0.1:6381", Some(Elsewhere::Ask("127.0.0.1:6381".to_owned()))),
             ("MOVED", Some(Elsewhere::Later)),
             ("MOVED 3999 :6381", Some(Elsewhere::Later)),
+            ("MOVED 3999 ::1:6381", Some(Elsewhere::Moved("::1:6381".to_owned()))),
+            ("ASK 3999 ::1:6381", Some(Elsewhere::Ask("::1:6381".to_owned()))),
             ("TRYAGAIN Multiple keys", Some(Elsewhere::Later)),
             ("CLUSTERDOWN The cluster is down", Some(Elsewhere::Later)),
             ("LOADING Redis is loading", Some(Elsewhere::Later)),

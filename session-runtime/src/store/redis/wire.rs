@@ -1,6 +1,7 @@
 //! The stream to a server, which knows what was written to it and read from it.
 
 use std::io;
+use std::mem;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ impl std::fmt::Display for Address {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     written: AtomicU64,
-    read: AtomicU64,
+    heard: AtomicU64,
 }
 
 impl Counts {
@@ -44,8 +45,9 @@ impl Counts {
         self.written.load(Ordering::Relaxed)
     }
 
-    pub(super) fn read(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
+    /// Grows as long as the server's machine is there: by what comes from it, and as it takes what had to wait until it had taken more.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 }
 
@@ -56,6 +58,8 @@ impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 pub(super) struct Wire {
     stream: Pin<Box<dyn Stream>>,
     is_tls: bool,
+    /// Whether what is to be written had to wait. Else it may have gone no further than this machine.
+    is_full: bool,
     counts: Arc<Counts>,
 }
 
@@ -75,7 +79,7 @@ impl Wire {
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(io::Error::other("there are no Unix sockets on this system")),
         };
-        Ok(Self { stream, is_tls: tls.is_some(), counts: Arc::default() })
+        Ok(Self { stream, is_tls: tls.is_some(), is_full: false, counts: Arc::default() })
     }
 
     pub(super) fn counts(&self) -> Arc<Counts> {
@@ -96,17 +100,23 @@ impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(self.stream.as_mut().poll_read(cx, buffer))?;
-        self.counts.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
+        self.counts.heard.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(self.stream.as_mut().poll_write(cx, bytes));
+        let Poll::Ready(written) = self.stream.as_mut().poll_write(cx, bytes) else {
+            self.is_full = true;
+            return Poll::Pending;
+        };
         // TCP has taken nothing where it fails; TLS may have sent a part.
         let at_most = written.as_ref().map_or(u64::from(self.is_tls), |written| *written as u64);
         self.counts.written.fetch_add(at_most, Ordering::Relaxed);
+        if mem::take(&mut self.is_full) && written.is_ok() {
+            self.counts.heard.fetch_add(1, Ordering::Relaxed);
+        }
         Poll::Ready(written)
     }
 
