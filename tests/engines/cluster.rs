@@ -11,6 +11,7 @@ use session_runtime::testing::{Conformance, conformance};
 use crate::app::{Counter, PATIENCE, STORE_TIMEOUT, connect, key, new_session, serve, serve_within, until};
 use crate::conformance::put_a_number;
 use crate::engine;
+use crate::redis_as_run::tell;
 use crate::servers::{self, Cluster, Server};
 use crate::wire::{self, Client};
 
@@ -180,6 +181,59 @@ async fn load(mut client: Client, mut expected: u64, course: Arc<Course>) -> See
 
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 
+async fn is_master(node: &mut redis::aio::MultiplexedConnection) -> bool {
+    let said: String = redis::cmd("INFO").arg("replication").query_async(node).await.unwrap();
+    said.contains("role:master")
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// The number of the master of a cluster that has this key, as the tests' clusters are made.
+pub async fn master_of(cluster: &Cluster, key: &str) -> usize {
+    let mut node = wire::redis(&cluster.nodes[0]).await;
+    let slot: usize = redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query_async(&mut node).await.unwrap();
+    let masters = cluster.masters().len();
+    (0..masters).rfind(|master| 16384 * master / masters <= slot).unwrap()
+}
+
+/// A new id whose session is on one of these masters.
+pub async fn id_on(cluster: &Cluster, is_one: impl Fn(usize) -> bool) -> SessionId {
+    loop {
+        let id = SessionId::parse(&format!("{:032x}", rand::random::<u128>())).unwrap();
+        let hash: String = key(&id).sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+        if is_one(master_of(cluster, &format!("session:{hash}")).await) {
+            return id;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_is_connected_to_where_a_primary_is_away_and_each_that_answers_is_probed() {
+    // So long nobody takes over.
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(Duration::from_secs(60)));
+    for (number, master) in cluster.masters().iter().enumerate() {
+        let but = if number == 2 { " -del" } else { "" };
+        tell(master, &format!("ACL SETUSER app on >secret ~* +@all{but}")).await;
+    }
+    let url = cluster.nodes[0].url_as("app:secret").replace("redis:", "redis+cluster:");
+    let said = session_runtime::store::connect::<Counter>(&url).await.unwrap_err().to_string();
+    let port = cluster.nodes[2].port().to_string();
+    assert!(said.contains("may not run DEL") && said.contains(&port), "{said}");
+    tell(&cluster.nodes[2], "ACL SETUSER app +del").await;
+    connect(&url).await;
+    cluster.nodes[1].signal("KILL");
+    let store = connect(&url).await;
+    for node in [0, 2] {
+        let (id, session) = (id_on(&cluster, |master| master == node).await, new_session(Counter::default(), HOUR, None));
+        assert!(matches!(store.create(key(&id), session).await, Ok(Created::Created(_))));
+        assert!(matches!(store.load(key(&id)).await, Ok(Loaded::Found(_))));
+    }
+    let id = id_on(&cluster, |master| master == 1).await;
+    assert!(store.load(key(&id)).await.is_err());
+}
+
 async fn a_master_fails(how: &str, fail: impl FnOnce(&Server)) {
     const CLIENTS: usize = 16;
     let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
@@ -203,11 +257,7 @@ async fn a_master_fails(how: &str, fail: impl FnOnce(&Server)) {
     course.failed.set(Instant::now()).unwrap();
     fail(&cluster.nodes[node]);
     until("nothing is refused", async || course.hit.load(Ordering::SeqCst) > 0).await;
-    let is_master = async || {
-        let said: String = redis::cmd("INFO").arg("replication").query_async(&mut replica).await.unwrap();
-        said.contains("role:master")
-    };
-    until("the replica does not take over", is_master).await;
+    until("the replica does not take over", async || is_master(&mut replica).await).await;
     course.taken_over.store(true, Ordering::SeqCst);
     until("the replica is not found", async || course.served.load(Ordering::SeqCst) == CLIENTS).await;
     course.stop.store(true, Ordering::SeqCst);
@@ -267,14 +317,19 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
         tokio::time::timeout(STORE_TIMEOUT, store.rotate(key(&old), key(&new), session_runtime::store::Rotation::new(record)))
             .await;
     assert!(!matches!(rotation, Ok(Ok(_))), "{rotation:?}");
+    until("the replica does not take over", async || is_master(&mut replica).await).await;
     let start = Instant::now();
     let record = loop {
         // Not within the store's timeout: on a slow machine finding the replica takes longer, and who gives it up begins it again.
         match tokio::time::timeout(PATIENCE, store.load(key(&old))).await.expect("an answer") {
             Ok(Loaded::Found(record)) => break record,
             Ok(other) => panic!("{other:?}"),
-            Err(error) => assert!(start.elapsed() < PATIENCE, "the replica is not found: {error}"),
+            Err(error) => {
+                let waited = start.elapsed();
+                assert!(waited < BOUND, "the replica took over {waited:?} ago and is not found: {error:?}: {}", causes(&error));
+            }
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(record.data.count, 7);
     let newer = SessionId::parse(&"newer".repeat(20)).unwrap();

@@ -362,6 +362,10 @@ async fn data_that_is_too_large_is_told_so_with_the_size_and_the_limit_and_costs
     assert!(matches!(rotated, Err(StoreError::Data(_))), "{rotated:?}");
     let after = info(&server, "stats", "total_connections_received").await.parse::<u64>().unwrap();
     assert!(after - before < 6, "no connection was lost");
+    let store = connect(&format!("{}?protocol=3", server.url())).await;
+    let large = Counter { count: 1, name: Some("x".repeat(2 << 20)) };
+    let created = store.create(key(&new_id()), new_session(large, HOUR, None)).await;
+    assert!(matches!(created, Err(StoreError::Data(_))), "with RESP3: {created:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -632,6 +636,15 @@ async fn what_is_connected_to_is_probed_and_the_error_says_what_it_is() {
     assert!(said.contains("redis+cluster://"), "{said}");
     let said = refused(servers::redis_cluster().nodes[1].url()).await;
     assert!(said.contains("redis+cluster://"), "{said}");
+    // A cluster that is down is one all the same.
+    tell(&cluster, "CLUSTER DELSLOTS 5").await;
+    let is_down = async || {
+        let redis::Value::BulkString(said) = tell(&cluster, "CLUSTER INFO").await else { panic!("it tells") };
+        String::from_utf8(said).unwrap().contains("cluster_state:fail")
+    };
+    until("it is down", is_down).await;
+    let said = refused(&cluster.url().replace("redis:", "redis+cluster:")).await;
+    assert!(said.contains("CLUSTERDOWN") && !said.contains("connect by"), "{said}");
 
     tell(&server, "ACL SETUSER noscripts on >pw ~* +@all -@scripting").await;
     let with = |account: &str, server: &Server| server.url_as(account);

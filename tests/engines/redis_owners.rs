@@ -11,8 +11,10 @@ use session_runtime::store::{
     Rotation, SessionHandle, Store, StoreError, WhenFull, Which,
 };
 use session_runtime::{OwnerId, SessionId};
+use tokio::time::timeout;
 
-use crate::app::{Counter, key, new_session};
+use crate::app::{Counter, STORE_TIMEOUT, key, new_session};
+use crate::cluster::{id_on, master_of};
 use crate::redis_as_run::{info, redis_server, tell};
 use crate::servers::{self, Server};
 use crate::wire;
@@ -311,6 +313,101 @@ async fn whoever_looks_next_does_what_a_process_left_undone_that_died_between_an
         }
         assert_eq!(ended, shown as u64, "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_ended_in_a_cluster_while_a_process_moved_it_that_died_does_not_show() {
+    const PREFIX: &str = "overtaken:";
+    let [store, looking] = two_on_the_cluster(PREFIX).await;
+    // The nodes know all scripts: each step is one answer.
+    of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
+    let mut left = Vec::new();
+    for steps in 1..32 {
+        let [user, other] = [(); 2].map(|()| owner(&rand::random::<u128>()));
+        let ((old, _), new) = (create(&store, &user).await, new_id());
+        let Loaded::Found(record) = Store::<Counter>::load(&store, key(&old)).await.unwrap() else { panic!("it is there") };
+        let mut rotation = Rotation::new(record);
+        rotation.session.attributes = attributes(SessionHandle::random());
+        rotation.owner = Some(Box::new(Belonging::new(other.clone())));
+        let died = die_after(steps, store.rotate(key(&old), key(&new), rotation)).await;
+        // What it has sent is done.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let ended = Store::<Counter>::end(&looking, &user, Which::All).await.unwrap();
+        left.push((format!("dead after {steps} steps"), ended, other, new));
+        if !died {
+            break;
+        }
+    }
+    let ended: Vec<_> = left.iter().map(|(_, ended, ..)| *ended).collect();
+    println!("{ended:?}");
+    assert!(ended.contains(&1) && ended.last() == Some(&0), "{ended:?}");
+    for (what, ended, other, _) in &left {
+        assert_eq!(shown(&looking, other).await.len() as u64, 1 - ended, "{what}");
+    }
+    // After the bound that the docs state.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    for (what, ended, other, new) in &left {
+        assert_eq!(shown(&looking, other).await.len() as u64, 1 - ended, "{what}, later");
+        assert_eq!(entries_of(PREFIX, other).await, 1 - ended, "{what}");
+        assert_eq!(is_live(&looking, new).await, *ended == 0, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_to_a_session_in_a_cluster_does_not_wait_for_the_node_of_its_list() {
+    // So long nobody takes over.
+    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(Duration::from_secs(60)));
+    let store = RedisStore::connect_cluster([cluster.nodes[0].url()]).await.unwrap();
+    let user = owner(&7);
+    let hash: String = user.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let node = master_of(&cluster, &format!("session:owner:{hash}")).await;
+    let elsewhere = async || id_on(&cluster, |master| master != node).await;
+    let [deleted, left, new, used] = [elsewhere().await, elsewhere().await, elsewhere().await, elsewhere().await];
+    let idle = Duration::from_secs(4);
+    for (id, idle) in [(deleted, HOUR), (left, HOUR), (used, idle)] {
+        store.create(key(&id), owned(&user, SessionHandle::random(), idle, None)).await.unwrap();
+    }
+    let Loaded::Found(record) = Store::<Counter>::load(&store, key(&left)).await.unwrap() else { panic!("it is there") };
+    cluster.nodes[node].falls_silent();
+    let done = timeout(STORE_TIMEOUT, Store::<Counter>::delete(&store, key(&deleted))).await;
+    assert!(matches!(done, Ok(Ok(true))), "a logout: {done:?}");
+    let done = timeout(STORE_TIMEOUT, store.rotate(key(&left), key(&new), Rotation::new(record))).await;
+    assert!(matches!(done, Ok(Ok(Rotated::Rotated(_)))), "a change of owner: {done:?}");
+    assert!(!is_live(&store, &deleted).await && !is_live(&store, &left).await && is_live(&store, &new).await);
+    // Each eight seconds the list is to hear of it.
+    let start = std::time::Instant::now();
+    while start.elapsed() < Duration::from_secs(9) {
+        let done = timeout(STORE_TIMEOUT, Store::<Counter>::touch(&store, key(&used))).await;
+        assert!(matches!(done, Ok(Ok(true))), "a touch: {done:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_list_refuses_is_no_error_of_the_change_that_was_made() {
+    let server = redis_server(&[]).await;
+    tell(&server, "ACL SETUSER app on >secret ~* +@all").await;
+    let store = RedisStore::connect(server.url_as("app:secret")).await.unwrap();
+    let (user, guest) = (owner(&7), new_id());
+    let (id, _) = create(&store, &user).await;
+    store.create(key(&guest), new_session(Counter::default(), HOUR, None)).await.unwrap();
+    tell(&server, &format!("DEL {}", list_key(&server).await)).await;
+    tell(&server, "ACL SETUSER app -hset").await;
+    for count in 1..5 {
+        let change = async |id: &SessionId| {
+            let Loaded::Found(record) = Store::<Counter>::load(&store, key(id)).await.unwrap() else { panic!("it is there") };
+            store.replace(key(id), record.version, Change::new(Arc::new(Counter { count, name: None }))).await
+        };
+        let (of_user, of_guest) = join(change(&id), change(&guest)).await;
+        assert!(matches!(of_user, Ok(Replaced::Replaced(_))), "{of_user:?}");
+        assert!(matches!(of_guest, Ok(Replaced::Replaced(_))), "{of_guest:?}");
+        assert!(Store::<Counter>::touch(&store, key(&id)).await.unwrap());
+    }
+    // What would be in no list is not written.
+    let refused = new_id();
+    store.create(key(&refused), owned(&user, SessionHandle::random(), HOUR, None)).await.unwrap_err();
+    assert!(!is_live(&store, &refused).await);
+    assert!(Store::<Counter>::delete(&store, key(&id)).await.unwrap());
 }
 
 /// How many sessions the list of an owner has on the cluster.

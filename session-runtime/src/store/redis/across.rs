@@ -7,7 +7,9 @@
 //!    of those that are not written yet. Then the entries go.
 //! 4. How many an owner has is decided in the step that enters. What must go for a new one is marked in it, and ended before the new row is written.
 //!
-//! Each step may be the last one of a process that dies: whoever looks at the list next does what was left.
+//! Each step may be the last one of a process that dies: whoever looks at the list next does what was left. But once the marks at an old key are gone, after 30 s, it cannot be
+//! told whether a rotation left it or something else took the session away. So where a session is deleted while a process moves it that dies before it hears of that, the row at the new key
+//! shows until its idle limit, although nobody knows its id. The same where it is ended and nobody looks at the list of the new owner for 30 s.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -80,7 +82,10 @@ enum Row {
     There(Vec<u8>, u64),
     Other,
     Mark(Vec<u8>),
+    /// There was one, which was ended.
+    Gone,
     Nothing,
+    /// There was one, which is ended by this.
     Ended,
 }
 
@@ -90,6 +95,7 @@ impl Row {
             Value::Int(1) => Ok(Self::Ended),
             Value::Int(_) => Ok(Self::Other),
             Value::BulkString(text) if text.is_empty() || text == b"ended" => Ok(Self::Nothing),
+            Value::BulkString(text) if text == b"gone" => Ok(Self::Gone),
             Value::BulkString(text) => Ok(Self::Mark(text)),
             Value::Array(parts) => match <[Value; 2]>::try_from(parts) {
                 Ok([Value::BulkString(text), Value::Int(now)]) => Ok(Self::There(text, now.unsigned_abs())),
@@ -104,7 +110,7 @@ impl Row {
         match self {
             Self::Mark(mark) => mark.ends_with(tag.as_bytes()),
             Self::Nothing => true,
-            Self::There(..) | Self::Other | Self::Ended => false,
+            Self::There(..) | Self::Other | Self::Gone | Self::Ended => false,
         }
     }
 }

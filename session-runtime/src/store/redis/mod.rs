@@ -23,9 +23,12 @@ mod verdict;
 mod wire;
 
 use std::fmt;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use redis::{Client, Cmd, Value};
+use tokio::time::timeout;
 
 use self::across::{Across, Entered, Entering, is_late, owner_in};
 use self::health::store_error;
@@ -98,6 +101,9 @@ pub(super) fn read_cluster(nodes: &[String]) -> Result<(), StoreError> {
 ///   `cluster-node-timeout` and the election, calls on its sessions fail or wait to the caller's bound; those on other nodes go on.
 pub type RedisStore = Encoded<Redis>;
 
+/// So long a call whose step is done waits for a list on another node, which hears of it. Without any wait, the next call might find the list as it was.
+const TELLING: Duration = Duration::from_millis(500);
+
 /// What [`RedisStore`] keeps its bytes in.
 #[derive(Clone)]
 pub struct Redis {
@@ -141,7 +147,8 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] where a URL is none, or where no node answers.
+    /// [`StoreError::Unavailable`] where a URL is none, where no node answers within 15 seconds, or where a primary that answers cannot be used, as where its user may not
+    /// run what is needed. A primary that does not answer keeps nobody from the others.
     pub async fn connect_cluster<U: AsRef<str>>(nodes: impl IntoIterator<Item = U>) -> Result<Self, StoreError> {
         Self::connect_cluster_with(nodes, RedisOptions::new()).await
     }
@@ -460,15 +467,28 @@ impl Redis {
     /// A list on another node hears that a session lives on. If that fails, it hears the next time, before it goes.
     #[cold]
     async fn tell_list(&self, key: Key<'_>, told: &[u8]) {
-        let _ = Box::pin(self.across().hear(&self.name(key), told)).await;
+        let (store, name, told) = (self.clone(), self.name(key), told.to_vec());
+        afterwards(async move {
+            let _ = store.across().hear(&name, &told).await;
+        })
+        .await;
     }
 
     /// A list on another node hears that a session is gone from this key. If that fails, who looks at it next sees that.
     #[cold]
     async fn leave_list(&self, key: Key<'_>, beside: &[u8]) {
         let Some(owner) = owner_in(beside) else { return };
-        let across = self.across();
-        let _ = Box::pin(across.drop(&across.whose(owner), [self.name(key).as_str()])).await;
+        self.take_out(key, owner).await;
+    }
+
+    /// The same where the owner is known.
+    async fn take_out(&self, key: Key<'_>, owner: String) {
+        let (store, name) = (self.clone(), self.name(key));
+        afterwards(async move {
+            let across = store.across();
+            let _ = across.drop(&across.whose(owner), [name.as_str()]).await;
+        })
+        .await;
     }
 
     async fn load_by_script(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
@@ -548,7 +568,7 @@ impl Redis {
         is_late(start)?;
         let created = self.insert(key, new, Some(belonging)).await?;
         if created == Created::Exists {
-            across.drop(&whose, [name.as_str()]).await?;
+            self.take_out(key, hex(&belonging.owner)).await;
         }
         Ok(Some(created))
     }
@@ -634,31 +654,62 @@ impl Redis {
                 return Ok(Rotated::Rotated(version));
             }
         };
-        let was_there = Store::delete(self, new).await?;
-        if let (false, Some(belonging)) = (was_there, owner) {
-            // It was ended before it had come; the entry takes nobody's place until somebody looks.
-            let across = self.across();
-            across.drop(&across.whose(hex(&belonging.owner)), [self.name(new).as_str()]).await?;
-        }
+        self.take_back(new, owner).await;
         Ok(refused)
+    }
+
+    /// A rotation is refused after its new row was written.
+    async fn take_back(&self, new: Key<'_>, owner: Option<&Belonging>) {
+        let [by_hash, by_source] = [By::Hash, By::Source].map(|by| self.command(by, |scripts| &scripts.delete, &[new]));
+        let (store, name, owner) = (self.clone(), self.name(new), owner.map(|belonging| hex(&belonging.owner)));
+        afterwards(async move {
+            let delete = |by| match by {
+                By::Hash => by_hash.clone(),
+                By::Source => by_source.clone(),
+            };
+            if store.link.once(delete).await.is_ok()
+                && let Some(owner) = owner
+            {
+                let across = store.across();
+                let _ = across.drop(&across.whose(owner), [name.as_str()]).await;
+            }
+        })
+        .await;
     }
 
     /// A rotation is done, and the lists hear of it. If that fails, who looks at them next sees it.
     async fn settle(&self, old: Key<'_>, new: Key<'_>, owner: Option<&Belonging>, beside: &[u8]) {
-        let across = self.across();
         let (before, after) = (owner_in(beside), owner.map(|belonging| hex(&belonging.owner)));
-        if let Some(owner) = &after {
-            let _ = across.settle(&across.whose(owner.clone()), &self.name(new), &self.name(old)).await;
-        }
-        if before != after {
-            self.leave_list(old, beside).await;
-        }
+        let (store, old, new) = (self.clone(), self.name(old), self.name(new));
+        afterwards(async move {
+            let across = store.across();
+            let left = before.filter(|before| after.as_ref() != Some(before)).map(|owner| across.whose(owner));
+            let settled = after.map(|owner| across.whose(owner));
+            let settle = async {
+                if let Some(whose) = &settled {
+                    let _ = across.settle(whose, &new, &old).await;
+                }
+            };
+            let leave = async {
+                if let Some(whose) = &left {
+                    let _ = across.drop(whose, [old.as_str()]).await;
+                }
+            };
+            join(settle, leave).await;
+        })
+        .await;
     }
 
     /// Runs a script that answers with a text.
     async fn run(&self, call: impl Fn(By) -> Cmd + Sync) -> Result<Vec<u8>, StoreError> {
         text_of(self.link.once(call).await?)
     }
+}
+
+/// What a list on another node hears of a step that is done. It is begun in any case; but whether the step is done does not depend on it, so it is waited
+/// for only as long as the list's node is there: who looks at the list next does what was left.
+async fn afterwards(told: impl Future<Output = ()> + Send + 'static) {
+    let _ = timeout(TELLING, tokio::spawn(told)).await;
 }
 
 /// A row that is to be written.

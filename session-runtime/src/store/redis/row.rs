@@ -79,6 +79,9 @@ pub(super) fn attributes(beside: &[u8]) -> Result<Option<Arc<Attributes>>, Store
 /// What bars a key under which a session that was ended might still come.
 const ENDED: &[u8] = b"ended";
 
+/// What stands there for a while where a session was ended that another node's list spoke of.
+const GONE: &[u8] = b"gone";
+
 const DASHES: &str = "----------------";
 
 fn parse_handle(text: &[u8]) -> Result<SessionHandle, StoreError> {
@@ -149,7 +152,7 @@ pub(super) fn loaded(answer: Value) -> Result<Loaded<Vec<u8>>, StoreError> {
 
 /// What is kept, of which the time of its expiry tells the milliseconds that are left and the server's time.
 fn parse(mut text: Vec<u8>, times: impl FnOnce(u64) -> (u64, u64)) -> Result<Loaded<Vec<u8>>, StoreError> {
-    if text == ENDED {
+    if text == ENDED || text == GONE {
         return Ok(Loaded::Missing);
     }
     if text.len() < HEADER {

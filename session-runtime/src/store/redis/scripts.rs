@@ -18,6 +18,8 @@ static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::of(include_str!("scri
 /// Asks a new connection what it may run.
 pub(super) static PROBE: LazyLock<Script> = LazyLock::new(|| Script::of(include_str!("scripts/probe.lua")));
 
+const NO_OWNERS: &str = include_str!("scripts/no_owners.lua");
+
 pub(super) struct Scripts {
     pub(super) create: Script,
     pub(super) load: Script,
@@ -41,12 +43,12 @@ pub(super) struct Owners {
 }
 
 pub(super) static OWNERS: LazyLock<Owners> = LazyLock::new(|| {
-    let [own, owners] = [include_str!("scripts/own.lua"), include_str!("scripts/owners.lua")];
-    let of_rows = |body| Script::new(&format!("{own}{owners}"), body);
+    let owners = concat!(include_str!("scripts/of_owner.lua"), include_str!("scripts/owners.lua"));
+    let of_rows = |body| Script::new(&format!("{}{owners}", include_str!("scripts/own.lua")), body);
     let of_lists = |body| Script::new(owners, body);
     Owners {
-        create: of_rows(include_str!("scripts/create_owned.lua")),
-        rotate: of_rows(include_str!("scripts/rotate_owned.lua")),
+        create: of_rows(include_str!("scripts/create.lua")),
+        rotate: of_rows(include_str!("scripts/rotate.lua")),
         list: of_lists(include_str!("scripts/list.lua")),
         count: of_lists(include_str!("scripts/count.lua")),
         end: of_lists(include_str!("scripts/end.lua")),
@@ -56,12 +58,13 @@ pub(super) static OWNERS: LazyLock<Owners> = LazyLock::new(|| {
 
 impl Scripts {
     fn on(layout: &str) -> Self {
+        let without_owners = format!("{layout}{NO_OWNERS}");
         Self {
-            create: Script::new(layout, include_str!("scripts/create.lua")),
+            create: Script::new(&without_owners, include_str!("scripts/create.lua")),
             load: Script::new(layout, include_str!("scripts/load.lua")),
             replace: Script::new(layout, include_str!("scripts/replace.lua")),
             touch: Script::new(layout, include_str!("scripts/touch.lua")),
-            rotate: Script::new(layout, include_str!("scripts/rotate.lua")),
+            rotate: Script::new(&without_owners, include_str!("scripts/rotate.lua")),
             leave: Script::new(layout, include_str!("scripts/leave.lua")),
             delete: Script::new(layout, include_str!("scripts/delete.lua")),
             lifetime: Script::new(layout, include_str!("scripts/lifetime.lua")),
@@ -86,8 +89,8 @@ pub(super) struct Across {
 }
 
 pub(super) static ACROSS: LazyLock<Across> = LazyLock::new(|| {
-    let of_lists = |body| Script::new(include_str!("scripts/entries.lua"), body);
-    let of_rows = |body| Script::new(include_str!("scripts/row_of.lua"), body);
+    let of_lists = |body| Script::new(concat!(include_str!("scripts/of_owner.lua"), include_str!("scripts/entries.lua")), body);
+    let of_rows = |body| Script::new(concat!(include_str!("scripts/of_owner.lua"), include_str!("scripts/row_of.lua")), body);
     let create =
         concat!("if redis.call('GET', KEYS[1]) == 'ended' then\n    return 'ended'\nend\n", include_str!("scripts/create.lua"));
     Across {
@@ -97,7 +100,7 @@ pub(super) static ACROSS: LazyLock<Across> = LazyLock::new(|| {
         settle: of_lists(include_str!("scripts/settle.lua")),
         drop: of_lists(include_str!("scripts/drop.lua")),
         hear: of_lists(include_str!("scripts/hear.lua")),
-        create: Script::new(include_str!("scripts/own.lua"), create),
+        create: Script::new(&format!("{}{NO_OWNERS}", include_str!("scripts/own.lua")), create),
         look: of_rows(include_str!("scripts/look.lua")),
         finish: of_rows(include_str!("scripts/finish.lua")),
         replace: of_rows(include_str!("scripts/replace_row.lua")),

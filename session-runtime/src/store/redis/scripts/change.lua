@@ -35,12 +35,13 @@ local function change(key, expected, next, data)
     local done = redis.pcall('SET', key, text .. data, 'PXAT', expires - 1)
     if not done.err and is_here and string.sub(head, 145, 145) ~= '-' then
         local list = string.sub(key, 1, -65) .. 'owner:' .. string.sub(head, 145, 208)
-        local left = redis.call('PTTL', list)
+        -- What the list refuses is no error of the change, which is made, nor of the others.
+        local left = redis.pcall('PTTL', list)
         if left == -2 then
-            redis.call('HSET', list, string.sub(head, 129, 144), string.sub(key, -64))
+            redis.pcall('HSET', list, string.sub(head, 129, 144), string.sub(key, -64))
         end
-        if left < expires - now then
-            redis.call('PEXPIREAT', list, string.format('%.0f', expires + idle))
+        if type(left) == 'number' and left < expires - now then
+            redis.pcall('PEXPIREAT', list, string.format('%.0f', expires + idle))
         end
     end
     if not done.err and not is_here and string.sub(head, 145, 145) ~= '-' then

@@ -34,12 +34,7 @@ if surplus > 0 then
     if ARGV[10] == '1' then
         return { 'toomany' }
     end
-    table.sort(live, function(one, other)
-        if one.proven == other.proven then
-            return one.handle < other.handle
-        end
-        return one.proven < other.proven
-    end)
+    table.sort(live, goes_before)
     local going = {}
     for n = 1, surplus do
         going[live[n].handle] = true

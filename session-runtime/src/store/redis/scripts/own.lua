@@ -33,16 +33,16 @@ local function is_listed_elsewhere(beside)
     return ARGV[1] == '0' and beside ~= '' and string.sub(beside, 33, 33) ~= '-'
 end
 
--- The list lives longer than what is in it, and by so much that it need not be told each time.
+-- The list lives longer than what is in it, and by so much that it need not be told each time. What it refuses is no error of the change, which is made.
 local function keep_list(n, beside, idle, expires)
     local list = list_of(n, beside)
-    local left = list and redis.call('PTTL', list)
+    local left = list and redis.pcall('PTTL', list)
     if left == -2 then
         -- A server whose memory was full has evicted it. What is used is in it again.
-        redis.call('HSET', list, string.sub(beside, 17, 32), string.sub(KEYS[n], -64))
+        redis.pcall('HSET', list, string.sub(beside, 17, 32), string.sub(KEYS[n], -64))
     end
-    if list and left < expires - now() then
-        redis.call('PEXPIREAT', list, string.format('%.0f', expires + idle))
+    if type(left) == 'number' and left < expires - now() then
+        redis.pcall('PEXPIREAT', list, string.format('%.0f', expires + idle))
     end
 end
 
@@ -81,10 +81,10 @@ local function left(n, tag)
     return redis.call('GET', KEYS[n]) == MARK .. tag
 end
 
--- It is not its owner's any more.
+-- It is not its owner's any more; what came in its place stays.
 local function unlist(n, beside)
-    local list = list_of(n, beside)
-    if list then
-        redis.call('HDEL', list, string.sub(beside, 17, 32))
+    local list, handle = list_of(n, beside), string.sub(beside, 17, 32)
+    if list and redis.call('HGET', list, handle) == string.sub(KEYS[n], -64) then
+        redis.call('HDEL', list, handle)
     end
 end

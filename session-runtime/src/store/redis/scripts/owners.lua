@@ -4,9 +4,7 @@
 local function visit(list, handle, name, at)
     local key = string.sub(list, 1, -71) .. name
     local text = redis.pcall('GETRANGE', key, 0, 208)
-    if type(text) == 'string' and #text == 209 and string.sub(text, 81, 96) == '0000000000000113'
-        and string.sub(text, 129, 144) == handle and string.sub(text, 145, 208) == string.sub(list, -64)
-        and (tonumber(string.sub(text, 65, 80)) or 0) > at then
+    if is_session_of(text, string.sub(list, -64), handle, at) then
         return text, key
     end
 end
@@ -24,8 +22,12 @@ local function visit_all(list, entries, look)
     end
 end
 
--- Which sessions make room for one more; or nothing where it is refused.
-local function room_for(list, limit, refuse)
+-- Which sessions make room for the n-th in the list of its owner's, if it comes from elsewhere than that; or nothing where it is refused.
+local function room_for(n, beside, most, refuse, before)
+    local list, limit = list_of(n, beside), tonumber(most)
+    if before and list_of(1, before) == list then
+        return {}
+    end
     if limit == 0 then
         -- Nobody may ever look at this list: by a few of them each time, what is gone never becomes more than what is there.
         visit_all(list, redis.call('HRANDFIELD', list, 3, 'WITHVALUES'), function() end)
@@ -37,15 +39,10 @@ local function room_for(list, limit, refuse)
         live[#live + 1] = { proven = proven, handle = handle, key = key }
     end)
     local surplus = #live + 1 - limit
-    if surplus > 0 and refuse then
+    if surplus > 0 and refuse == '1' then
         return nil
     end
-    table.sort(live, function(one, other)
-        if one.proven == other.proven then
-            return one.handle < other.handle
-        end
-        return one.proven < other.proven
-    end)
+    table.sort(live, goes_before)
     for n = 1, surplus do
         going[n] = live[n]
     end

@@ -2,6 +2,5 @@
 local text = redis.call('GETRANGE', KEYS[1], 0, 208)
 
 local function is_it()
-    return #text == 209 and string.sub(text, 81, 96) == '0000000000000113' and string.sub(text, 129, 144) == ARGV[3]
-        and string.sub(text, 145, 208) == ARGV[2] and (tonumber(string.sub(text, 65, 80)) or 0) > now()
+    return is_session_of(text, ARGV[2], ARGV[3], now())
 end
