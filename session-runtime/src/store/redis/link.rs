@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::join_all;
-use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use redis::{Cmd, Value};
 
 use super::cluster::{Cluster, Primary};
 use super::health::store_error;
@@ -82,7 +82,7 @@ impl Link {
     /// Runs a script by its hash, or sends it where the server does not know it; it does from then on.
     pub(super) async fn run(&self, call: &(impl Fn(By) -> Cmd + Sync), may_run_twice: bool) -> Result<Value, Failed> {
         match self.send(|| call(By::Hash), may_run_twice).await {
-            Err(failed) if is_no_script(&failed) => Box::pin(self.send(|| call(By::Source), may_run_twice)).await,
+            Err(failed) if failed.is_of_an_unknown_script() => Box::pin(self.send(|| call(By::Source), may_run_twice)).await,
             result => result,
         }
     }
@@ -93,7 +93,7 @@ impl Link {
         let answer = match &self.way {
             Way::Single(server) => match server.ask(|| Ask::Change(change.clone()), false).await {
                 Ok(answer) => return Ok(answer.value),
-                Err(failed) if is_no_script(&failed) => Box::pin(self.send(|| alone(By::Source), false)).await,
+                Err(failed) if failed.is_of_an_unknown_script() => Box::pin(self.send(|| alone(By::Source), false)).await,
                 Err(failed) => Err(failed),
             },
             Way::Cluster(_) => Box::pin(self.run(&alone, false)).await,
@@ -170,8 +170,4 @@ async fn probe_primary(
         });
     }
     Ok(probe.read(answers, &primary.name, user).map_err(|refusal| StoreError::unavailable(refusal.0)))
-}
-
-fn is_no_script(failed: &Failed) -> bool {
-    failed.error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }

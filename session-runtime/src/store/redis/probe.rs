@@ -4,6 +4,7 @@ use redis::{Cmd, Pipeline, Value, cmd};
 
 use super::scripts::{By, PROBE, Script};
 use super::slot::{SLOTS, slot};
+use super::verdict::Fitness;
 
 /// Every command that the store's scripts use; of those that write, each in a form that does nothing where there is no such key.
 pub(super) struct Probe {
@@ -76,19 +77,11 @@ impl Probe {
         for (command, answer) in NAMES.iter().zip(answers) {
             match answer {
                 Value::ServerError(error) if *command == LIMIT => drop(error),
-                Value::ServerError(error) => match error.code() {
-                    "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => return Err(is_cluster(name)),
-                    "NOPERM" if speaks_of_keys(error.details()) => {
-                        if self.is_sure {
-                            return Err(self.other_keys(name, user));
-                        }
+                Value::ServerError(error) => match Fitness::of_answer(error.code(), error.details().unwrap_or_default()) {
+                    Fitness::Unknown => {
+                        return Err(Refusal(format!("the Redis server at {name} answered {}", error.code())));
                     }
-                    "NOPERM" => missing.push((*command).to_owned()),
-                    "OOM" | "MISCONF" | "NOREPLICAS" => {}
-                    "ERR" if error.details().is_some_and(|said| said.starts_with("unknown command")) => {
-                        missing.push((*command).to_owned());
-                    }
-                    code => return Err(Refusal(format!("the Redis server at {name} answered {code}"))),
+                    fitness => self.note(fitness, command, name, user, &mut missing)?,
                 },
                 Value::Array(refused) if *command == "EVAL" => {
                     for refused in refused {
@@ -119,18 +112,21 @@ impl Probe {
             Value::SimpleString(text) => text.clone(),
             _ => return Ok(()),
         };
-        let (command, error) = text.split_once(' ').unwrap_or((&text, ""));
-        if error.contains("READONLY") {
-            return Err(is_replica(name));
+        let (command, said) = text.split_once(' ').unwrap_or((&text, ""));
+        self.note(Fitness::in_script(said), command, name, user, missing)
+    }
+
+    fn note(&self, fitness: Fitness, command: &str, name: &str, user: &str, missing: &mut Vec<String>) -> Result<(), Refusal> {
+        match fitness {
+            Fitness::Replica => Err(is_replica(name)),
+            Fitness::OfCluster => Err(is_cluster(name)),
+            Fitness::OtherKeys if self.is_sure => Err(self.other_keys(name, user)),
+            Fitness::Fit | Fitness::OtherKeys => Ok(()),
+            Fitness::NoCommand | Fitness::Unknown => {
+                missing.push(command.to_owned());
+                Ok(())
+            }
         }
-        if ["OOM", "MISCONF", "NOREPLICAS"].iter().any(|code| error.contains(code)) {
-            return Ok(());
-        }
-        if speaks_of_keys(Some(error)) {
-            return if self.is_sure { Err(self.other_keys(name, user)) } else { Ok(()) };
-        }
-        missing.push(command.to_owned());
-        Ok(())
     }
 
     fn other_keys(&self, name: &str, user: &str) -> Refusal {
@@ -152,10 +148,6 @@ fn is_cluster(name: &str) -> Refusal {
     Refusal(format!(
         "the Redis server at {name} is a node of a cluster: connect by `redis+cluster://`, or `RedisStore::connect_cluster`"
     ))
-}
-
-fn speaks_of_keys(said: Option<&str>) -> bool {
-    said.is_some_and(|said| said.contains("keys"))
 }
 
 fn number(value: Option<&Value>) -> Option<u64> {

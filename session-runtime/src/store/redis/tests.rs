@@ -1,5 +1,6 @@
 //! Servers of the tests' own, which answer as no real one could be made to, and what a store's connections make of that.
 
+use std::fmt::Write as _;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -101,11 +102,13 @@ async fn number(stream: &mut BufReader<TcpStream>) -> Option<usize> {
     line.get(1..)?.trim_end().parse().ok()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what a server says that may also say nothing")]
 pub(super) fn ok() -> Option<(String, Duration)> {
     says("+OK")
 }
 
-pub(super) fn says(line: &str) -> Option<(String, Duration)> {
+#[allow(clippy::unnecessary_wraps, reason = "it is what a server says that may also say nothing")]
+fn says(line: &str) -> Option<(String, Duration)> {
     Some((format!("{line}\r\n"), Duration::ZERO))
 }
 
@@ -158,7 +161,7 @@ async fn an_upload_that_goes_on_is_no_silence() {
 async fn closing_does_not_wait_for_a_connection_that_nobody_waits_for() {
     let at = listen(async |stream, _| {
         let _open = stream;
-        pending().await
+        pending::<()>().await;
     })
     .await;
     let server = server_at(at);
@@ -221,7 +224,7 @@ impl Node {
         let mut first = 0;
         for (last, node) in ranges {
             let port = node.at.port();
-            said += &format!("*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n");
+            write!(said, "*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n").unwrap();
             first = last + 1;
         }
         *self.says.slots.lock().unwrap() = (said, after);

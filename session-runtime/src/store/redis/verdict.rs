@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Whether what was asked for was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,11 @@ impl Failed {
         self.error.code().is_none()
     }
 
+    /// Whether the server does not know the script that was named by its hash.
+    pub(super) fn is_of_an_unknown_script(&self) -> bool {
+        self.error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+    }
+
     /// Where in a cluster it has to go instead.
     pub(super) fn elsewhere(&self) -> Option<Elsewhere> {
         // One that does not know its own host says none: whoever is asked for the topology knows from where the answer came.
@@ -102,6 +107,48 @@ impl Failed {
             "ASK" => Some(node().map_or(Elsewhere::Later, Elsewhere::Ask)),
             "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "READONLY" => Some(Elsewhere::Later),
             _ => None,
+        }
+    }
+}
+
+/// What a server is by its refusal of a command that a store needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fitness {
+    /// It would do it at another time: it is full, or its replicas are late.
+    Fit,
+    Replica,
+    OfCluster,
+    /// The user may not use these keys.
+    OtherKeys,
+    /// The user may not run this command, or the server does not know it.
+    NoCommand,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Fitness {
+    /// By an error that it answered with.
+    pub(super) fn of_answer(code: &str, detail: &str) -> Self {
+        match code {
+            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => Self::OfCluster,
+            "NOPERM" if detail.contains("keys") => Self::OtherKeys,
+            "NOPERM" => Self::NoCommand,
+            "OOM" | "MISCONF" | "NOREPLICAS" => Self::Fit,
+            "ERR" if detail.starts_with("unknown command") => Self::NoCommand,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// By what a script was told when it ran the command. Redis 6 puts other words before the error.
+    pub(super) fn in_script(said: &str) -> Self {
+        if said.contains("READONLY") {
+            Self::Replica
+        } else if ["OOM", "MISCONF", "NOREPLICAS"].iter().any(|code| said.contains(code)) {
+            Self::Fit
+        } else if said.contains("keys") {
+            Self::OtherKeys
+        } else {
+            Self::NoCommand
         }
     }
 }
@@ -297,6 +344,49 @@ mod tests {
         assert!(!Failed::cut_off(error()).verdict.again(false) && Failed::cut_off(error()).verdict.again(true));
         assert!(!Failed::unreachable(error()).verdict.again(true));
         assert_eq!(Failed::from(error()).verdict, verdict(&error()));
+    }
+
+    #[test]
+    fn a_script_that_the_server_does_not_know_is_told_from_what_it_was_refused() {
+        for (line, expected) in [
+            ("NOSCRIPT No matching script. Please use EVAL.", true),
+            ("NOPERM this user has no permissions to run the 'evalsha' command", false),
+            ("ERR NOSCRIPT", false),
+        ] {
+            assert_eq!(Failed::from(answered(line)).is_of_an_unknown_script(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_refuses_says_what_it_is() {
+        for (code, detail, fitness) in [
+            ("MOVED", "1 127.0.0.1:7000", Fitness::OfCluster),
+            ("ASK", "1 127.0.0.1:7000", Fitness::OfCluster),
+            ("CROSSSLOT", "Keys in request don't hash to the same slot", Fitness::OfCluster),
+            ("CLUSTERDOWN", "Hash slot not served", Fitness::OfCluster),
+            ("NOPERM", "this user has no permissions to run the 'eval' command", Fitness::NoCommand),
+            ("NOPERM", "No permissions to access one of the keys used as arguments", Fitness::OtherKeys),
+            ("OOM", "command not allowed", Fitness::Fit),
+            ("MISCONF", "Redis is configured to save RDB snapshots", Fitness::Fit),
+            ("NOREPLICAS", "Not enough good replicas to write.", Fitness::Fit),
+            ("ERR", "unknown command 'EVALSHA'", Fitness::NoCommand),
+            ("ERR", "something else", Fitness::Unknown),
+            ("LOADING", "Redis is loading the dataset in memory", Fitness::Unknown),
+        ] {
+            assert_eq!(Fitness::of_answer(code, detail), fitness, "{code} {detail}");
+        }
+        for (said, fitness) in [
+            ("READONLY You can't write against a read only replica.", Fitness::Replica),
+            ("@user_script: 9: -READONLY You can't write against a read only replica.", Fitness::Replica),
+            ("OOM command not allowed when used memory > 'maxmemory'.", Fitness::Fit),
+            ("MISCONF Redis is configured to save RDB snapshots", Fitness::Fit),
+            ("NOREPLICAS Not enough good replicas to write.", Fitness::Fit),
+            ("ERR The user executing the script can't access at least one of the keys mentioned", Fitness::OtherKeys),
+            ("ERR The user executing the script can't run this command or subcommand", Fitness::NoCommand),
+            ("", Fitness::NoCommand),
+        ] {
+            assert_eq!(Fitness::in_script(said), fitness, "{said}");
+        }
     }
 
     #[test]
