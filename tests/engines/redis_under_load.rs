@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::{STORE_TIMEOUT, connect, serve_within, until};
 use crate::detour::Detour;
-use crate::redis_as_run::{info, redis_server, tell};
+use crate::redis_as_run::{Undisturbed, info, redis_server, tell};
 use crate::servers::Server;
 use crate::wire::Client;
 
@@ -17,8 +17,8 @@ const CLIENTS: usize = 10;
 /// Between the requests of one client.
 const PACE: Duration = Duration::from_millis(50);
 
-/// How long after the fault is over 503 may go on, on a machine that may be stalled; it is 3 s on one that is not.
-const BEYOND: Duration = Duration::from_secs(6);
+/// How long after the fault is over 503 may go on, by [`Undisturbed`].
+const BEYOND: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 struct Course {
@@ -95,7 +95,10 @@ async fn under_load(name: &str, url: &str, fault: impl Future<Output = Instant>)
     assert_eq!(course.refused.lock().unwrap().len(), 0, "{name}: nothing is refused before");
     let begun = Instant::now();
     let over = fault.await;
-    tokio::time::sleep((over + BEYOND).saturating_duration_since(Instant::now())).await;
+    let since = Undisturbed::start();
+    while since.elapsed() < BEYOND {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let last = course.refused.lock().unwrap().iter().max().copied();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     course.stop.store(true, Ordering::SeqCst);
