@@ -620,7 +620,14 @@ async fn sentinels_are_asked_who_the_primary_is() {
     }
     until("it has come over", async || matches!(tell(&new, "DBSIZE").await, redis::Value::Int(1..))).await;
     tokio::task::block_in_place(|| old.kill());
-    until("the replica takes over", async || info(&new, "replication", "role").await == "master").await;
+    let promoted = redis::Client::open(new.url()).unwrap();
+    // Who promotes it ends its connections.
+    let is_primary = async || {
+        let Ok(mut connection) = promoted.get_multiplexed_async_connection().await else { return false };
+        let said: Result<String, _> = redis::cmd("INFO").arg("replication").query_async(&mut connection).await;
+        said.is_ok_and(|said| said.contains("role:master"))
+    };
+    until("the replica takes over", is_primary).await;
     let start = Undisturbed::start();
     until("it is found", async || client.post("/add").await.status == 200).await;
     assert!(start.elapsed() < RECOVERY, "{:?}", start.elapsed());
