@@ -1,12 +1,14 @@
 //! Work that has begun belongs to the store: a request that gives up costs no connection, and nothing lands after what came later.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use session_runtime::store::{
-    AnyStore, Change, Loaded, MySqlStore, PostgresStore, Replaced, Rotated, SqlOptions, SqliteStore, Store,
+    AnyStore, Change, Created, Loaded, MySqlStore, OwnerLimit, PostgresStore, Replaced, Rotated, SqlOptions, SqliteStore, Store,
+    WhenFull,
 };
 use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
@@ -16,6 +18,7 @@ use sqlx::{AssertSqlSafe, Connection, MySqlPool, PgPool};
 use crate::app::{Counter, PATIENCE, connect, key, new_session, until};
 use crate::engine::{self, Engine};
 use crate::failover::{counter, create, found, mariadb_account, new_id};
+use crate::owners::{create_limited, owner};
 use crate::proxy::Proxy;
 use crate::servers;
 
@@ -136,15 +139,33 @@ async fn a_locked_mariadb_table_keeps_no_more_connections_busy_than_there_may_be
     tokio::join!(check("locked_own", AnyStore::new(own)), check("locked_given", AnyStore::new(given)));
 }
 
+/// A store whose statements wait for a row for longer than any machine is late to let go of it.
+async fn patient(engine: &Engine) -> AnyStore<Counter> {
+    let options = SqlOptions::new().table(engine.table()).statement_timeout(Duration::from_secs(30));
+    let url = engine.url.split('?').next().unwrap();
+    if engine.name == "PostgreSQL" {
+        return AnyStore::new(PostgresStore::connect_with(url, options).await.unwrap());
+    }
+    AnyStore::new(MySqlStore::connect_with(url, options).await.unwrap())
+}
+
 /// Each kind of change, begun while another has the row, which it lets go of after the session has expired, or was deleted.
 async fn does_not_revive(engine: Engine, is_deleted: bool) {
     let idle = Duration::from_millis(1500);
-    let store = connect(&engine.url).await;
-    for operation in ["replace", "touch", "rotate", "delete"] {
+    let store = patient(&engine).await;
+    let start = Instant::now();
+    let mut left = vec!["replace", "touch", "rotate", "delete"];
+    while let Some(operation) = left.pop() {
         let name = format!("{engine:?}, {operation}, {}", if is_deleted { "deleted" } else { "expired" });
+        assert!(start.elapsed() < PATIENCE, "{name}: the machine is too slow for a session to be changed before it expires");
         let (id, new) = (new_id(), new_id());
+        let created = Instant::now();
         store.create(key(&id), new_session(counter(1), idle, None)).await.unwrap();
-        let record = found(&store, &id).await;
+        let Ok(Loaded::Found(record)) = store.load(key(&id)).await else {
+            assert!(created.elapsed() >= idle, "{name}: it is there");
+            left.push(operation);
+            continue;
+        };
         let holder = hold_rows(&engine, is_deleted).await;
         let begun = Instant::now();
         let change = async {
@@ -173,16 +194,20 @@ async fn does_not_revive(engine: Engine, is_deleted: bool) {
             let loaded = store.load(key(id)).await;
             assert!(matches!(loaded, Ok(Loaded::Missing)), "{name}: {loaded:?}");
         }
+        // It was over before the change was begun, which then had nothing to wait for.
+        if begun.duration_since(created) >= idle {
+            left.push(operation);
+        }
     }
 }
 
-enum Holder {
+pub enum Holder {
     Postgres(PgConnection),
     MariaDb(MySqlConnection),
 }
 
 impl Holder {
-    async fn commit(self) {
+    pub async fn commit(self) {
         match self {
             Self::Postgres(mut connection) => sqlx::raw_sql("COMMIT").execute(&mut connection).await.map(drop),
             Self::MariaDb(mut connection) => sqlx::raw_sql("COMMIT").execute(&mut connection).await.map(drop),
@@ -191,7 +216,8 @@ impl Holder {
     }
 }
 
-async fn hold_rows(engine: &Engine, is_deleted: bool) -> Holder {
+/// Another who has all rows of a table, or deletes them, until it commits.
+pub async fn hold_rows(engine: &Engine, is_deleted: bool) -> Holder {
     let url = engine.url.split('?').next().unwrap();
     let table = engine.table();
     let hold = if is_deleted { format!("DELETE FROM {table}") } else { format!("SELECT id FROM {table} FOR UPDATE") };
@@ -219,7 +245,7 @@ async fn a_change_that_waited_for_a_row_until_after_its_session_was_over_does_no
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_waited_for_a_row_is_made_where_the_session_lives_on() {
     for engine in [engine::postgres(), engine::mariadb()] {
-        let store = connect(&engine.url).await;
+        let store = patient(&engine).await;
         let (id, new) = (new_id(), new_id());
         create(&store, &id).await;
         for operation in ["replace", "touch", "rotate", "delete"] {
@@ -276,5 +302,51 @@ async fn where_another_process_has_a_sqlite_file_no_change_lands_after_a_later_o
         // Whatever is still on its way comes before this one.
         assert!(matches!(store.touch(key(&id)).await, Ok(true)));
         assert_eq!(found(&store, &id).await.data.count, 2 * round + 1, "round {round}");
+    }
+}
+
+/// Several statements under a lock go on to the last one, also while their caller lives and does not ask for their answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_whose_caller_is_held_up_holds_nobody_else_up() {
+    let limit = Some(OwnerLimit::new(NonZeroU32::new(3).unwrap(), WhenFull::EndOldest));
+    for engine in [engine::postgres(), engine::mariadb(), engine::sqlite()] {
+        let store = connect(&engine.url).await;
+        let owner = owner(7);
+        for looks in 0..12 {
+            let id = new_id();
+            let mut held_up = Box::pin(create_limited(&store, &id, &owner, limit));
+            for _ in 0..looks {
+                if futures_util::poll!(&mut held_up).is_ready() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let other = create_limited(&store, &new_id(), &owner, limit).await;
+            assert!(matches!(other, Ok(Created::Created(_))), "{engine:?}, {looks}: {other:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_whose_caller_is_held_up_holds_no_other_up() {
+    let engine = engine::mariadb();
+    let (store, other) = (connect(&engine.url).await, connect(&engine.url).await);
+    let pool = MySqlPool::connect(servers::mariadb().url()).await.unwrap();
+    let left = format!("SELECT COUNT(*) FROM {}", engine.table());
+    for looks in 1..12 {
+        create(&store, &new_id()).await;
+        engine.let_pass("", Duration::from_secs(7200)).await;
+        let mut held_up = Box::pin(store.sweep());
+        for _ in 0..looks {
+            if futures_util::poll!(&mut held_up).is_ready() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        until(&format!("nobody sweeps, {looks}"), async || {
+            other.sweep().await.unwrap();
+            sqlx::query_scalar::<_, i64>(AssertSqlSafe(left.clone())).fetch_one(&pool).await.unwrap() == 0
+        })
+        .await;
     }
 }

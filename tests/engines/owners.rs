@@ -21,9 +21,10 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 
 use crate::app::{Counter, OWNERS, PATIENCE, Process, connect, key, new_session};
+use crate::begun::hold_rows;
 use crate::engine::{self, Engine};
 use crate::failover::{counter, found, new_id};
-use crate::proxy::Proxy;
+use crate::proxy::{self, Proxy};
 use crate::servers;
 use crate::wire::Client;
 
@@ -200,6 +201,7 @@ async fn what_was_ended_is_gone_whatever_was_under_way() {
             }
         }
         println!("{engine:?}: 300 rounds, {moved} rotations were begun");
+        assert!(moved > 0, "{engine:?}: nothing was under way");
     }
 }
 
@@ -388,5 +390,111 @@ async fn owners_are_kept_in_mariadb_at_every_level_of_isolation() {
             MySqlStore::from_pool(pool.clone(), SqlOptions::new().table(place)).await.unwrap()
         })
         .await;
+    }
+}
+
+/// A server that answers the end of a transaction by an error, after which the connection could be used on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_goes_on_in_a_transaction_that_was_not_ended() {
+    let refuse = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::Refuse));
+    let (postgres, mariadb) = (servers::postgres().port(), servers::mariadb().port());
+    let refused_postgres: (&[u8], _) = (b"ROLLBACK\0", proxy::postgres_error("57014"));
+    let refused_mariadb: (&[u8], _) = (b"\x03ROLLBACK", proxy::mariadb_error(1317));
+    for (engine, port, (said, answer)) in
+        [(engine::postgres(), postgres, refused_postgres), (engine::mariadb(), mariadb, refused_mariadb)]
+    {
+        let proxy = Proxy::to(port).await;
+        let (store, direct) = (connect(&proxy.url(&engine.url, port)).await, connect(&engine.url).await);
+        let owner = owner(7);
+        assert!(matches!(create_limited(&store, &new_id(), &owner, refuse).await, Ok(Created::Created(_))), "{engine:?}");
+        proxy.refuse(said, answer);
+        let there = create_limited(&store, &new_id(), &owner, refuse).await;
+        assert!(matches!(there, Ok(Created::TooMany)), "{engine:?}: {there:?}");
+        assert_eq!(proxy.refuse_nothing(), [1], "{engine:?}");
+        let end_oldest = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+        let there = create_limited(&direct, &new_id(), &owner, end_oldest).await;
+        assert!(matches!(there, Ok(Created::Created(_))), "{engine:?}: somebody is at the fence: {there:?}");
+        assert_eq!(direct.count(&owner).await.unwrap(), 1, "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_may_be_committed_is_not_done_again_because_the_end_of_its_transaction_fails() {
+    let (engine, port) = (engine::mariadb(), servers::mariadb().port());
+    let proxy = Proxy::to(port).await;
+    let store = connect(&proxy.url(&engine.url, port)).await;
+    let limit = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+    create_limited(&store, &new_id(), &owner(7), limit).await.unwrap();
+    // On one node of several it may stand; then the server goes down.
+    proxy.refuse(b"\x03COMMIT", proxy::mariadb_error(1180));
+    proxy.refuse(b"\x03ROLLBACK", proxy::mariadb_error(1053));
+    let created = create_limited(&store, &new_id(), &owner(7), limit).await;
+    assert!(created.is_err(), "{created:?}");
+    assert_eq!(proxy.refuse_nothing(), [1, 1]);
+    let created = create_limited(&store, &new_id(), &owner(7), limit).await;
+    assert!(matches!(created, Ok(Created::Created(_))), "{created:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_may_take_longer_than_one_statement() {
+    let limit = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+    for (engine, port) in [(engine::postgres(), servers::postgres().port()), (engine::mariadb(), servers::mariadb().port())] {
+        let proxy = Proxy::to(port).await;
+        let url = proxy.url(engine.url.split('?').next().unwrap(), port);
+        let options = SqlOptions::new().table(engine.table()).statement_timeout(Duration::from_secs(2));
+        let store = if engine.name == "PostgreSQL" {
+            AnyStore::new(PostgresStore::connect_with(url, options).await.unwrap())
+        } else {
+            AnyStore::new(MySqlStore::connect_with(url, options).await.unwrap())
+        };
+        create_limited(&store, &new_id(), &owner(7), limit).await.unwrap();
+        // Each of the six answers long before the limit, all of them together after it.
+        proxy.hold_back(Duration::from_millis(700));
+        let created = create_limited(&store, &new_id(), &owner(7), limit).await;
+        assert!(matches!(created, Ok(Created::Created(_))), "{engine:?}: {created:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_that_wait_for_each_other_leave_the_connections_to_others() {
+    const MOST: u32 = 3;
+
+    let limit = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+    for engine in [engine::postgres(), engine::mariadb()] {
+        // Longer than the test goes on.
+        let patience = 2 * PATIENCE;
+        let options = SqlOptions::new().table(engine.table()).max_connections(MOST).statement_timeout(patience);
+        let url = engine.url.split('?').next().unwrap();
+        let store = if engine.name == "PostgreSQL" {
+            AnyStore::new(PostgresStore::connect_with(url, options).await.unwrap())
+        } else {
+            AnyStore::new(MySqlStore::connect_with(url, options).await.unwrap())
+        };
+        create_limited(&store, &new_id(), &owner(7), limit).await.unwrap();
+        let other = new_id();
+        create_owned(&store, &other, &owner(8)).await;
+        // The fence, too.
+        let holder = hold_rows(&engine, false).await;
+        let ids: Vec<SessionId> = (0..20).map(|_| new_id()).collect();
+        let logins: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                let (store, id) = (store.clone(), id.clone());
+                tokio::spawn(async move { create_limited(&store, &id, &owner(7), limit).await })
+            })
+            .collect();
+        let others = async {
+            for _ in 0..50 {
+                assert_eq!(found(&store, &other).await.data.count, 1);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, others).await.unwrap_or_else(|_| panic!("{engine:?}: the logins have all connections"));
+        assert!(logins.iter().all(|login| !login.is_finished()), "{engine:?}: nobody waits");
+        holder.commit().await;
+        for login in logins {
+            assert!(matches!(login.await.unwrap(), Ok(Created::Created(_))), "{engine:?}");
+        }
+        assert_eq!(store.count(&owner(7)).await.unwrap(), 1, "{engine:?}");
     }
 }

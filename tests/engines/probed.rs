@@ -1,17 +1,19 @@
 //! What a store needs of its database is tried out when it is opened, and what is wrong is named.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::SessionId;
 use session_runtime::store::{
-    AnyStore, Change, Created, Loaded, MySqlStore, OwnerLimit, PostgresStore, Rotated, SqlOptions, SqliteStore, Store,
-    StoreError, WhenFull, Which,
+    AnyStore, Attributes, Change, Created, Loaded, MySqlStore, OwnerLimit, PostgresStore, Rotated, SqlOptions, SqliteStore,
+    Store, StoreError, WhenFull, Which,
 };
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{AssertSqlSafe, MySqlPool, PgPool};
 
 use crate::app::{Counter, connect, key, new_session};
+use crate::engine::Engine;
 use crate::failover::{counter, create, found, mariadb_account, new_id};
 use crate::owners::{create_limited, owner};
 use crate::servers;
@@ -201,24 +203,75 @@ async fn data_that_is_larger_than_the_server_takes_is_told_with_its_size_and_the
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_set_back_lengthens_no_session_beyond_its_limit_from_then_on() {
-    let engine = crate::engine::sqlite();
-    let store = AnyStore::new(SqliteStore::connect(&engine.url).await.unwrap());
-    let id = new_id();
-    let limits = (Duration::from_secs(600), Some(Duration::from_secs(3000)));
-    store.create(key(&id), new_session(counter(1), limits.0, limits.1)).await.unwrap();
-    // As the machine sees it after its clock was set back by an hour.
-    let sql = "UPDATE session_runtime SET absolute_at = absolute_at + 3600000, created_at = created_at + 3600000, \
-               expires_at = expires_at + 3600000, sweep_at = sweep_at + 3600000";
-    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&engine.url).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    let record = found(&store, &id).await;
-    assert!(record.expires_in <= limits.0, "{:?}", record.expires_in);
-    store.sweep().await.unwrap();
-    let record = found(&store, &id).await;
-    assert!(record.expires_in <= limits.0, "{:?}", record.expires_in);
-    assert!(record.absolute_in <= limits.1, "{:?}", record.absolute_in);
-    engine.let_pass("", limits.0).await;
-    assert!(matches!(store.load(key(&id)).await, Ok(Loaded::Missing)));
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    // The limits, and whether the session is used between the setback of the clock and the sweep, which renews it by the new time.
+    for (idle, absolute, is_used) in
+        [(minutes(10), minutes(50), false), (minutes(10), minutes(50), true), (minutes(90), minutes(20), false)]
+    {
+        let name = format!("{idle:?}, {absolute:?}, {is_used}");
+        let engine = crate::engine::sqlite();
+        let store = AnyStore::new(SqliteStore::connect(&engine.url).await.unwrap());
+        let [fresh, older] = [new_id(), new_id()];
+        for id in [&fresh, &older] {
+            let mut attributes = Attributes::new();
+            attributes.proven = Some(if *id == fresh { Duration::ZERO } else { minutes(5) });
+            let mut session = new_session(counter(1), idle, Some(absolute));
+            session.attributes = Some(Arc::new(attributes));
+            store.create(key(id), session).await.unwrap();
+        }
+        // As the machine sees it after its clock was set back by an hour. One session is older than that; it was proven since.
+        let columns = ["absolute_at", "created_at", "expires_at", "sweep_at", "used_at"];
+        let back = columns.map(|column| format!("{column} = {column} + 3600000")).join(", ");
+        let sql = format!(
+            "UPDATE session_runtime SET {back}; \
+             UPDATE session_runtime SET created_at = created_at - 7200000, absolute_at = created_at + 90000000, proven = 7200000 \
+             WHERE proven > 0"
+        );
+        let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&engine.url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        let record = found(&store, &fresh).await;
+        assert!(record.expires_in <= idle, "{name}: {:?}", record.expires_in);
+        if is_used {
+            assert!(store.touch(key(&fresh)).await.unwrap());
+            assert!(store.touch(key(&older)).await.unwrap());
+        }
+        store.sweep().await.unwrap();
+        for id in [&fresh, &older] {
+            // As long as it is there.
+            let Ok(Loaded::Found(record)) = store.load(key(id)).await else { panic!("{name}") };
+            assert!(record.expires_in <= idle, "{name}: {:?}", record.expires_in);
+            assert!(*id == older || record.absolute_in <= Some(absolute), "{name}: {:?}", record.absolute_in);
+            let proven = record.attributes.as_ref().and_then(|attributes| attributes.proven).unwrap();
+            assert!(proven <= record.age, "{name}: it was proven when it was {proven:?} old, and it is {:?} old", record.age);
+        }
+        let times: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT created_at, used_at, CAST(strftime('%s', 'now') AS INTEGER) * 1000 + 1000 FROM session_runtime",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        assert!(times.iter().all(|(created, used, now)| created <= now && used <= now), "{name}: {times:?}");
+        engine.let_pass("", idle.min(absolute).max(Duration::from_secs(1))).await;
+        for id in [&fresh, &older] {
+            let over = *id == fresh || idle <= absolute;
+            assert_eq!(matches!(store.load(key(id)).await, Ok(Loaded::Missing)), over, "{name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_to_the_time_of_a_statement_that_is_longer_than_a_server_takes_is_the_longest_that_it_takes() {
+    let options = |engine: &Engine| SqlOptions::new().table(engine.table()).statement_timeout(Duration::MAX);
+    let [postgres, mariadb, sqlite] = [crate::engine::postgres(), crate::engine::mariadb(), crate::engine::sqlite()];
+    let base = |engine: &Engine| engine.url.split('?').next().unwrap().to_owned();
+    let stores = [
+        AnyStore::new(PostgresStore::connect_with(base(&postgres), options(&postgres)).await.unwrap()),
+        AnyStore::new(MySqlStore::connect_with(base(&mariadb), options(&mariadb)).await.unwrap()),
+        AnyStore::new(SqliteStore::connect_with(base(&sqlite), options(&sqlite)).await.unwrap()),
+    ];
+    for store in stores {
+        works(&store).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

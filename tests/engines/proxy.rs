@@ -1,14 +1,14 @@
 //! A proxy between a store and its server: it counts round trips, and it can go silent or cut.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 
 #[derive(Clone)]
 pub struct Proxy {
@@ -27,6 +27,10 @@ struct State {
     silent: AtomicBool,
     /// The answers that are still let through, before the connection is cut.
     answers_before_cut: AtomicU64,
+    /// The milliseconds for which each answer is held back.
+    holds_back: AtomicU64,
+    /// What is answered here, in the server's place: what the client says, the answer, and how often that was given.
+    refused: Mutex<Vec<(&'static [u8], Vec<u8>, u32)>>,
     /// Counts the times that all connections were cut.
     cuts: watch::Sender<u32>,
 }
@@ -41,6 +45,8 @@ impl Proxy {
             connections: AtomicU32::new(0),
             silent: AtomicBool::new(false),
             answers_before_cut: AtomicU64::new(u64::MAX),
+            holds_back: AtomicU64::new(0),
+            refused: Mutex::default(),
             cuts: watch::Sender::new(0),
         });
         let proxy = Self { port: listener.local_addr().unwrap().port(), state };
@@ -98,6 +104,21 @@ impl Proxy {
         self.swallow_the_answer_after(0);
     }
 
+    /// Answers what has these bytes in it, which the server does not hear of.
+    pub fn refuse(&self, said: &'static [u8], answer: Vec<u8>) {
+        self.state.refused.lock().unwrap().push((said, answer, 0));
+    }
+
+    /// From now on the server hears everything again; how often each of what was refused was said.
+    pub fn refuse_nothing(&self) -> Vec<u32> {
+        std::mem::take(&mut *self.state.refused.lock().unwrap()).into_iter().map(|(_, _, times)| times).collect()
+    }
+
+    /// Each answer comes so much later.
+    pub fn hold_back(&self, time: Duration) {
+        self.state.holds_back.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     /// The same with the answer that follows so many.
     pub fn swallow_the_answer_after(&self, answers: u64) {
         self.state.answers_before_cut.store(answers, Ordering::SeqCst);
@@ -116,14 +137,21 @@ async fn carry(client: TcpStream, state: Arc<State>) {
     // A connection that was silent once is dead, as one whose packets a firewall drops.
     let dead = AtomicBool::new(false);
     let client_spoke = AtomicBool::new(false);
+    let to_client = AsyncMutex::new(to_client);
     tokio::select! {
-        () = requests(from_client, to_server, &state, &dead, &client_spoke) => {}
-        () = answers(from_server, to_client, &state, &dead, &client_spoke) => {}
+        () = requests((from_client, &to_client), to_server, &state, &dead, &client_spoke) => {}
+        () = answers(from_server, &to_client, &state, &dead, &client_spoke) => {}
         _ = cuts.changed() => {}
     }
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, dead: &AtomicBool, client_spoke: &AtomicBool) {
+async fn requests(
+    (mut from, back): (OwnedReadHalf, &AsyncMutex<OwnedWriteHalf>),
+    mut to: OwnedWriteHalf,
+    state: &State,
+    dead: &AtomicBool,
+    client_spoke: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         if !client_spoke.swap(true, Ordering::SeqCst) {
@@ -132,13 +160,32 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State
         if state.silent.load(Ordering::SeqCst) {
             dead.store(true, Ordering::SeqCst);
         }
+        if let Some(answer) = refused(state, &buffer[..length]) {
+            if back.lock().await.write_all(&answer).await.is_err() {
+                return;
+            }
+            continue;
+        }
         if !dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, dead: &AtomicBool, client_spoke: &AtomicBool) {
+fn refused(state: &State, said: &[u8]) -> Option<Vec<u8>> {
+    let mut refused = state.refused.lock().unwrap();
+    let (_, answer, times) = refused.iter_mut().find(|(bytes, ..)| said.windows(bytes.len()).any(|part| part == *bytes))?;
+    *times += 1;
+    Some(answer.clone())
+}
+
+async fn answers(
+    mut from: OwnedReadHalf,
+    to: &AsyncMutex<OwnedWriteHalf>,
+    state: &State,
+    dead: &AtomicBool,
+    client_spoke: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         client_spoke.store(false, Ordering::SeqCst);
@@ -146,8 +193,25 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State,
         if state.answers_before_cut.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count) == Ok(0) {
             return;
         }
-        if !dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
+        let holds_back = state.holds_back.load(Ordering::SeqCst);
+        if holds_back > 0 {
+            tokio::time::sleep(Duration::from_millis(holds_back)).await;
+        }
+        if !dead.load(Ordering::SeqCst) && to.lock().await.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
+}
+
+/// PostgreSQL's answer to a simple query: an error, in a transaction that goes on.
+pub fn postgres_error(state: &str) -> Vec<u8> {
+    let fields = format!("SERROR\0VERROR\0C{state}\0Mrefused on the way\0\0");
+    let length = u32::try_from(4 + fields.len()).unwrap().to_be_bytes();
+    [b"E", &length[..], fields.as_bytes(), b"Z", &5_u32.to_be_bytes(), b"T"].concat()
+}
+
+/// MariaDB's answer to a command: an error.
+pub fn mariadb_error(number: u16) -> Vec<u8> {
+    let told = [&[0xFF][..], &number.to_le_bytes(), b"#HY000refused on the way"].concat();
+    [&u32::try_from(told.len()).unwrap().to_le_bytes()[..3], &[1], &told].concat()
 }

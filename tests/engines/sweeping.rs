@@ -1,14 +1,17 @@
 //! Expired sessions leave the table, whatever goes wrong meanwhile; renewing one mostly touches no index.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, SqlOptions, Store};
+use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, SqlOptions, SqliteStore, Store};
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, MySqlPool, PgPool};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlPool, PgPool};
 
-use crate::app::{Counter, key, serve, until};
-use crate::engine::Engine;
-use crate::failover::new_id;
+use crate::app::{Counter, connect, key, serve, until};
+use crate::engine::{self, Engine};
+use crate::failover::{create, new_id};
+use crate::proxy::{self, Proxy};
 use crate::servers;
 use crate::wire::Client;
 
@@ -98,4 +101,62 @@ async fn a_sweep_takes_a_connection_for_one_batch_at_a_time() {
     let (swept, reads) = tokio::join!(store.sweep(), reads);
     assert_eq!(swept.unwrap(), 20_000);
     assert!(reads > 3, "{reads} reads came in between");
+}
+
+/// To look for what a clock that was set back has done, a sweep goes through the whole table; nobody waits for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_of_a_large_sqlite_table_leaves_the_file_to_others() {
+    let engine = engine::sqlite();
+    let store: AnyStore<Counter> = AnyStore::new(SqliteStore::connect(&engine.url).await.unwrap());
+    let options: SqliteConnectOptions = engine.url.parse().unwrap();
+    let mut other = options.busy_timeout(Duration::ZERO).connect().await.unwrap();
+    let fill = "INSERT INTO session_runtime \
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000), \
+                at(now) AS (SELECT 1000 * CAST(strftime('%s', 'now') AS INTEGER)) \
+                SELECT randomblob(32), 1, 86400000, now + 4000000000000000, now, now + 86400000, now + 86400000, '7', now, \
+                NULL, NULL, NULL, NULL FROM n, at";
+    sqlx::raw_sql(fill).execute(&mut other).await.unwrap();
+    let is_over = AtomicBool::new(false);
+    let sweep = async {
+        for _ in 0..20 {
+            store.sweep().await.unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+    };
+    let look = async {
+        let (mut free, mut taken) = (0, 0);
+        while !is_over.load(Ordering::SeqCst) {
+            match sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut other).await {
+                Ok(_) => free += 1,
+                Err(_) => taken += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        (free, taken)
+    };
+    let ((), (free, taken)) = tokio::join!(sweep, look);
+    println!("of {} looks {taken} found the file taken", free + taken);
+    assert!(taken < free, "{taken} of {}", free + taken);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_cannot_let_go_of_its_turn_ends_its_connection() {
+    let (engine, port) = (engine::mariadb(), servers::mariadb().port());
+    let proxy = Proxy::to(port).await;
+    let (store, other) = (connect(&proxy.url(&engine.url, port)).await, connect(&engine.url).await);
+    let pool = MySqlPool::connect(servers::mariadb().url()).await.unwrap();
+    let left = format!("SELECT COUNT(*) FROM {}", engine.table());
+    let left = async || sqlx::query_scalar::<_, i64>(AssertSqlSafe(left.clone())).fetch_one(&pool).await.unwrap();
+    create(&store, &new_id()).await;
+    engine.let_pass("", Duration::from_secs(7200)).await;
+    proxy.refuse(b"DO RELEASE_LOCK", proxy::mariadb_error(1317));
+    assert_eq!(store.sweep().await.unwrap(), 1, "it has swept");
+    assert_eq!(proxy.refuse_nothing(), [1]);
+    create(&store, &new_id()).await;
+    engine.let_pass("", Duration::from_secs(7200)).await;
+    until("nobody else can sweep", async || {
+        other.sweep().await.unwrap();
+        left().await == 0
+    })
+    .await;
 }

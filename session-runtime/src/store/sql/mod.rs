@@ -27,8 +27,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::SqlStr;
 
 use self::pool::Again;
-use self::primitives::{Admit, Admitted, Row, Statement, Value};
-use self::statements::{BATCH, MARK, NEVER, Sql as Text, Statements, Sure, Syntax};
+use self::primitives::{Admit, Admitted, Lines, Row, Statement, Value};
+use self::statements::{BATCH, MARK, NEVER, Shorten, Sql as Text, Statements, Sure, Syntax};
 use self::sweeper::Sweep;
 use self::table::Table;
 use self::verdict::{Meaning, Ran, Verdict};
@@ -60,6 +60,8 @@ struct Inner<D> {
     statements: Statements,
     /// The rows that the next step of a sweep removes at most.
     batch: AtomicI64,
+    /// The logins within a limit.
+    lines: Arc<Lines>,
 }
 
 /// A database: its words for what SQL leaves open, and its ways to run a statement.
@@ -99,7 +101,7 @@ pub trait Dialect: Send + Sync + 'static {
     fn sweep(&self, table: &Table, batch: Statement) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
     /// Takes back what a clock that was set back has added to the sessions' lives, where the clock is the machine's own.
-    fn shorten(&self, sql: &SqlStr) -> impl Future<Output = sqlx::Result<()>> + Send;
+    fn shorten(&self, shorten: &Shorten) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// The most bytes of data that the database takes, and what sets that limit.
     fn largest(&self) -> (u64, &'static str);
@@ -138,7 +140,7 @@ impl<D: Dialect> Sql<D> {
         }
         let [_, _, (_, update), _] = &statements.permitted;
         database.rely_on(update);
-        let inner = Arc::new(Inner { database, statements, batch: AtomicI64::new(BATCH) });
+        let inner = Arc::new(Inner { database, statements, batch: AtomicI64::new(BATCH), lines: Arc::default() });
         sweeper::start(Arc::downgrade(&inner), options.sweep_every);
         Ok(Encoded::new(Self { inner }))
     }
@@ -454,6 +456,8 @@ impl<D: Dialect> Inner<D> {
             delete: delete.clone(),
             insert: insert.clone(),
             limit,
+            owner,
+            lines: Arc::clone(&self.lines),
         };
         loop {
             match retry(|| self.database.admit(admit.clone())).await {

@@ -8,9 +8,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool};
 use sqlx::{AssertSqlSafe, Result, Row as _, SqlSafeStr, SqlStr};
 
 use super::options::SqlOptions;
-use super::pool::{Again, Connections, Engine, GRACE, Options, PATIENCE_WITH_A_POOL, Work};
+use super::pool::{Again, Connections, Engine, GRACE, InUse, Options, PATIENCE_WITH_A_POOL, Work, bounded};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
-use super::statements::Syntax;
+use super::statements::{Shorten, Syntax};
 use super::table::Table;
 use super::url::{self, read_url};
 use super::{Dialect, Sql, failed};
@@ -148,10 +148,10 @@ impl Found {
 impl Work<sqlx::MySql> for Facts {
     type Answer = Found;
 
-    async fn run(self, connection: &mut MySqlConnection) -> Result<Found> {
+    async fn run(self, connection: &mut InUse<sqlx::MySql>) -> Result<Found> {
         let sql = "SELECT CAST(@@autocommit AS SIGNED), CAST(@@max_allowed_packet AS SIGNED), CAST(SLEEP(0.002) AS SIGNED), \
                    CAST(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) AS SIGNED)";
-        let row = sqlx::query(sql).fetch_one(connection).await?;
+        let row = sqlx::query(sql).fetch_one(&mut **connection).await?;
         Ok(Found {
             commits_by_itself: row.try_get::<i64, _>(0)? == 1,
             packet: row.try_get::<i64, _>(1)?.unsigned_abs(),
@@ -193,9 +193,9 @@ struct Committed<W> {
 impl<W: Work<sqlx::MySql>> Work<sqlx::MySql> for Committed<W> {
     type Answer = W::Answer;
 
-    async fn run(self, connection: &mut MySqlConnection) -> Result<W::Answer> {
+    async fn run(self, connection: &mut InUse<sqlx::MySql>) -> Result<W::Answer> {
         if self.is_pools {
-            sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut *connection).await?;
+            sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(&mut **connection).await?;
         }
         self.read.run(connection).await
     }
@@ -210,8 +210,8 @@ impl MySql {
 impl Work<sqlx::MySql> for Change {
     type Answer = Option<i64>;
 
-    async fn run(self, connection: &mut MySqlConnection) -> Result<Option<i64>> {
-        let done = self.0.bound::<sqlx::MySql>().execute(connection).await?;
+    async fn run(self, connection: &mut InUse<sqlx::MySql>) -> Result<Option<i64>> {
+        let done = self.0.bound::<sqlx::MySql>().execute(&mut **connection).await?;
         Ok((done.rows_affected() > 0).then_some(done.last_insert_id().cast_signed()))
     }
 }
@@ -226,17 +226,23 @@ struct Sweep {
 impl Work<sqlx::MySql> for Sweep {
     type Answer = u64;
 
-    async fn run(self, connection: &mut MySqlConnection) -> Result<u64> {
+    const HOLDS_LOCK: bool = true;
+
+    async fn run(self, connection: &mut InUse<sqlx::MySql>) -> Result<u64> {
+        let patience = connection.patience();
         let name = format!("CONCAT('session ', MD5(CONCAT(DATABASE(), ' {}')))", self.table);
         let lock = AssertSqlSafe(format!("SELECT CAST(GET_LOCK({name}, 0) AS SIGNED)"));
-        let turn: Option<i64> = sqlx::query_scalar(lock).fetch_one(&mut *connection).await?;
-        if turn != Some(1) {
+        let turn = sqlx::query_scalar::<_, Option<i64>>(lock).fetch_one(&mut **connection);
+        if bounded(patience, turn).await? != Some(1) {
             return Ok(0);
         }
-        let rows = self.batch.bound::<sqlx::MySql>().execute(&mut *connection).await.map(|done| done.rows_affected());
+        let rows = bounded(patience, self.batch.bound::<sqlx::MySql>().execute(&mut **connection)).await;
         let unlock = AssertSqlSafe(format!("DO RELEASE_LOCK({name})"));
-        sqlx::raw_sql(unlock).execute(connection).await?;
-        rows
+        // The lock goes with its connection, too.
+        if bounded(patience, sqlx::raw_sql(unlock).execute(&mut **connection)).await.is_err() {
+            connection.spoil();
+        }
+        rows.map(|done| done.rows_affected())
     }
 }
 
@@ -314,7 +320,7 @@ impl Dialect for MySql {
         self.connections.call(Sweep { table: format!("{table:?}"), batch }, Again::Harmless).await
     }
 
-    async fn shorten(&self, _: &SqlStr) -> Result<()> {
+    async fn shorten(&self, _: &Shorten) -> Result<()> {
         Ok(())
     }
 

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::store::StoreError;
 
+/// The longest limit to the time of a statement that every database takes: PostgreSQL keeps it as a number of milliseconds in 32 bits.
+const LONGEST: Duration = Duration::from_millis(i32::MAX.unsigned_abs() as u64);
+
 /// How a store in a SQL database is set up.
 #[derive(Debug, Clone)]
 pub struct SqlOptions {
@@ -60,14 +63,14 @@ impl SqlOptions {
     }
 
     /// How long a statement may take, waiting for locks included, before the server ends it; defaults to 2.5 seconds, a little more than
-    /// `store_timeout`. Raise it together with `store_timeout`.
+    /// `store_timeout`. Raise it together with `store_timeout`. A limit of more than 24 days is one of 24 days.
     ///
     /// The server is told on each connection that the store makes (`statement_timeout` in PostgreSQL; `max_statement_time` and the waits for
     /// locks in MariaDB and MySQL). A server that has not answered a second after that counts as gone, and the connection with it. For a
     /// SQLite file, this is how long a change waits for those of other processes.
     #[must_use]
     pub fn statement_timeout(mut self, limit: Duration) -> Self {
-        self.statement_timeout = limit;
+        self.statement_timeout = limit.min(LONGEST);
         self
     }
 

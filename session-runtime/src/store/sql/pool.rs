@@ -3,6 +3,8 @@
 //! - **Begun work is the store's.** Connecting, and a statement that was sent, go on in tasks of their own where the caller gives up, and keep the
 //!   place of their connection until the server has answered. So there is a connection for the next caller, there are never more connections
 //!   than places, at the server either, and no statement is left alone half-way.
+//! - **What is several statements under a lock is a task from its beginning.** Else a caller that lives and does not ask for the answer would keep the
+//!   lock, at the server, from everybody.
 //! - **An error is judged** by [`Verdict`]: whether its connection, or all of them, are over, and whether the statement is sent once more, on
 //!   a new connection.
 //! - **While a server does not answer**, connecting is tried once a second, beside the attempts that hang. So few places are taken
@@ -14,6 +16,7 @@
 use std::future::Future;
 use std::io;
 use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,11 +26,12 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Database, Error, Pool, Result};
 use tokio::runtime::{self, Handle};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::options::Login;
 use super::verdict::{Connection, Verdict};
+use crate::locks::Place;
 use crate::log::Chain;
 
 /// How long making a connection may take.
@@ -66,11 +70,24 @@ pub(super) trait Engine: Database<Connection: Send> {
 pub(super) type Options<D> = <<D as Database>::Connection as sqlx::Connection>::Options;
 
 /// What is done with a connection: a statement, as a rule.
-pub(super) trait Work<D: Engine>: Clone + Send + 'static {
+pub(super) trait Work<D: Engine>: Clone + Send + Sync + 'static {
     type Answer: Send + 'static;
 
-    fn run(self, connection: &mut D::Connection) -> impl Future<Output = Result<Self::Answer>> + Send;
+    /// Whether it is several statements that keep others waiting until the last one: a transaction, for one. It bounds each by
+    /// [`bounded`], since the whole may take longer.
+    const HOLDS_LOCK: bool = false;
+
+    /// Waits until no work of this process is under way that it would wait for at the server, where it would have a connection meanwhile.
+    /// Asked only where it holds a lock.
+    fn line(&self) -> impl Future<Output = Option<Line>> + Send {
+        async { None }
+    }
+
+    fn run(self, connection: &mut InUse<D>) -> impl Future<Output = Result<Self::Answer>> + Send;
 }
+
+/// The first place in a line, as long as it is there.
+pub(super) type Line = Place<[u8; 32]>;
 
 /// Whether what may have been done may be done again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +146,7 @@ struct Idle<D: Engine> {
 /// Where the next connection comes from.
 enum Next<D: Engine> {
     Ready(D::Connection, u64),
-    Test(D::Connection, Attempt<D>),
+    Test(D::Connection, u64, Attempt<D>),
     Connect(Attempt<D>),
     Wait,
 }
@@ -173,7 +190,27 @@ impl<D: Engine> Connections<D> {
 
     /// Does the work, once more on a new connection where that is right.
     pub(super) async fn call<W: Work<D>>(&self, work: W, again: Again) -> Result<W::Answer> {
-        let lease = self.take().await?;
+        if !W::HOLDS_LOCK {
+            let lease = self.take().await?;
+            return self.run(lease, work, again).await;
+        }
+        let (caller, is_gone) = oneshot::channel::<()>();
+        let connections = self.clone();
+        let answer = begin(async move {
+            // What has not begun does not begin after its caller is gone.
+            let (_line, lease) = tokio::select! {
+                biased;
+                _ = is_gone => return Err(Error::PoolClosed),
+                taken = async { (work.line().await, connections.take().await) } => taken,
+            };
+            connections.run(lease?, work, again).await
+        })
+        .await;
+        drop(caller);
+        answer
+    }
+
+    async fn run<W: Work<D>>(&self, lease: Lease<D>, work: W, again: Again) -> Result<W::Answer> {
         let answer = lease.run(work.clone()).await;
         let Err(error) = &answer else { return answer };
         if !Verdict::of(error).asks_for_another_connection(again == Again::Harmless) {
@@ -209,8 +246,9 @@ impl<D: Engine> Connections<D> {
             Source::Given(pool, era) => {
                 let (pool, era) = (pool.clone(), *locked(era));
                 return HandOver::of(async move {
-                    let held = shared.noted(pool.acquire().await)?;
-                    Ok(Lease { held: Some(Held::Given(held)), era, shared, place: Some(place) })
+                    let connection = shared.noted(pool.acquire().await)?;
+                    let held = Held::Given(Lent { connection, goes_back: false });
+                    Ok(Lease { held: Some(held), era, shared, place: Some(place) })
                 })
                 .await;
             }
@@ -221,10 +259,12 @@ impl<D: Engine> Connections<D> {
             let shared = Arc::clone(&shared);
             match Shared::next(&self.0, own, here) {
                 Next::Ready(connection, era) => return Ok(Lease::own(connection, here, era, shared, place)),
-                Next::Test(connection, attempt) => match begin(shared.test(connection, attempt, here, place)).await? {
-                    Tested::Sound(lease) => return Ok(lease),
-                    Tested::Gone(kept) => place = kept,
-                },
+                Next::Test(connection, era, attempt) => {
+                    match begin(shared.test((connection, era), attempt, here, place)).await? {
+                        Tested::Sound(lease) => return Ok(lease),
+                        Tested::Gone(kept) => place = kept,
+                    }
+                }
                 Next::Connect(attempt) => return begin(shared.connect(attempt, here, place)).await,
                 Next::Wait => drop(timeout(PACE / 20, own.news.notified()).await),
             }
@@ -247,7 +287,7 @@ impl<D: Engine> Shared<D> {
             if now.saturating_duration_since(idle.since) < TEST_AFTER {
                 return Next::Ready(idle.connection, state.era);
             }
-            return Next::Test(idle.connection, Attempt::begin(shared, &mut state, now));
+            return Next::Test(idle.connection, state.era, Attempt::begin(shared, &mut state, now));
         }
         if state.attempts > 0 {
             let hangs = now.saturating_duration_since(state.newest) >= PACE;
@@ -269,12 +309,11 @@ impl<D: Engine> Shared<D> {
     /// Whether a connection that was idle is there still. Where it is gone, so are those that were idle with it.
     async fn test(
         self: Arc<Self>,
-        mut connection: D::Connection,
+        (mut connection, era): (D::Connection, u64),
         mut attempt: Attempt<D>,
         here: runtime::Id,
         place: OwnedSemaphorePermit,
     ) -> Result<Tested<D>> {
-        let era = self.era();
         if let Err(error) = bounded(TEST_TIMEOUT, connection.ping()).await {
             say_goodbye::<D>(vec![connection]);
             self.all_over(era, &error);
@@ -426,7 +465,60 @@ enum Tested<D: Engine> {
 
 enum Held<D: Engine> {
     Own(D::Connection, runtime::Id),
-    Given(PoolConnection<D>),
+    Given(Lent<D>),
+}
+
+/// A connection of a pool. It ends, unless it is said that it goes back: work that panics may leave anything behind.
+struct Lent<D: Engine> {
+    connection: PoolConnection<D>,
+    goes_back: bool,
+}
+
+impl<D: Engine> Drop for Lent<D> {
+    fn drop(&mut self) {
+        if !self.goes_back {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+/// A connection, while work has it.
+pub(super) struct InUse<D: Engine> {
+    held: Held<D>,
+    patience: Duration,
+    is_spoilt: bool,
+}
+
+impl<D: Engine> InUse<D> {
+    /// How long the server may be silent about one statement.
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Nobody uses it after this work, whatever that answers.
+    pub(super) const fn spoil(&mut self) {
+        self.is_spoilt = true;
+    }
+}
+
+impl<D: Engine> Deref for InUse<D> {
+    type Target = D::Connection;
+
+    fn deref(&self) -> &D::Connection {
+        match &self.held {
+            Held::Own(connection, _) => connection,
+            Held::Given(lent) => &lent.connection,
+        }
+    }
+}
+
+impl<D: Engine> DerefMut for InUse<D> {
+    fn deref_mut(&mut self) -> &mut D::Connection {
+        match &mut self.held {
+            Held::Own(connection, _) => connection,
+            Held::Given(lent) => &mut lent.connection,
+        }
+    }
 }
 
 impl<D: Engine> Lease<D> {
@@ -437,18 +529,18 @@ impl<D: Engine> Lease<D> {
     /// Does the work to its end, whether or not the caller waits for it.
     async fn run<W: Work<D>>(mut self, work: W) -> Result<W::Answer> {
         HandOver::of(async move {
-            let Some(mut held) = self.held.take() else { return Err(Error::PoolClosed) };
-            let answer = {
-                let connection = match &mut held {
-                    Held::Own(connection, _) => connection,
-                    Held::Given(connection) => &mut **connection,
-                };
-                bounded(self.shared.patience, work.run(connection)).await
+            let Some(held) = self.held.take() else { return Err(Error::PoolClosed) };
+            let mut connection = InUse { held, patience: self.shared.patience, is_spoilt: false };
+            let answer = if W::HOLDS_LOCK {
+                work.run(&mut connection).await
+            } else {
+                bounded(self.shared.patience, work.run(&mut connection)).await
             };
+            let InUse { held, is_spoilt, .. } = connection;
             match answer.as_ref().err().map_or(Connection::Sound, |error| Verdict::of(error).connection) {
                 Connection::Sound => {
                     self.shared.came_back();
-                    self.give_back(held);
+                    if is_spoilt { Self::end(held) } else { self.give_back(held) }
                 }
                 Connection::Over => Self::end(held),
                 Connection::AllOver => {
@@ -476,15 +568,15 @@ impl<D: Engine> Lease<D> {
                     say_goodbye::<D>(vec![connection]);
                 }
             }
-            (held @ Held::Given(_), _) if self.era != self.shared.era() => Self::end(held),
-            (held, _) => drop(held),
+            (Held::Given(mut lent), _) => lent.goes_back = self.era == self.shared.era(),
+            (held @ Held::Own(..), _) => Self::end(held),
         }
     }
 
     fn end(held: Held<D>) {
         match held {
             Held::Own(connection, _) => say_goodbye::<D>(vec![connection]),
-            Held::Given(mut connection) => connection.close_on_drop(),
+            Held::Given(lent) => drop(lent),
         }
     }
 }
@@ -556,7 +648,8 @@ where
     }
 }
 
-async fn bounded<R>(limit: Duration, run: impl Future<Output = Result<R>>) -> Result<R> {
+/// What is silent for longer than this counts as gone.
+pub(super) async fn bounded<R>(limit: Duration, run: impl Future<Output = Result<R>>) -> Result<R> {
     let silent = || {
         let said = format!("the database did not answer within {} ms", limit.as_millis());
         Err(Error::Io(io::Error::new(io::ErrorKind::TimedOut, said)))
@@ -584,4 +677,50 @@ async fn goodbye_to<D: Engine>(connections: Vec<D::Connection>) {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
+    use super::*;
+
+    /// Begins a transaction, and panics.
+    #[derive(Clone)]
+    struct Panics;
+
+    impl Work<sqlx::Sqlite> for Panics {
+        type Answer = ();
+
+        async fn run(self, connection: &mut InUse<sqlx::Sqlite>) -> Result<()> {
+            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut **connection).await?;
+            panic!("work that panics, as this test has it");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_in_whose_use_something_panicked_does_not_go_back_to_its_pool() {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        let connections = Connections::given(pool.clone(), CONNECT_TIMEOUT);
+        let panicked = tokio::spawn(async move { connections.call(Panics, Again::Never).await }).await;
+        assert!(panicked.unwrap_err().is_panic());
+        sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&pool).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_tested_while_all_of_its_time_are_over_is_not_kept() {
+        let options = SqliteConnectOptions::new().in_memory(true);
+        let connections: Connections<sqlx::Sqlite> = Connections::own(options, None, (), 2, CONNECT_TIMEOUT).await.unwrap();
+        let shared = &connections.0;
+        let Source::Own(own) = &shared.source else { panic!("they are the store's") };
+        let since = Instant::now().checked_sub(2 * TEST_AFTER).unwrap();
+        own.state().idle.iter_mut().for_each(|idle| idle.since = since);
+        let here = Handle::current().id();
+        let Next::Test(connection, era, attempt) = Shared::next(shared, own, here) else { panic!("it was idle for long") };
+        shared.all_over(era, &Error::WorkerCrashed);
+        let place = Arc::clone(&shared.places).acquire_owned().await.unwrap();
+        let tested = Arc::clone(shared).test((connection, era), attempt, here, place).await.unwrap();
+        drop(tested);
+        assert!(own.state().idle.is_empty());
+    }
 }

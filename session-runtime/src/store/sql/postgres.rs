@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sqlx::{AssertSqlSafe, Error, Result, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, Result, SqlSafeStr, SqlStr};
 use tokio::time::timeout;
 
 use super::options::SqlOptions;
-use super::pool::{Again, Connections, Engine, GRACE, Options, PATIENCE_WITH_A_POOL, Work};
+use super::pool::{Again, Connections, Engine, GRACE, InUse, Options, PATIENCE_WITH_A_POOL, Work};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
-use super::statements::Syntax;
+use super::statements::{Shorten, Syntax};
 use super::table::Table;
 use super::url::{self, read_url};
+use super::verdict::{Meaning, Verdict};
 use super::{Dialect, Sql, failed};
 use crate::store::{Encoded, StoreError};
 
@@ -114,7 +115,7 @@ async fn own(connect: PgConnectOptions, options: &SqlOptions) -> std::result::Re
     match connections(told, options).await {
         Ok(direct) if direct.call(IsDirect, Again::Harmless).await.map_err(failed)? => return Ok(direct),
         Ok(_) => {}
-        Err(error) if refuses_parameters(&error) => {}
+        Err(error) if Verdict::refuses_parameters(&error) => {}
         Err(error) => return Err(failed(error)),
     }
     let pooled = connections(connect, options).await.map_err(failed)?;
@@ -127,11 +128,6 @@ async fn connections(connect: PgConnectOptions, options: &SqlOptions) -> Result<
     Connections::own(connect, options.login.clone(), OnceLock::new(), options.max_connections, patience).await
 }
 
-/// As `PgBouncer` says it: "unsupported startup parameter".
-fn refuses_parameters(error: &Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.message().contains("startup parameter"))
-}
-
 /// Whether this is a connection to the server itself.
 #[derive(Clone)]
 struct IsDirect;
@@ -139,9 +135,9 @@ struct IsDirect;
 impl Work<sqlx::Postgres> for IsDirect {
     type Answer = bool;
 
-    async fn run(self, connection: &mut PgConnection) -> Result<bool> {
+    async fn run(self, connection: &mut InUse<sqlx::Postgres>) -> Result<bool> {
         let sql = AssertSqlSafe(format!("SELECT coalesce(current_setting('{DIRECT}', true), '') = 'on'"));
-        let rows = sqlx::raw_sql(sql).fetch_one(connection).await?;
+        let rows = sqlx::raw_sql(sql).fetch_one(&mut **connection).await?;
         sqlx::Row::try_get(&rows, 0)
     }
 }
@@ -184,8 +180,7 @@ async fn answers(one: &mut PgConnection, number: i64) -> Result<bool> {
     let sql = AssertSqlSafe(format!("SELECT $1::bigint + {number}"));
     match sqlx::query_scalar::<_, i64>(sql).bind(1_i64).fetch_one(one).await {
         Ok(sum) => Ok(sum == number + 1),
-        // It is not there, there already, or has other parameters.
-        Err(Error::Database(error)) if matches!(error.code().as_deref(), Some("26000" | "42P05" | "08P01")) => Ok(false),
+        Err(error) if Verdict::of(&error).meaning == Meaning::MixedUp => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -291,7 +286,7 @@ impl Dialect for Postgres {
         self.execute(batch, Again::Harmless).await
     }
 
-    async fn shorten(&self, _: &SqlStr) -> Result<()> {
+    async fn shorten(&self, _: &Shorten) -> Result<()> {
         Ok(())
     }
 

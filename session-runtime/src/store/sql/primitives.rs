@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sqlx::query::Query;
 use sqlx::{Database, Encode, SqlStr, Type};
 
+use super::pool::Line;
 use super::statements::Sql;
+use crate::locks::{self, Locks};
 use crate::store::{OwnerLimit, WhenFull};
 
 /// A value for a parameter.
@@ -99,7 +101,13 @@ pub struct Admit {
     /// The statement that inserts the session.
     pub(super) insert: Statement,
     pub(super) limit: OwnerLimit,
+    pub(super) owner: [u8; 32],
+    /// Where those of this process wait for each other: one that waits at the fence has a connection meanwhile.
+    pub(super) lines: Arc<Lines>,
 }
+
+/// The lines of the owners who get sessions at this moment.
+pub(super) type Lines = Locks<[u8; 32]>;
 
 /// What became of a session that was to be an owner's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +129,13 @@ pub(super) enum Step {
 }
 
 impl Admit {
+    /// Waits for its turn in this process.
+    pub(super) async fn line(&self) -> Line {
+        let line = self.lines.place(self.owner);
+        line.take(locks::ALL).await;
+        line
+    }
+
     /// What is to be done where the owner has these sessions; a 0 says that one has expired.
     ///
     /// An expired one is not just left out: a statement under way may be about to renew it.
@@ -153,8 +168,8 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Execute {
             type Answer = u64;
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<u64> {
-                self.0.bound::<$database>().execute(connection).await.map(|done| done.rows_affected())
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<u64> {
+                self.0.bound::<$database>().execute(&mut **connection).await.map(|done| done.rows_affected())
             }
         }
     };
@@ -162,8 +177,8 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Script {
             type Answer = ();
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<()> {
-                sqlx::raw_sql(self.0).execute(connection).await.map(drop)
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<()> {
+                sqlx::raw_sql(self.0).execute(&mut **connection).await.map(drop)
             }
         }
     };
@@ -171,11 +186,11 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Change {
             type Answer = Option<i64>;
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Option<i64>> {
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<Option<i64>> {
                 use sqlx::Row as _;
 
                 // To the end, not to the first row: the commit comes after it, and may fail.
-                let rows = self.0.bound::<$database>().fetch_all(connection).await?;
+                let rows = self.0.bound::<$database>().fetch_all(&mut **connection).await?;
                 rows.first().map(|row| row.try_get(0)).transpose()
             }
         }
@@ -184,8 +199,8 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Read {
             type Answer = Option<crate::store::sql::primitives::Row>;
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Self::Answer> {
-                let row = self.0.bound::<$database>().fetch_optional(connection).await?;
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<Self::Answer> {
+                let row = self.0.bound::<$database>().fetch_optional(&mut **connection).await?;
                 row.as_ref().map(|row| crate::store::sql::primitives::works!(@row row)).transpose()
             }
         }
@@ -194,10 +209,10 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Number {
             type Answer = Option<i64>;
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Option<i64>> {
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<Option<i64>> {
                 use sqlx::Row as _;
 
-                let row = self.0.bound::<$database>().fetch_optional(connection).await?;
+                let row = self.0.bound::<$database>().fetch_optional(&mut **connection).await?;
                 row.map(|row| row.try_get(0)).transpose()
             }
         }
@@ -206,8 +221,8 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::List {
             type Answer = Vec<crate::store::sql::primitives::Row>;
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Self::Answer> {
-                let rows = self.0.bound::<$database>().fetch_all(connection).await?;
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<Self::Answer> {
+                let rows = self.0.bound::<$database>().fetch_all(&mut **connection).await?;
                 rows.iter().map(|row| crate::store::sql::primitives::works!(@row row)).collect()
             }
         }
@@ -216,32 +231,46 @@ macro_rules! works {
         impl crate::store::sql::pool::Work<$database> for crate::store::sql::primitives::Admit {
             type Answer = crate::store::sql::primitives::Admitted;
 
-            async fn run(self, connection: &mut <$database as sqlx::Database>::Connection) -> sqlx::Result<Self::Answer> {
-                use crate::store::sql::primitives::{Admit, Admitted, Step};
+            const HOLDS_LOCK: bool = true;
+
+            async fn line(&self) -> Option<crate::store::sql::pool::Line> {
+                Some(self.line().await)
+            }
+
+            async fn run(self, connection: &mut crate::store::sql::pool::InUse<$database>) -> sqlx::Result<Self::Answer> {
+                use crate::store::sql::pool::{InUse, bounded};
+                use crate::store::sql::primitives::{Admit, Admitted, Statement, Step};
                 use crate::store::sql::verdict::{Connection, Verdict};
 
-                async fn steps(
-                    admit: Admit,
-                    connection: &mut <$database as sqlx::Database>::Connection,
-                ) -> sqlx::Result<Admitted> {
+                async fn execute(statement: &Statement, connection: &mut InUse<$database>) -> sqlx::Result<u64> {
+                    let patience = connection.patience();
+                    bounded(patience, statement.bound::<$database>().execute(&mut **connection)).await.map(|done| done.rows_affected())
+                }
+
+                async fn say(text: &'static str, connection: &mut InUse<$database>) -> sqlx::Result<()> {
+                    let patience = connection.patience();
+                    bounded(patience, sqlx::raw_sql(text).execute(&mut **connection)).await.map(drop)
+                }
+
+                async fn steps(admit: Admit, connection: &mut InUse<$database>) -> sqlx::Result<Admitted> {
                     use sqlx::Row as _;
 
-                    admit.fence.bound::<$database>().execute(&mut *connection).await?;
+                    execute(&admit.fence, connection).await?;
                     loop {
-                        let rows = admit.oldest.bound::<$database>().fetch_all(&mut *connection).await?;
+                        let patience = connection.patience();
+                        let rows = bounded(patience, admit.oldest.bound::<$database>().fetch_all(&mut **connection)).await?;
                         let rows: Vec<(Vec<u8>, i64)> =
                             rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<sqlx::Result<_>>()?;
                         match admit.step(&rows) {
                             Step::Forget => {
-                                admit.end_expired.bound::<$database>().execute(&mut *connection).await?;
+                                execute(&admit.end_expired, connection).await?;
                             }
                             Step::Refuse => return Ok(Admitted::TooMany),
                             Step::Insert => break,
                             Step::Delete(statements) => {
                                 let mut have_gone = true;
                                 for statement in statements {
-                                    let done = statement.bound::<$database>().execute(&mut *connection).await?;
-                                    have_gone &= done.rows_affected() > 0;
+                                    have_gone &= execute(&statement, connection).await? > 0;
                                 }
                                 // Else one goes by another key by now, or has expired.
                                 if have_gone {
@@ -250,14 +279,13 @@ macro_rules! works {
                             }
                         }
                     }
-                    admit.insert.bound::<$database>().execute(connection).await.map(|done| Admitted::Rows(done.rows_affected()))
+                    execute(&admit.insert, connection).await.map(Admitted::Rows)
                 }
 
-                sqlx::raw_sql(self.begin).execute(&mut *connection).await?;
-                let admitted = steps(self, &mut *connection).await;
-                let answer = match admitted {
-                    Ok(Admitted::Rows(1..)) => match sqlx::raw_sql("COMMIT").execute(&mut *connection).await {
-                        Ok(_) => return admitted,
+                say(self.begin, connection).await?;
+                let answer = match steps(self, connection).await {
+                    Ok(Admitted::Rows(rows @ 1..)) => match say("COMMIT", connection).await {
+                        Ok(()) => return Ok(Admitted::Rows(rows)),
                         Err(error) => Err(error),
                     },
                     answer => answer,
@@ -265,11 +293,11 @@ macro_rules! works {
                 if answer.as_ref().is_err_and(|error| Verdict::of(error).connection != Connection::Sound) {
                     return answer;
                 }
-                match sqlx::raw_sql("ROLLBACK").execute(connection).await {
-                    // It ends, so that nobody goes on in the transaction.
-                    Err(error) if Verdict::of(&error).connection != Connection::Sound => Err(error),
-                    _ => answer,
+                // Nobody goes on in the transaction. And what became of it, the answer says, not this error.
+                if say("ROLLBACK", connection).await.is_err_and(|error| Verdict::of_rollback(&error) != Connection::Sound) {
+                    connection.spoil();
                 }
+                answer
             }
         }
     };

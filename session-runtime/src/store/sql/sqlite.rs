@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, Options};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
-use super::statements::Syntax;
+use super::statements::{Shorten, Syntax};
 use super::table::Table;
 use super::turns::{Turns, until_not_busy};
 use super::url::{self, read_url};
@@ -202,8 +202,10 @@ impl Dialect for Sqlite {
         self.execute(batch, Again::Harmless).await
     }
 
-    async fn shorten(&self, sql: &SqlStr) -> Result<()> {
-        self.changes.call(Script(sql.clone()), Again::Harmless).await?;
+    async fn shorten(&self, Shorten { is_needed, change }: &Shorten) -> Result<()> {
+        if self.number(Statement::new(is_needed, [])).await? == Some(1) {
+            self.changes.call(Script(change.clone()), Again::Harmless).await?;
+        }
         self.changes.call(Script(WRITE_BACK.into_sql_str()), Again::Harmless).await
     }
 

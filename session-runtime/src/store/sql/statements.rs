@@ -100,9 +100,16 @@ pub(super) struct Statements {
     pub(super) forget_expired: Sql,
     pub(super) sweep: Sql,
     pub(super) owned: Owned,
-    /// Takes back what a clock that was set back has added to the sessions' lives.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the servers' clocks are their own matter"))]
-    pub(super) shorten: SqlStr,
+    pub(super) shorten: Shorten,
+}
+
+/// Takes back what a clock that was set back has added to the sessions' lives, in SQLite.
+///
+/// It goes through the whole table. So it is looked first whether it is needed, which keeps nobody from changing sessions.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "the servers' clocks are their own matter"))]
+pub struct Shorten {
+    pub(super) is_needed: Sql,
+    pub(super) change: SqlStr,
 }
 
 impl Statements {
@@ -441,15 +448,23 @@ impl Writer<'_> {
         self.finish(&sql, 21)
     }
 
-    fn shorten(&self) -> SqlStr {
-        let Syntax { now, least, .. } = self.syntax;
-        self.text(format!(
-            "UPDATE {} SET expires_at = {least}(expires_at, {now} + idle), sweep_at = {least}(expires_at, {now} + idle), \
+    /// A session is as old as it was, but for one that was created after the present time: that one is new. What it was allowed it is allowed from now on.
+    fn shorten(&self) -> Shorten {
+        let Self { syntax: Syntax { now, least, .. }, table } = self;
+        let expires_at = format!("{least}(expires_at, {now} + idle, {now} + absolute_at - created_at)");
+        // One that was used since has its idle limit from the present time, and the rest from before. No proof is NULL, in every sum too.
+        let condition = format!(
+            "version <> {MARK} AND (expires_at > {now} + idle OR used_at > {now} OR created_at > {now} OR created_at + proven > {now})"
+        );
+        let is_needed = self.text(format!("SELECT EXISTS(SELECT 1 FROM {table} WHERE {condition})"));
+        let change = self.text(format!(
+            "UPDATE {table} SET expires_at = {expires_at}, sweep_at = {expires_at}, \
              absolute_at = {least}(absolute_at, {now} + absolute_at - created_at), created_at = {least}(created_at, {now}), \
-             used_at = {least}(used_at, {now}) \
-             WHERE version <> {MARK} AND expires_at > {now} + idle",
-            self.table
-        ))
+             used_at = {least}(used_at, {now}), \
+             proven = {least}(proven, CASE WHEN created_at > {now} THEN 0 ELSE {now} - created_at END) \
+             WHERE {condition}"
+        ));
+        Shorten { is_needed: Sql { text: is_needed, pads: 0 }, change }
     }
 
     /// A condition: the row is a session, and it has not expired.

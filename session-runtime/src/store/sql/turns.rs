@@ -8,11 +8,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Result, Sqlite};
 use tokio::time::sleep;
 
-use super::pool::{Again, Connections, Work};
+use super::pool::{Again, Connections, InUse, Line, Work};
 use super::verdict::{Meaning, Verdict};
 
 /// How long opening a file waits for other processes.
@@ -86,7 +85,13 @@ struct InTurn<W> {
 impl<W: Work<Sqlite>> Work<Sqlite> for InTurn<W> {
     type Answer = W::Answer;
 
-    async fn run(self, connection: &mut SqliteConnection) -> Result<W::Answer> {
+    const HOLDS_LOCK: bool = W::HOLDS_LOCK;
+
+    async fn line(&self) -> Option<Line> {
+        self.work.line().await
+    }
+
+    async fn run(self, connection: &mut InUse<Sqlite>) -> Result<W::Answer> {
         let Some(turn) = self.turn else { return make_room(connection, self.work).await };
         let pause = with(&turn, |turn| turn.pause(Instant::now()));
         if !pause.is_zero() {
@@ -108,12 +113,12 @@ impl<W: Work<Sqlite>> Work<Sqlite> for InTurn<W> {
 
 /// Makes a change; where the disk is full, once more after the log of changes was written back to the file, so that it has room again
 /// where it is. A change that makes the file no longer, such as that of a logout, is possible so.
-async fn make_room<W: Work<Sqlite>>(connection: &mut SqliteConnection, work: W) -> Result<W::Answer> {
-    let answer = work.clone().run(&mut *connection).await;
+async fn make_room<W: Work<Sqlite>>(connection: &mut InUse<Sqlite>, work: W) -> Result<W::Answer> {
+    let answer = work.clone().run(connection).await;
     if !answer.as_ref().is_err_and(|error| Verdict::of(error).meaning == Meaning::Full) {
         return answer;
     }
-    let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(RESTART)").execute(&mut *connection).await;
+    let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(RESTART)").execute(&mut **connection).await;
     work.run(connection).await
 }
 

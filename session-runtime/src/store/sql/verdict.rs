@@ -45,6 +45,9 @@ pub(super) enum Meaning {
     Undone,
     /// A PostgreSQL statement says by this error that it has waited too long to be sure of the time.
     Waited,
+    /// A pooler has sent it to a connection that knows another statement by its name, or none.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "the table is one"))]
+    MixedUp,
     /// Another process has the SQLite file.
     Busy,
     /// It took too long, and was ended at the server.
@@ -64,7 +67,7 @@ pub(super) enum Meaning {
 }
 
 use Connection::{AllOver, Over, Sound};
-use Meaning::{Busy, Data, Denied, Full, Other, ReadOnly, Slow, Taken, TooLarge, Undone, Waited};
+use Meaning::{Busy, Data, Denied, Full, MixedUp, Other, ReadOnly, Slow, Taken, TooLarge, Undone, Waited};
 use Ran::{Maybe, No};
 
 const fn verdict(ran: Ran, connection: Connection, meaning: Meaning) -> Verdict {
@@ -106,48 +109,70 @@ enum Severity {
 impl Verdict {
     /// What `error` means.
     pub(super) fn of(error: &Error) -> Self {
-        match error {
-            Error::Database(database) => {
-                let state = database.code().unwrap_or_default();
-                #[cfg(feature = "postgres")]
-                if let Some(error) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-                    use sqlx::postgres::PgSeverity;
-                    let severity = match error.severity() {
-                        PgSeverity::Panic => Severity::Panic,
-                        PgSeverity::Fatal => Severity::Fatal,
-                        _ => Severity::Error,
-                    };
-                    return judge(Seen::Postgres { state: &state, severity });
-                }
-                #[cfg(feature = "mysql")]
-                if let Some(error) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-                    return judge(Seen::MySql { number: error.number(), state: &state });
-                }
-                match state.parse() {
-                    Ok(code) if cfg!(feature = "sqlite") => judge(Seen::Sqlite { code }),
-                    _ => judge(Seen::Broken),
-                }
-            }
-            Error::Io(error) => judge(Seen::Io(error.kind())),
-            Error::PoolTimedOut
-            | Error::PoolClosed
-            | Error::Configuration(_)
-            | Error::InvalidArgument(_)
-            | Error::Encode(_)
-            | Error::TypeNotFound { .. } => judge(Seen::NotSent),
-            Error::RowNotFound
-            | Error::ColumnIndexOutOfBounds { .. }
-            | Error::ColumnNotFound(_)
-            | Error::ColumnDecode { .. }
-            | Error::Decode(_) => judge(Seen::Answered),
-            _ => judge(Seen::Broken),
-        }
+        looked_at(error, judge)
+    }
+
+    /// What is left of the connection where `ROLLBACK` failed: the transaction may still be open, whatever the error is.
+    pub(super) fn of_rollback(error: &Error) -> Connection {
+        looked_at(error, |seen| match (seen, judge(seen).connection) {
+            // SQLite has ended it by itself where the disk was full, for one, and says by this that there is none.
+            (Seen::Sqlite { code: 1 }, connection) => connection,
+            (_, Sound) => Over,
+            (_, connection) => connection,
+        })
+    }
+
+    /// Whether a pooler says that it does not hand a parameter on that a connection is to begin with. `PgBouncer` says so with a general code:
+    /// "unsupported startup parameter".
+    #[cfg(feature = "postgres")]
+    pub(super) fn refuses_parameters(error: &Error) -> bool {
+        error.as_database_error().is_some_and(|error| error.message().contains("startup parameter"))
     }
 
     /// Whether the statement is to be sent once more, on a new connection. What may have run is sent again only where that is
     /// `harmless`.
     pub(super) fn asks_for_another_connection(self, harmless: bool) -> bool {
         self.connection != Sound && self.meaning != TooLarge && (self.ran == No || harmless)
+    }
+}
+
+/// Reads an error of sqlx.
+fn looked_at<R>(error: &Error, look: impl FnOnce(Seen<'_>) -> R) -> R {
+    match error {
+        Error::Database(database) => {
+            let state = database.code().unwrap_or_default();
+            #[cfg(feature = "postgres")]
+            if let Some(error) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+                use sqlx::postgres::PgSeverity;
+                let severity = match error.severity() {
+                    PgSeverity::Panic => Severity::Panic,
+                    PgSeverity::Fatal => Severity::Fatal,
+                    _ => Severity::Error,
+                };
+                return look(Seen::Postgres { state: &state, severity });
+            }
+            #[cfg(feature = "mysql")]
+            if let Some(error) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+                return look(Seen::MySql { number: error.number(), state: &state });
+            }
+            match state.parse() {
+                Ok(code) if cfg!(feature = "sqlite") => look(Seen::Sqlite { code }),
+                _ => look(Seen::Broken),
+            }
+        }
+        Error::Io(error) => look(Seen::Io(error.kind())),
+        Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::Configuration(_)
+        | Error::InvalidArgument(_)
+        | Error::Encode(_)
+        | Error::TypeNotFound { .. } => look(Seen::NotSent),
+        Error::RowNotFound
+        | Error::ColumnIndexOutOfBounds { .. }
+        | Error::ColumnNotFound(_)
+        | Error::ColumnDecode { .. }
+        | Error::Decode(_) => look(Seen::Answered),
+        _ => look(Seen::Broken),
     }
 }
 
@@ -171,15 +196,17 @@ fn postgres(state: &str, severity: Severity) -> Verdict {
     }
     let ended = if severity == Severity::Fatal { AllOver } else { Sound };
     match state {
-        // Statements of another connection: a pooler has mixed them up. Or the table has changed under a statement that was prepared.
-        "26000" | "34000" | "42P05" | "0A000" => verdict(No, AllOver, Other),
+        // It is not there, or there already.
+        "26000" | "34000" | "42P05" => verdict(No, AllOver, MixedUp),
+        // The table has changed under a statement that was prepared.
+        "0A000" => verdict(No, AllOver, Other),
         "25006" => verdict(No, AllOver, ReadOnly),
         // Told to end by an operator, or by its own idleness; not yet up, or its database is gone.
         "57P01" | "57P03" | "57P04" | "57P05" | "25P03" => verdict(No, AllOver, Other),
         // A server process has crashed. It may have been this one's, after its commit.
         "57P02" => verdict(Maybe, AllOver, Other),
         // A value too few or too many: this is not the statement that was meant.
-        "08P01" if severity == Severity::Error => verdict(No, AllOver, Other),
+        "08P01" if severity == Severity::Error => verdict(No, AllOver, MixedUp),
         "25001" | "25P01" | "25P02" => verdict(No, Over, Other),
         "40001" | "40P01" => verdict(No, ended, Undone),
         "40003" => verdict(Maybe, AllOver, Other),
@@ -293,12 +320,13 @@ mod tests {
         for (states, severity, expected) in [
             (&["08000", "08001", "08003", "08004", "08006", "08P01", "08007"][..], Fatal, verdict(Maybe, AllOver, Other)),
             (&["08000", "08006", "08007"], Error, verdict(Maybe, AllOver, Other)),
-            (&["08P01"], Error, verdict(No, AllOver, Other)),
+            (&["08P01"], Error, verdict(No, AllOver, MixedUp)),
             (&["57P01", "57P03", "57P04", "57P05", "25P03"], Fatal, verdict(No, AllOver, Other)),
             (&["57P02"], Fatal, verdict(Maybe, AllOver, Other)),
             (&["25006"], Error, verdict(No, AllOver, ReadOnly)),
             (&["25006"], Fatal, verdict(No, AllOver, ReadOnly)),
-            (&["26000", "34000", "42P05", "0A000"], Error, verdict(No, AllOver, Other)),
+            (&["26000", "34000", "42P05"], Error, verdict(No, AllOver, MixedUp)),
+            (&["0A000"], Error, verdict(No, AllOver, Other)),
             (&["25001", "25P01", "25P02"], Error, verdict(No, Over, Other)),
             (&["40001", "40P01"], Error, verdict(No, Sound, Undone)),
             (&["40001"], Fatal, verdict(No, AllOver, Undone)),
@@ -462,6 +490,24 @@ mod tests {
         ] {
             let error = sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_err();
             assert_eq!(Verdict::of(&error), expected, "{sql}: {error:?}");
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn a_transaction_whose_end_fails_ends_with_its_connection_unless_there_is_none() {
+        use sqlx::Connection as _;
+
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let none = sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap_err();
+        assert_eq!(Verdict::of_rollback(&none), Sound, "{none:?}");
+        for (error, left) in [
+            (Error::Decode("".into()), Over),
+            (Error::PoolClosed, Over),
+            (Error::WorkerCrashed, AllOver),
+            (Error::Io(ErrorKind::TimedOut.into()), AllOver),
+        ] {
+            assert_eq!(Verdict::of_rollback(&error), left, "{error:?}");
         }
     }
 
