@@ -28,13 +28,15 @@ use crate::store::{Encoded, StoreError};
 ///
 /// - **Calls:** every operation is one statement, prepared once a connection, and one round trip; one that is refused, because
 ///   another was first, takes a second to learn why.
-/// - **Owners:** a column with an index, which changes with its row. Ending sessions is two statements, and a login within an
-///   `owner_limit` is a transaction; all else about owners is one statement.
+/// - **Owners:** a column with an index, which changes with its row. A login within an `owner_limit` is a transaction;
+///   [Choosing an engine](crate::choosing_an_engine#calls-and-latency) says how many statements each call is.
 /// - **On a crash** of the program or the server every change that was acknowledged is there, as
 ///   `innodb_flush_log_at_trx_commit` says; it is 1 unless you change it. A replica that takes over may lack the last changes.
 /// - **Expiry:** by the database's clock, to the millisecond, whatever the time zones and their changes of the clock.
 /// - **What it needs:** `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table, and to create it, where it is missing, `CREATE` and `INDEX`. The
 ///   server must take changes: one that is `read_only` is refused, when the store is opened and on each new connection.
+/// - **The binary log:** an `owner_limit` needs `binlog_format` to be `ROW` or `MIXED`, if there is a binary log. With `STATEMENT` the server
+///   refuses every login within a limit (error 1665), since such a login reads what others have committed.
 /// - **Accounts** of MySQL that use `caching_sha2_password` need TLS (feature `tls`) or a socket.
 pub type MySqlStore = Encoded<Sql<MySql>>;
 

@@ -30,9 +30,9 @@ use crate::store::{Encoded, StoreError};
 /// ```
 ///
 /// - **Calls:** every operation is one statement, prepared once a connection, and one round trip; one that is refused, because
-///   another was first, takes a second to learn why.
-/// - **Owners:** a column with an index, which changes with its row. Ending sessions is two statements, and a login within an
-///   `owner_limit` is a transaction; all else about owners is one statement.
+///   another was first, takes a second to learn why. A change of a session that has less than a second left to live takes three.
+/// - **Owners:** a column with an index, which changes with its row. A login within an `owner_limit` is a transaction;
+///   [Choosing an engine](crate::choosing_an_engine#calls-and-latency) says how many statements each call is.
 /// - **On a crash** of the program or the server every change that was acknowledged is there, as `synchronous_commit` and
 ///   `fsync` say; both are on unless you turn them off. A replica that takes over may lack the last changes, unless it is
 ///   synchronous.

@@ -28,8 +28,8 @@ use crate::store::{Encoded, StoreError};
 /// ```
 ///
 /// - **Calls:** every operation is one statement. Reads go on side by side; the changes of a process queue for one connection.
-/// - **Owners:** a column with an index, which changes with its row. Ending sessions is two statements, and a login within an
-///   `owner_limit` is a transaction; all else about owners is one statement.
+/// - **Owners:** a column with an index, which changes with its row. A login within an `owner_limit` is a transaction;
+///   [Choosing an engine](crate::choosing_an_engine#calls-and-latency) says how many statements each call is.
 /// - **Several processes** take turns: one that has changed the file for 50 ms, or for 10 ms where it has met others, leaves it free
 ///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`]. A pool of your own takes no turns: its changes wait as long as its
 ///   `busy_timeout` says, and on a slow disk some may wait in vain.
