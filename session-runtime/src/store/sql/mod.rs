@@ -242,7 +242,7 @@ impl<D: Dialect> Sweep for Inner<D> {
         let mut gone = 0;
         loop {
             let batch = self.batch.load(Ordering::Relaxed);
-            let statement = Statement::new(&self.statements.sweep, [Value::Int(batch)]);
+            let statement = Statement::new(&self.statements.sweep, [0, batch].map(Value::Int));
             match self.database.sweep(&self.statements.table, statement).await {
                 Ok(rows) => {
                     gone += rows;

@@ -270,7 +270,7 @@ impl Dialect for MySql {
         // With less isolation than the store asks for, the new key may have been taken since it was looked at. The number is too large.
         version_on_conflict: "version = IF({table}.id = ?{pads}, VALUES(version), {table}.version + 9223372036854775807 + 1)",
         inserted: "VALUES({})",
-        sweep: "DELETE FROM {table} WHERE sweep_at <= {now} ORDER BY sweep_at LIMIT ?",
+        sweep: "DELETE FROM {table} WHERE sweep_at <= {now} AND ? = 0 ORDER BY sweep_at LIMIT ?",
     };
 
     async fn create_table(&self, table: &Table) -> Result<()> {

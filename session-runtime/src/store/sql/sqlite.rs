@@ -148,7 +148,7 @@ impl Dialect for Sqlite {
         on_conflict: "ON CONFLICT (id) DO UPDATE SET",
         version_on_conflict: "version = excluded.version",
         inserted: "excluded.{}",
-        sweep: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_at <= {now} LIMIT ?)",
+        sweep: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_at <= {now} AND ? = 0 LIMIT ?)",
     };
 
     async fn execute(&self, statement: Statement, again: Again) -> Result<u64> {

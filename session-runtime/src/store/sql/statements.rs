@@ -8,7 +8,8 @@
 //! back a session that has expired meanwhile.
 //!
 //! No two statements take as many parameters. Behind a pooler that mixes up what was prepared on its connections, a statement that
-//! stands in for another is so an error, never a deletion.
+//! stands in for another is so an error, never a deletion. Those that are run most take no parameter that means nothing, since PostgreSQL puts a
+//! step for it into the plan.
 
 use std::sync::Arc;
 
@@ -64,7 +65,8 @@ pub struct Syntax {
     pub(super) version_on_conflict: &'static str,
     /// The value that the `INSERT` had for a column, with `{}` for its name.
     pub(super) inserted: &'static str,
-    /// The statement that removes a batch of expired rows; `{table}`, `{now}` and `{lock}` are put in, and `?` is the most that it removes.
+    /// The statement that removes a batch of expired rows; `{table}`, `{now}` and `{lock}` are put in. The first `?` means nothing
+    /// and is 0, the second is the most that it removes.
     pub(super) sweep: &'static str,
 }
 
@@ -206,9 +208,9 @@ impl Writer<'_> {
         )
     }
 
-    /// 2.
+    /// 1.
     fn load(&self) -> Sql {
-        self.finish(&format!("{} WHERE id = ?{{pads}}", self.read()), 1)
+        self.finish(&format!("{} WHERE id = ?", self.read()), 0)
     }
 
     /// As [`Row`](super::primitives::Row) has them.
@@ -220,18 +222,18 @@ impl Writer<'_> {
         )
     }
 
-    /// 6.
+    /// 3.
     fn replace(&self) -> Sql {
         let Syntax { next_version, returning_version, .. } = self.syntax;
         self.finish(
             &format!(
-                "UPDATE {} SET version = {next_version}, data = ?, {} WHERE id = ? AND {} AND version = ?{{pads}}{returning_version}{}",
+                "UPDATE {} SET version = {next_version}, data = ?, {} WHERE id = ? AND {} AND version = ?{returning_version}{}",
                 self.table,
                 self.renewed(),
                 self.is_session_for_long(),
                 self.or_too_late(),
             ),
-            3,
+            0,
         )
     }
 
@@ -269,12 +271,12 @@ impl Writer<'_> {
         )
     }
 
-    /// 3.
+    /// 6.
     fn touch(&self) -> Sql {
         let too_late = self.or_too_late();
         let returning = if too_late.is_empty() { "" } else { " RETURNING version" };
         let (renewed, is_session) = (self.renewed(), self.is_session_for_long());
-        self.finish(&format!("UPDATE {} SET {renewed} WHERE id = ? AND {is_session}{{pads}}{returning}{too_late}", self.table), 2)
+        self.finish(&format!("UPDATE {} SET {renewed} WHERE id = ? AND {is_session}{{pads}}{returning}{too_late}", self.table), 5)
     }
 
     /// 11.
@@ -283,7 +285,7 @@ impl Writer<'_> {
         self.finish(&format!("{here} UPDATE {} SET {renewed} FROM here WHERE id = at AND {is_session}{{pads}}", self.table), 10)
     }
 
-    /// Rotates in one statement: marks the old row and inserts the new one for each row that it marked, which is one or none. 14.
+    /// Rotates in one statement: marks the old row and inserts the new one for each row that it marked, which is one or none. 9.
     fn rotate_in_with(&self) -> Sql {
         let (is_session, too_late) = (self.is_session_for_long(), self.or_too_late());
         self.finish(
@@ -294,7 +296,7 @@ impl Writer<'_> {
                 "",
                 ["?"; 7],
             ),
-            5,
+            0,
         )
     }
 
@@ -319,7 +321,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Rotates in one statement: inserts the new row, and the old one once more, which turns that into the mark. 14 or 15.
+    /// Rotates in one statement: inserts the new row, and the old one once more, which turns that into the mark. 9 or 10.
     fn rotate_by_insert(&self) -> Sql {
         let Self { syntax: Syntax { now, for_update, on_conflict, version_on_conflict, .. }, table } = self;
         let is_session = self.is_session();
@@ -346,7 +348,7 @@ impl Writer<'_> {
                  AND NOT EXISTS (SELECT 1 FROM {table} AS taken WHERE taken.id = ?){pads}{for_update} \
                  {on_conflict} {version}, {changes}"
             ),
-            5,
+            0,
         )
     }
 
@@ -360,7 +362,7 @@ impl Writer<'_> {
         self.finish(&format!("DELETE FROM {} WHERE id = ? AND expires_at <= {}{{pads}}", self.table, self.syntax.now), 4)
     }
 
-    /// 1.
+    /// 2, the first of which means nothing.
     fn sweep(&self, lock: i64) -> Sql {
         let Syntax { sweep, now_for_index, .. } = self.syntax;
         let sql = sweep.replace("{now}", now_for_index).replace("{lock}", &lock.to_string()).replace("{table}", &self.table);
@@ -377,7 +379,7 @@ impl Writer<'_> {
         self.finish(&format!("{} WHERE owner = ? AND {}{{pads}}", self.read(), self.is_session()), 7)
     }
 
-    /// It renews nothing, so that it brings nothing back where it has waited for the row. 9.
+    /// It renews nothing, so that it brings nothing back where it has waited for the row. 14.
     fn replace_listed(&self) -> Sql {
         let Self { syntax: Syntax { next_version, returning_version, .. }, table } = self;
         let is_session = self.is_session();
@@ -386,7 +388,7 @@ impl Writer<'_> {
                 "UPDATE {table} SET version = {next_version}, data = ? \
                  WHERE owner = ? AND handle = ? AND version = ? AND {is_session}{{pads}}{returning_version}"
             ),
-            5,
+            10,
         )
     }
 
