@@ -479,7 +479,7 @@ async fn logins_that_wait_for_each_other_leave_the_connections_to_others() {
         let logins: Vec<_> = ids
             .iter()
             .map(|id| {
-                let (store, id) = (store.clone(), id.clone());
+                let (store, id) = (store.clone(), *id);
                 tokio::spawn(async move { create_limited(&store, &id, &owner(7), limit).await })
             })
             .collect();

@@ -29,10 +29,16 @@ struct State {
     answers_before_cut: AtomicU64,
     /// The milliseconds for which each answer is held back.
     holds_back: AtomicU64,
-    /// What is answered here, in the server's place: what the client says, the answer, and how often that was given.
-    refused: Mutex<Vec<(&'static [u8], Vec<u8>, u32)>>,
+    refused: Mutex<Vec<Refused>>,
     /// Counts the times that all connections were cut.
     cuts: watch::Sender<u32>,
+}
+
+/// What is answered here, in the server's place.
+struct Refused {
+    said: &'static [u8],
+    answer: Vec<u8>,
+    times: u32,
 }
 
 impl Proxy {
@@ -106,12 +112,12 @@ impl Proxy {
 
     /// Answers what has these bytes in it, which the server does not hear of.
     pub fn refuse(&self, said: &'static [u8], answer: Vec<u8>) {
-        self.state.refused.lock().unwrap().push((said, answer, 0));
+        self.state.refused.lock().unwrap().push(Refused { said, answer, times: 0 });
     }
 
     /// From now on the server hears everything again; how often each of what was refused was said.
     pub fn refuse_nothing(&self) -> Vec<u32> {
-        std::mem::take(&mut *self.state.refused.lock().unwrap()).into_iter().map(|(_, _, times)| times).collect()
+        std::mem::take(&mut *self.state.refused.lock().unwrap()).into_iter().map(|refused| refused.times).collect()
     }
 
     /// Each answer comes so much later.
@@ -172,11 +178,11 @@ async fn requests(
     }
 }
 
-fn refused(state: &State, said: &[u8]) -> Option<Vec<u8>> {
+fn refused(state: &State, heard: &[u8]) -> Option<Vec<u8>> {
     let mut refused = state.refused.lock().unwrap();
-    let (_, answer, times) = refused.iter_mut().find(|(bytes, ..)| said.windows(bytes.len()).any(|part| part == *bytes))?;
-    *times += 1;
-    Some(answer.clone())
+    let refused = refused.iter_mut().find(|refused| heard.windows(refused.said.len()).any(|part| part == refused.said))?;
+    refused.times += 1;
+    Some(refused.answer.clone())
 }
 
 async fn answers(
