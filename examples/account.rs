@@ -12,7 +12,7 @@
 //! curl -c jar -b jar -X POST localhost:3000/logout
 //! ```
 //!
-//! The accounts are `ada`/`lovelace`, `linus`/`torvalds`, and `grace`/`hopper`, who is an administrator. A form or JSON goes in, JSON comes out. What
+//! The accounts are `ada`/`lovelace`, `linus`/`torvalds`, and `grace`/`hopper`, who is an administrator; a new password lasts as long as the process. A form or JSON goes in, JSON comes out. What
 //! the environment says:
 //!
 //! | variable | what it is | default |
@@ -25,6 +25,7 @@
 //! | `PORT` | where it listens | 3000 |
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -43,6 +44,7 @@ use session_runtime::store::{self, AnyStore};
 use session_runtime::{
     Lifetime, SessionData, SessionError, SessionInfo, SessionLayer, SessionOwner, Sessions, session_owner, standard,
 };
+use tokio::sync::Semaphore;
 
 /// What a session holds.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -66,6 +68,8 @@ struct Accounts {
     hashes: Mutex<HashMap<String, String>>,
     /// Of a password that nobody has: an unknown name takes as long as a known one.
     nobody: String,
+    /// Hashing takes memory and a processor, and must not take all of them. A site on the internet counts failures, too.
+    hashing: Semaphore,
 }
 
 #[derive(Clone)]
@@ -85,25 +89,33 @@ impl Accounts {
     fn new() -> Self {
         let known = [("ada", "lovelace"), ("grace", "hopper"), ("linus", "torvalds")];
         let hashes = known.map(|(name, password)| (name.to_owned(), hash(password)));
-        Self { hashes: Mutex::new(hashes.into()), nobody: hash("nobody's") }
+        let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self { hashes: Mutex::new(hashes.into()), nobody: hash("nobody's"), hashing: Semaphore::new(at_once) }
     }
 
     fn hash_of(&self, name: &str) -> Option<String> {
         self.hashes.lock().unwrap().get(name).cloned()
     }
 
-    fn set_password(&self, name: &str, password: &str) {
-        let hash = hash(password);
+    async fn set_password(&self, name: &str, password: String) -> Result<(), Refused> {
+        let hash = self.hash(move || hash(&password)).await;
+        let hash = hash.ok_or(Refused::With(StatusCode::INTERNAL_SERVER_ERROR, "the password was not changed"))?;
         self.hashes.lock().unwrap().insert(name.to_owned(), hash);
+        Ok(())
     }
 
-    /// Whether this is the user's password.
-    async fn verify(self: &Arc<Self>, name: &str, password: String) -> bool {
+    /// The user's hash, if this is their password.
+    async fn verify(&self, name: &str, password: String) -> Option<String> {
         let known = self.hash_of(name);
         let hash = known.clone().unwrap_or_else(|| self.nobody.clone());
-        // It takes a while, and would hold up other requests of this thread.
-        let verify = move || verify(&password, &hash);
-        tokio::task::spawn_blocking(verify).await.unwrap_or(false) && known.is_some()
+        let is_right = self.hash(move || verify(&password, &hash)).await?;
+        known.filter(|_| is_right)
+    }
+
+    /// It takes a while, and would hold up other requests of this thread.
+    async fn hash<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Option<R> {
+        let _permit = self.hashing.acquire().await.ok()?;
+        tokio::task::spawn_blocking(work).await.ok()
     }
 }
 
@@ -188,10 +200,14 @@ impl Fields {
 }
 
 async fn log_in(State(app): State<App>, session: Session, headers: HeaderMap, fields: Fields) -> Answer {
-    let (name, password) = (fields.text("name")?.to_owned(), fields.text("password")?.to_owned());
-    if !app.accounts.verify(&name, password).await {
-        return Err(Refused::With(StatusCode::FORBIDDEN, "wrong name or password"));
+    // Else another site could log a visitor in as somebody whose cart it knows.
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return Err(Refused::With(StatusCode::FORBIDDEN, "log in on this site"));
     }
+    let wrong = || Refused::With(StatusCode::FORBIDDEN, "wrong name or password");
+    let (name, password) = (fields.text("name")?.to_owned(), fields.text("password")?.to_owned());
+    let hash = app.accounts.verify(&name, password).await.ok_or_else(wrong)?;
+    // The role is the session's, as the cart is. A site keeps it with the account, and changes it there first.
     let role = if name == "grace" { "administrator" } else { "customer" };
     let agent: String =
         headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("unknown").chars().take(200).collect();
@@ -207,11 +223,22 @@ async fn log_in(State(app): State<App>, session: Session, headers: HeaderMap, fi
             visit.agent.clone_from(&agent);
         })
         .await?;
-    if fields.is_on("remember") {
-        session.set_lifetime(Lifetime::idle(app.settings.remember).persistent(true)).await?;
+    let lived = if fields.is_on("remember") {
+        session.set_lifetime(Lifetime::idle(app.settings.remember).persistent(true)).await
     } else if was_logged_in {
         // It may have been remembered.
-        session.set_lifetime(Lifetime::idle(app.settings.idle)).await?;
+        session.set_lifetime(Lifetime::idle(app.settings.idle).persistent(false)).await
+    } else {
+        Ok(())
+    };
+    if let Err(error) = lived {
+        session.destroy().await?;
+        return Err(error.into());
+    }
+    // Whoever changed the password meanwhile has ended the sessions that there were, and this one came later.
+    if app.accounts.hash_of(&name) != Some(hash) {
+        session.destroy().await?;
+        return Err(wrong());
     }
     Ok(Json(json!({ "user": name })))
 }
@@ -267,9 +294,8 @@ async fn end_all(_: SessionOwner<Visit>, session: Session) -> Answer {
 }
 
 async fn confirm(State(app): State<App>, user: SessionOwner<Visit>, session: Session, fields: Fields) -> Answer {
-    if !app.accounts.verify(&user, fields.text("password")?.to_owned()).await {
-        return Err(Refused::With(StatusCode::FORBIDDEN, "wrong password"));
-    }
+    let verified = app.accounts.verify(&user, fields.text("password")?.to_owned()).await;
+    verified.ok_or(Refused::With(StatusCode::FORBIDDEN, "wrong password"))?;
     session.confirm().await?;
     Ok(Json(json!({ "user": *user })))
 }
@@ -277,9 +303,12 @@ async fn confirm(State(app): State<App>, user: SessionOwner<Visit>, session: Ses
 async fn change_password(State(app): State<App>, user: SessionOwner<Visit>, session: Session, fields: Fields) -> Answer {
     session.require_fresh(app.settings.fresh)?;
     let new = fields.text("new")?.to_owned();
-    let (accounts, name) = (Arc::clone(&app.accounts), user.clone());
-    let changed = tokio::task::spawn_blocking(move || accounts.set_password(&name, &new)).await;
-    changed.map_err(|_| Refused::With(StatusCode::INTERNAL_SERVER_ERROR, "the password was not changed"))?;
+    if new.is_empty() {
+        return Err(Refused::With(StatusCode::UNPROCESSABLE_ENTITY, "a password has letters"));
+    }
+    // The form may have taken long to come, and somebody may have ended this session meanwhile: it fails then. Whoever has a copy of the cookie is out.
+    session.rotate().await?;
+    app.accounts.set_password(&user, new).await?;
     // Whoever knew the old one is out.
     let ended = session.end_others().await?;
     Ok(Json(json!({ "user": *user, "ended": ended })))

@@ -149,6 +149,18 @@ fn router_of(layer: SessionLayer<Visit>, pause: Pause) -> Router {
                 slow(&pause, session.update(|visit| visit.pages += 1)).await
             }),
         )
+        .route(
+            "/slow/end-others",
+            post(async |State(pause): State<Pause>, session: Visitor| {
+                slow(&pause, async { session.end_others().await.map(drop) }).await
+            }),
+        )
+        .route(
+            "/slow/end-all",
+            post(async |State(pause): State<Pause>, session: Visitor| {
+                slow(&pause, async { session.end_all().await.map(drop) }).await
+            }),
+        )
         .route("/slow/rotate", post(async |State(pause): State<Pause>, session: Visitor| slow(&pause, session.rotate()).await))
         .with_state(pause)
         .layer(layer)
@@ -463,6 +475,8 @@ async fn a_remembered_session_has_limits_of_its_own_through_changes_and_rotation
     let answer = remembered.post("/short").await;
     assert!(answer.set_cookie().is_some_and(|cookie| !cookie.contains("Max-Age")), "{:?}", answer.headers);
     assert_eq!(remembered.post("/add").await.set_cookie(), None);
+    // The client has nothing to learn of it.
+    assert_eq!(remembered.post("/short").await.set_cookie(), None);
     tokio::time::advance(HOUR / 2).await;
     assert_eq!(remembered.get("/me").await.status, StatusCode::UNAUTHORIZED);
 }
@@ -639,13 +653,17 @@ fn a_layer_refuses_what_its_store_cannot_keep_and_what_makes_no_sense() {
 
 /// A session of 7 that was stored before the layer knew owners, and the layer that knows them.
 async fn stored_before(options: impl FnOnce(Builder) -> Builder) -> (Router, Client, Kept) {
+    stored_before_with(options, Pause::default()).await
+}
+
+async fn stored_before_with(options: impl FnOnce(Builder) -> Builder, pause: Pause) -> (Router, Client, Kept) {
     let store = Counting::new(MemoryStore::new());
     let layer = || {
         let builder = SessionLayer::<Visit>::builder().default_data(Visit::default()).store(store.clone());
         builder.middleware(standard::lazy_session_middleware)
     };
     let client = logged_in(&router(layer()), 7).await;
-    let app = router(options(layer().owner(owner)));
+    let app = router_with(options(layer().owner(owner)), pause);
     let client = Client::of(app.clone()).with_cookie(client.cookie.unwrap());
     (app, client, store)
 }
@@ -673,7 +691,7 @@ async fn a_session_that_was_stored_before_there_were_owners_is_listed_from_its_n
 /// What its client would not get to know, it does not get.
 #[tokio::test]
 async fn a_session_that_was_stored_before_there_were_owners_is_changed_under_its_id_where_the_client_cannot_be_told_of_another() {
-    let (_, old, store) = stored_before(by_header).await;
+    let (app, old, store) = stored_before(by_header).await;
     let id = id_of(&old);
     store.take();
     assert_eq!(send_by_header(&old, Method::POST, "/add", &id).await.status, StatusCode::OK);
@@ -681,8 +699,27 @@ async fn a_session_that_was_stored_before_there_were_owners_is_changed_under_its
     assert_eq!(send_by_header(&old, Method::GET, "/read", &id).await.body, "Some(7) \"\" 1");
     assert_eq!(send_by_header(&old, Method::POST, "/update/8", &id).await.status, StatusCode::INTERNAL_SERVER_ERROR);
     // Explicitly it works, and then it is listed.
+    let new = id_of(&logged_in(&app, 7).await);
     assert_eq!(send_by_header(&old, Method::POST, "/rotate", &id).await.status, StatusCode::OK);
-    assert_eq!(store.store.len(), 1);
+    let listed = send_by_header(&old, Method::GET, "/list", &new).await.body;
+    assert_eq!(listed.split_whitespace().count(), 2);
+}
+
+/// The other gives the session a new id, under which it is listed and this request does not know it.
+#[tokio::test]
+async fn whoever_ends_sessions_in_one_that_another_request_has_listed_meanwhile_ends_nothing_and_says_so() {
+    for path in ["/slow/end-others", "/slow/end-all"] {
+        let pause = Pause::default();
+        let (app, mut old, _) = stored_before_with(|builder| builder, pause.clone()).await;
+        let mut new = logged_in(&app, 7).await;
+        let before = old.clone();
+        let ending = tokio::spawn(async move { before.send_as_it_is(Method::POST, path).await });
+        pause.arrived.notified().await;
+        assert_eq!(old.post("/add").await.status, StatusCode::OK);
+        pause.go_on.notify_one();
+        assert_eq!(ending.await.unwrap().status, StatusCode::CONFLICT, "{path}");
+        assert_eq!((old.get("/me").await.body, new.get("/me").await.body), ("7".to_owned(), "7".to_owned()), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -723,6 +760,25 @@ async fn a_request_that_does_not_know_its_own_session_ends_and_lists_nothing_and
     assert_eq!(before.send_as_it_is(Method::GET, "/list").await.status, StatusCode::CONFLICT);
     assert_eq!(handles(&mut laptop).await.len(), 2);
     assert_eq!(phone.get("/me").await.body, "7");
+}
+
+/// Else it would take as long as the store's timeout for each of them.
+#[tokio::test]
+async fn a_change_of_all_sessions_ends_with_the_store() {
+    let (builder, store) = lazy();
+    let layer = builder.build().unwrap();
+    let app = router_of(layer.clone(), Pause::default());
+    for _ in 0..3 {
+        logged_in(&app, 7).await;
+    }
+    store.take();
+    let sessions = layer.sessions();
+    let taken = sessions.update_each(7, |visit| {
+        store.set_down(true);
+        visit.role.clear();
+    });
+    assert!(matches!(taken.await, Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(store.take(), ["list", "replace_listed"]);
 }
 
 /// The role must be gone wherever it can be.

@@ -28,7 +28,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use super::constant::Place;
 use super::model::{Given, Setup};
 use super::options::{Check, Constant, Kind, OPTIONS};
-use super::tokens::{KratePath, call, ends, first_field, local, own, shown_at};
+use super::tokens::{KratePath, call, ends, first_field, local, own};
 
 pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let mut errors: Vec<_> = setup.errors.iter().map(syn::Error::to_compile_error).collect();
@@ -75,11 +75,11 @@ impl Setup {
     /// A limit counts the sessions of an owner: where none is given, the data type has one that is registered.
     fn registered_owner(&self, data: &TokenStream) -> Option<TokenStream> {
         let limit = self.given("owner_limit")?.name.span();
-        if self.given("owner").is_some() {
+        // What could not be read may have been the owner.
+        if self.given("owner").is_some() || !self.errors.is_empty() {
             return None;
         }
         let private = self.private(limit);
-        let data = shown_at(limit, data.clone());
         Some(quote_spanned!(own(limit)=> let _ = <#data as #private::RegisteredOwner>::register::<()>;))
     }
 

@@ -16,19 +16,6 @@ pub(super) fn ends(tokens: &TokenStream) -> (Span, Span) {
     (first, spans.last().unwrap_or(first))
 }
 
-/// The same tokens, with the same meaning, for the compiler to show there.
-pub(super) fn shown_at(span: Span, tokens: TokenStream) -> TokenStream {
-    let shown = tokens.into_iter().map(|token| {
-        let mut token = match token {
-            TokenTree::Group(group) => TokenTree::Group(Group::new(group.delimiter(), shown_at(span, group.stream()))),
-            other => other,
-        };
-        token.set_span(token.span().located_at(span));
-        token
-    });
-    shown.collect()
-}
-
 /// A local of the macro's own.
 pub(super) fn local(name: &str, span: Span) -> Ident {
     Ident::new(name, own(span))

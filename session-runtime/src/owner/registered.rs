@@ -8,7 +8,7 @@ use super::callback::OwnerOf;
 #[diagnostic::on_unimplemented(
     message = "no owner is registered for sessions with `{Self}`",
     label = "no `#[session_owner({Self})]`",
-    note = "register a function: `#[session_owner({Self})] fn owner(data: &{Self}) -> Option<u64>`"
+    note = "`owner_limit` and `SessionOwner` need one: register a function, `#[session_owner({Self})] fn owner(data: &{Self}) -> Option<u64>`"
 )]
 pub trait RegisteredOwner: Sized {
     /// What the function returns, or what owns the same.

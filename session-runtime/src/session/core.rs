@@ -604,6 +604,7 @@ impl<T> Core<T> {
     /// The session with this id has limits and attributes of its own from now on.
     pub(crate) fn limited(
         &mut self,
+        policy: &Policy,
         now: impl FnOnce() -> Instant,
         id: &SharedId,
         version: Version,
@@ -614,16 +615,20 @@ impl<T> Core<T> {
         if live.id != *id {
             return;
         }
-        // Another task may have read it by now, with its new limits.
+        let mut outlives_the_browser = is_persistent(policy, attributes.as_deref());
         if live.record.version <= version {
+            outlives_the_browser |= is_persistent(policy, live.record.attributes.as_deref());
             let now = now();
             live.record.let_pass(now);
             live.record.idle = limits.idle;
             live.record.absolute_in = limits.absolute.map(|limit| limit.saturating_sub(live.record.age));
             live.record.attributes = attributes;
             live.change(self.head_sent, || now, version, data);
+        } else {
+            // Another task has read it by now, with its new limits.
+            outlives_the_browser = true;
         }
-        if live.by_cookie && !self.head_sent {
+        if live.by_cookie && !self.head_sent && outlives_the_browser {
             self.cookie = CookieChange::Set;
         }
     }
@@ -636,7 +641,7 @@ impl<T> Core<T> {
         }
     }
 
-    /// Somebody else who waited for the same session has changed it; `true` if the cookie has the id.
+    /// The session with this id was changed; `true` if the cookie has the id.
     pub(crate) fn changed(&mut self, now: impl FnOnce() -> Instant, id: &SharedId, version: Version, data: Arc<T>) -> bool {
         match &mut self.phase {
             Phase::Live(live) if live.id == *id && live.record.version <= version => {
@@ -663,16 +668,20 @@ impl<T> Core<T> {
     /// Whom a change leaves the session to (law 19): whether it belongs to somebody then, and whether that is who it belonged to before.
     pub(crate) fn owner_step(&self, kind: ChangeKind, belongs: bool, is_same: bool) -> OwnerStep {
         let is_listed = self.attributes().handle.is_some();
-        let client_can_be_told = matches!(&self.phase, Phase::Live(live) if live.by_cookie && !self.head_sent);
         match (belongs, is_same) {
             (false, _) if is_listed => OwnerStep::Nobody,
             (false, _) => OwnerStep::Same,
             (true, false) => OwnerStep::New,
             (true, true) if is_listed => OwnerStep::Same,
             // It is listed with its next new id, which the client has to get to know.
-            (true, true) if kind == ChangeKind::Edit && !client_can_be_told => OwnerStep::Same,
+            (true, true) if kind == ChangeKind::Edit && !self.tells_the_client() => OwnerStep::Same,
             (true, true) => OwnerStep::Listed,
         }
+    }
+
+    /// Whether the client gets to know a new id.
+    pub(crate) fn tells_the_client(&self) -> bool {
+        matches!(&self.phase, Phase::Live(live) if live.by_cookie && !self.head_sent)
     }
 
     // Steps that owe the client a cookie.
@@ -1025,6 +1034,8 @@ impl<T> Core<T> {
         self.failure()?;
         match &self.phase {
             Phase::Live(live) => Ok(Some((&live.record.data, self.attributes()))),
+            // Nobody can tell whose it is that cannot be read.
+            Phase::Absent(Absence::Unknown) if self.named().is_some() => Err(SessionError::NotExists),
             Phase::Absent(Absence::Unknown) => Ok(None),
             Phase::Absent(Absence::StoreDown(error)) => Err(error.clone()),
             Phase::Absent(Absence::JustRotated) => Err(SessionError::JustRotated),

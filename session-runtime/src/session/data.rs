@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::core::{ChangeKind, View};
 use super::driver::Driver;
 use super::lifetime::Lifetime;
-use super::owners::SessionInfo;
+use super::owners::{Ends, SessionInfo};
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::owner::SessionHandle;
@@ -210,9 +210,10 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     }
 
     /// The sessions of this session's owner, the one that was used last first: for a page of a user's devices. Nobody's session has none. One store call,
-    /// which renews nothing. What it shows of a session holds no id.
+    /// which renews nothing; after the response's head has left one more, which looks whether this session is still there. What it shows of a session holds no id.
     ///
-    /// A session that was created or had its id changed before the layer knew owners is not among them; it is from its next change.
+    /// A session that was stored before the layer knew owners is not among them. It is from its next new id on, which its next change gives it if the id
+    /// came from the cookie.
     ///
     /// # Errors
     ///
@@ -223,7 +224,7 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     }
 
     /// Ends the session of this session's owner that has this handle; `false` if the owner has none. If it is this session, the client is told to forget
-    /// the cookie. One store call.
+    /// the cookie. It costs as [`list`](Self::list).
     ///
     /// When it has returned, the session does not answer any more, in no process, whatever was under way.
     ///
@@ -231,33 +232,37 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     ///
     /// As [`list`](Self::list).
     pub async fn end(&self, handle: &SessionHandle) -> Result<bool, SessionError> {
-        Ok(self.driver.end_one(*handle).await? > 0)
+        Ok(self.driver.end(Ends::One(*handle)).await? > 0)
     }
 
-    /// Ends all other sessions of this session's owner, and says how many there were: after a change of password. One store call, and as final as
-    /// [`end`](Self::end).
+    /// Ends all other sessions of this session's owner, and says how many there were: after a change of password. It is as final as [`end`](Self::end), and costs
+    /// the same; one store call more if this session was stored before the layer knew owners.
+    ///
+    /// It goes by what this request read of its session. If a long time may have passed since, such as that of a slow upload, this session may have been
+    /// ended by another: [`rotate`](Self::rotate) fails then, and takes the session from whoever else has its cookie.
     ///
     /// # Errors
     ///
     /// As [`list`](Self::list).
     pub async fn end_others(&self) -> Result<u64, SessionError> {
-        self.driver.end_others().await
+        self.driver.end(Ends::Others).await
     }
 
-    /// Ends all sessions of this session's owner, this one, too, and says how many there were. The client is told to forget the cookie. One store call, and as
-    /// final as [`end`](Self::end).
+    /// Ends all sessions of this session's owner, this one, too, and says how many there were. The client is told to forget the cookie. It costs as
+    /// [`end_others`](Self::end_others), and is as final.
     ///
     /// # Errors
     ///
     /// As [`list`](Self::list).
     pub async fn end_all(&self) -> Result<u64, SessionError> {
-        self.driver.end_all().await
+        self.driver.end(Ends::All).await
     }
 
     /// Gives this session limits of its own: "remember me". They stay with it through every change and rotation, and the cookie's `Max-Age` says the same as
     /// the store. One store call, two more for each conflict. If there is no session, it is created as by [`update`](Self::update). A limit of zero ends it immediately.
     ///
-    /// A response of another request that read the session before may still move the cookie by the limit that it had; the next one is right.
+    /// A response of another request that read the session before may still move the cookie by the limit that it had. It is right again when it is sent the next
+    /// time: with the session's next change if the cookie is to outlive the browser, else with its next new id.
     ///
     /// # Errors
     ///
@@ -290,6 +295,7 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     /// # #[derive(Clone, Default)] struct Visit { user: Option<u64> }
     /// async fn change_password(session: SessionData<Visit>) -> Result<(), SessionError> {
     ///     session.require_fresh(Duration::from_secs(5 * 60))?;
+    ///     session.rotate().await?; // not in a session that was ended meanwhile
     ///     // Change it, and then:
     ///     session.end_others().await?;
     ///     Ok(())

@@ -80,7 +80,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             let change = Change { data: Arc::clone(&base.data), lifetime: Some(lifetime) };
             let replaced = self.call("replace", |store| store.replace(self.key(&base.id), base.version, change)).await?;
             if let Replaced::Replaced(version) = replaced {
-                self.core().limited(Instant::now, &base.id, version, base.data, (limits, attributes));
+                self.core().limited(&self.setup.policy, Instant::now, &base.id, version, base.data, (limits, attributes));
                 return Ok(());
             }
             drop(exclusive);

@@ -9,6 +9,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use tokio::time::Instant;
 
+use super::core::ChangeKind;
 use super::driver::{Called, Driver, Setup};
 use crate::config::OnUndecodable;
 use crate::error::SessionError;
@@ -152,8 +153,8 @@ impl<T: Clone + Send + Sync + 'static> Sessions<T> {
 
     /// Ends all sessions of `owner`, and says how many there were. One store call, whatever else the store holds.
     ///
-    /// When it has returned, none of the sessions that were there when it was called answers any more, in no process, whatever was under way. One that is
-    /// created after that lives.
+    /// When it has returned, none of the sessions that were listed when it was called answers any more, in no process, whatever was under way. One that is
+    /// created after that lives; so does one that was stored before the layer knew owners, until it is listed.
     ///
     /// # Errors
     ///
@@ -252,7 +253,8 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
         self.ask("end", |store| store.end(owner, which)).await
     }
 
-    /// Goes on after an error, which it gives at the end: a role that is taken away is not to stay because of one session.
+    /// Goes on after an error, which it gives at the end: a role that is taken away is not to stay because of one session. Only a store that fails would
+    /// fail for the others, too, and each would take `store_timeout`.
     async fn update_each(&self, owner: &Owner, change: &mut (impl FnMut(&mut T) + Send)) -> Result<u64, SessionError> {
         let (mut changed, mut failed) = (0, None);
         for Listed { handle, session, .. } in self.ask("list", |store| store.list(owner)).await? {
@@ -262,6 +264,7 @@ impl<T: Clone + Send + Sync + 'static> Setup<T> {
             };
             match updated {
                 Ok(is_changed) => changed += u64::from(is_changed),
+                Err(error) if error.is_outage() => return Err(error),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -317,6 +320,13 @@ enum Own {
     Nobody,
 }
 
+/// Which sessions of its owner a request's own one ends.
+pub(super) enum Ends {
+    One(SessionHandle),
+    Others,
+    All,
+}
+
 impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// Waits for the steps of other tasks of this request, and says whose session this is by then.
     async fn own(&self) -> Result<Own, SessionError> {
@@ -344,34 +354,31 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         }
     }
 
-    pub(super) async fn end_one(&self, handle: SessionHandle) -> Result<u64, SessionError> {
-        self.end(|_| Which::One(handle), false).await
-    }
-
-    pub(super) async fn end_others(&self) -> Result<u64, SessionError> {
-        // If this one is not listed, all that are are others.
-        self.end(|own| own.map_or(Which::All, Which::Others), false).await
-    }
-
-    pub(super) async fn end_all(&self) -> Result<u64, SessionError> {
-        self.end(|_| Which::All, true).await
-    }
-
-    /// Ends sessions of this session's owner. If it is one of them, the client is told to forget the cookie. `unlisted`: it is, also if it is not listed.
-    async fn end(&self, which: impl FnOnce(Option<SessionHandle>) -> Which, unlisted: bool) -> Result<u64, SessionError> {
-        let (owner, handle) = match self.own().await? {
+    /// Ends sessions of this session's owner. If it is one of them, the client is told to forget the cookie.
+    pub(super) async fn end(&self, which: Ends) -> Result<u64, SessionError> {
+        let mut own = self.own().await?;
+        if matches!((&own, &which), (Own::Unlisted(_), Ends::Others | Ends::All)) && self.core().tells_the_client() {
+            // Another request may list it meanwhile, under an id that this one does not know: it would be another, and not be ended by its id.
+            self.change(ChangeKind::Rotate, |data| Ok::<_, SessionError>(((), Arc::clone(data)))).await?;
+            own = self.own().await?;
+        }
+        let (owner, handle) = match own {
             Own::Listed(owner, handle) => (owner, Some(handle)),
             Own::Unlisted(owner) => (owner, None),
             Own::Nobody => return Ok(0),
         };
-        let which = which(handle);
-        let ended = self.setup.end(&owner, which).await?;
-        match handle {
-            Some(handle) if which.has(handle) => {
+        let listed = match (&which, handle) {
+            (Ends::One(handle), _) => Which::One(*handle),
+            (Ends::Others, Some(own)) => Which::Others(own),
+            (Ends::Others, None) | (Ends::All, _) => Which::All,
+        };
+        let ended = self.setup.end(&owner, listed).await?;
+        match (which, handle) {
+            (_, Some(own)) if listed.has(own) => {
                 self.idle().await?;
-                self.core().ended_by_owner(handle);
+                self.core().ended_by_owner(own);
             }
-            None if unlisted => {
+            (Ends::All, None) => {
                 self.destroy(None).await?;
                 return Ok(ended + 1);
             }

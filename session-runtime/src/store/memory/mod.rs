@@ -246,7 +246,7 @@ impl<T: Send + Sync + 'static> Store<T> for MemoryStore<T> {
     async fn count(&self, owner: &Owner) -> Result<u64, StoreError> {
         let owner = self.inner.owner(owner);
         let entries = self.inner.owners.entries(owner);
-        Ok(entries.into_iter().filter(|entry| self.inner.visit(owner, *entry, |_, _, _| ()).is_some()).count() as u64)
+        Ok(entries.into_iter().filter_map(|entry| self.inner.follow(owner, entry, |_, _, _| ())).count() as u64)
     }
 
     fn name(&self) -> &'static str {
@@ -568,21 +568,25 @@ impl<T: Send + Sync + 'static> Inner<T> {
 
     fn list(&self, owner: OwnerHash) -> Vec<Listed<T>> {
         let entries = self.owners.entries(owner).into_iter().filter(|entry| !entry.is_ending);
-        entries
-            .filter_map(|mut entry| {
-                loop {
-                    if let Some(listed) = self.visit(owner, entry, |shard, position, now| listed(shard, position, now)) {
-                        return listed.map(|(record, unused)| Listed::new(entry.handle, Ok(record), unused));
-                    }
-                    // It has moved since, or is gone.
-                    let known = self.owners.entry(owner, entry.handle)?;
-                    if known.name == entry.name {
-                        return None;
-                    }
-                    entry = known;
-                }
-            })
-            .collect()
+        let listed = |entry: Entry| {
+            let (record, unused) = self.follow(owner, entry, |shard, position, now| listed(shard, position, now))??;
+            Some(Listed::new(entry.handle, Ok(record), unused))
+        };
+        entries.filter_map(listed).collect()
+    }
+
+    /// Looks at a session of an owner's list, also if it moves meanwhile; `None` if it is gone.
+    fn follow<R>(&self, owner: OwnerHash, mut entry: Entry, look: impl Fn(&mut Shard<T>, usize, u64) -> R) -> Option<R> {
+        loop {
+            if let Some(seen) = self.visit(owner, entry, &look) {
+                return Some(seen);
+            }
+            let known = self.owners.entry(owner, entry.handle)?;
+            if known.name == entry.name {
+                return None;
+            }
+            entry = known;
+        }
     }
 
     /// Ends sessions whose entries are marked.

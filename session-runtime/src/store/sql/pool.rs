@@ -17,12 +17,13 @@ use std::future::Future;
 use std::io;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Database, Error, Pool, Result};
 use tokio::runtime::{self, Handle};
@@ -198,10 +199,12 @@ impl<D: Engine> Connections<D> {
         let connections = self.clone();
         let answer = begin(async move {
             // What has not begun does not begin after its caller is gone.
-            let (_line, lease) = tokio::select! {
-                biased;
-                _ = is_gone => return Err(Error::PoolClosed),
-                taken = async { (work.line().await, connections.take().await) } => taken,
+            let (_line, lease) = {
+                let taken = pin!(async { (work.line().await, connections.take().await) });
+                match select(is_gone, taken).await {
+                    Either::Left(_) => return Err(Error::PoolClosed),
+                    Either::Right((taken, _)) => taken,
+                }
             };
             connections.run(lease?, work, again).await
         })
