@@ -4,18 +4,21 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use session_runtime::SessionId;
 use session_runtime::store::{
     AnyStore, Attributes, Change, Created, Loaded, MySqlStore, OwnerLimit, PostgresStore, Rotated, SqlOptions, SqliteStore,
     Store, StoreError, WhenFull, Which,
 };
 use sqlx::mysql::MySqlPoolOptions;
-use sqlx::{AssertSqlSafe, MySqlPool, PgPool};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, MySqlPool, PgPool, Row};
 
-use crate::app::{Counter, connect, key, new_session};
+use crate::app::{Counter, connect, key, new_session, until};
 use crate::engine::Engine;
 use crate::failover::{counter, create, found, mariadb_account, new_id};
 use crate::owners::{create_limited, owner};
+use crate::proxy::Proxy;
 use crate::servers;
 
 async fn refused(url: &str) -> String {
@@ -282,4 +285,38 @@ async fn a_postgres_store_whose_account_may_not_create_the_table_says_so() {
     let url = server.url().replace("app@", "reader@");
     let error = PostgresStore::connect(&url).await.map(drop).unwrap_err();
     assert!(format!("{error:?}").contains("is missing and was not created"), "{error:?}");
+}
+
+/// Whether a pooler keeps statements apart is looked at in transactions, none of which is left open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_a_store_is_opened_on_has_no_connection_in_a_transaction() {
+    const MOST: u32 = 4;
+
+    let engine = crate::engine::postgres();
+    for gives_up in [false, true] {
+        let proxy = Proxy::to(servers::postgres().port()).await;
+        let url = proxy.url(servers::postgres().url(), servers::postgres().port());
+        let options = PgPoolOptions::new().max_connections(MOST).test_before_acquire(false);
+        let pool = options.connect(&url).await.unwrap();
+        let all = async || join_all((0..MOST).map(|_| async { pool.acquire().await.unwrap() })).await;
+        drop(all().await);
+        proxy.hold_back_from(b"BEGIN\0", Duration::from_millis(1500));
+        let open = PostgresStore::from_pool(pool.clone(), SqlOptions::new().table(engine.table()));
+        let has_begun = until("nothing is begun", async || proxy.holds_back());
+        if gives_up {
+            tokio::select! {
+                opened = open => panic!("it is open already: {:?}", opened.map(drop)),
+                () = has_begun => {}
+            }
+        } else {
+            let (opened, ()) = tokio::join!(open, has_begun);
+            opened.unwrap();
+        }
+        proxy.hold_back(Duration::ZERO);
+        for mut connection in all().await {
+            // Not a prepared one, whose transaction begins with the preparation.
+            let row = sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(&mut *connection).await.unwrap();
+            assert!(row.get::<bool, _>(0), "a transaction goes on; given up: {gives_up}");
+        }
+    }
 }

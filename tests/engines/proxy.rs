@@ -29,6 +29,8 @@ struct State {
     answers_before_cut: AtomicU64,
     /// The milliseconds for which each answer is held back.
     holds_back: AtomicU64,
+    /// What begins that, once it was heard, and for how long each is held back then.
+    slow_from: Mutex<Option<(&'static [u8], Duration)>>,
     refused: Mutex<Vec<Refused>>,
     /// Counts the times that all connections were cut.
     cuts: watch::Sender<u32>,
@@ -52,6 +54,7 @@ impl Proxy {
             silent: AtomicBool::new(false),
             answers_before_cut: AtomicU64::new(u64::MAX),
             holds_back: AtomicU64::new(0),
+            slow_from: Mutex::default(),
             refused: Mutex::default(),
             cuts: watch::Sender::new(0),
         });
@@ -110,6 +113,11 @@ impl Proxy {
         self.swallow_the_answer_after(0);
     }
 
+    /// The same with the answer that follows so many.
+    pub fn swallow_the_answer_after(&self, answers: u64) {
+        self.state.answers_before_cut.store(answers, Ordering::SeqCst);
+    }
+
     /// Answers what has these bytes in it, which the server does not hear of.
     pub fn refuse(&self, said: &'static [u8], answer: Vec<u8>) {
         self.state.refused.lock().unwrap().push(Refused { said, answer, times: 0 });
@@ -125,9 +133,14 @@ impl Proxy {
         self.state.holds_back.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// The same with the answer that follows so many.
-    pub fn swallow_the_answer_after(&self, answers: u64) {
-        self.state.answers_before_cut.store(answers, Ordering::SeqCst);
+    /// Each answer comes so much later once the server was told what has these bytes in it, the answer to that included.
+    pub fn hold_back_from(&self, said: &'static [u8], time: Duration) {
+        *self.state.slow_from.lock().unwrap() = Some((said, time));
+    }
+
+    /// Whether answers come later now.
+    pub fn holds_back(&self) -> bool {
+        self.state.holds_back.load(Ordering::SeqCst) > 0
     }
 }
 
@@ -172,15 +185,27 @@ async fn requests(
             }
             continue;
         }
+        slow_down(state, &buffer[..length]);
         if !dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
 }
 
+fn slow_down(state: &State, heard: &[u8]) {
+    let mut slow_from = state.slow_from.lock().unwrap();
+    if let Some((_, time)) = slow_from.take_if(|(said, _)| has(heard, said)) {
+        state.holds_back.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+fn has(heard: &[u8], said: &[u8]) -> bool {
+    heard.windows(said.len()).any(|part| part == said)
+}
+
 fn refused(state: &State, heard: &[u8]) -> Option<Vec<u8>> {
     let mut refused = state.refused.lock().unwrap();
-    let refused = refused.iter_mut().find(|refused| heard.windows(refused.said.len()).any(|part| part == refused.said))?;
+    let refused = refused.iter_mut().find(|refused| has(heard, refused.said))?;
     refused.times += 1;
     Some(refused.answer.clone())
 }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Result, SqlSafeStr, SqlStr};
 use tokio::time::timeout;
@@ -89,7 +90,7 @@ impl PostgresStore {
     pub async fn from_pool(pool: PgPool, options: SqlOptions) -> std::result::Result<Self, StoreError> {
         options.check()?;
         let is_shared = pool.options().get_max_connections() > 1;
-        if is_shared && !keeps_statements(|| Box::pin(pool.acquire())).await.map_err(failed)? {
+        if is_shared && !keeps_statements(|| Box::pin(pool.acquire()), PoolConnection::close_on_drop).await.map_err(failed)? {
             return Err(StoreError::unavailable(MIXED_UP));
         }
         Sql::open(Postgres { connections: Connections::given(pool, PATIENCE_WITH_A_POOL) }, options).await
@@ -119,7 +120,7 @@ async fn own(connect: PgConnectOptions, options: &SqlOptions) -> std::result::Re
         Err(error) => return Err(failed(error)),
     }
     let pooled = connections(connect, options).await.map_err(failed)?;
-    let keeps = keeps_statements(|| Box::pin(pooled.one_more())).await.map_err(failed)?;
+    let keeps = keeps_statements(|| Box::pin(pooled.one_more()), |_| {}).await.map_err(failed)?;
     if keeps { Ok(pooled) } else { Err(StoreError::unavailable(MIXED_UP)) }
 }
 
@@ -143,8 +144,9 @@ impl Work<sqlx::Postgres> for IsDirect {
 }
 
 /// Whether what one connection has prepared is there when it is used again, though other connections have a transaction meanwhile. Each of these
-/// takes the server's connection that was last let go of, where a pooler shares them out.
-async fn keeps_statements<'a, C>(connect: impl Fn() -> BoxFuture<'a, Result<C>>) -> Result<bool>
+/// takes the server's connection that was last let go of, where a pooler shares them out. None of these is used again, which `end` sees to: whoever
+/// got one whose transaction was not ended, since this look failed or was given up, would commit nothing.
+async fn keeps_statements<'a, C>(connect: impl Fn() -> BoxFuture<'a, Result<C>>, end: impl Fn(&mut C)) -> Result<bool>
 where
     C: DerefMut<Target = PgConnection>,
 {
@@ -158,6 +160,7 @@ where
     let mut others = Vec::new();
     for _ in 0..3 {
         let Ok(Ok(mut other)) = timeout(PATIENCE, connect()).await else { break };
+        end(&mut other);
         let Ok(begun) = timeout(PATIENCE, sqlx::raw_sql("BEGIN").execute(&mut *other)).await else { break };
         begun?;
         others.push(other);
