@@ -19,7 +19,7 @@ use crate::app::{Counter, PATIENCE, connect, key, new_session, until};
 use crate::engine::{self, Engine};
 use crate::failover::{counter, create, found, mariadb_account, new_id};
 use crate::owners::{create_limited, owner};
-use crate::proxy::Proxy;
+use crate::proxy::{self, Proxy};
 use crate::servers;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -349,4 +349,44 @@ async fn a_sweep_whose_caller_is_held_up_holds_no_other_up() {
         })
         .await;
     }
+}
+
+/// A login that is to be done once more, on a new connection, is not where its caller has gone before that is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_whose_caller_is_gone_is_not_begun_again() {
+    async fn check(engine: Engine, port: u16, (begin, refused): (&'static [u8], Vec<u8>)) {
+        let limit = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+        let proxy = Proxy::to(port).await;
+        let url = proxy.url(engine.url.split('?').next().unwrap(), port);
+        // Whoever comes later waits until the login has let go of the one connection.
+        let options = SqlOptions::new().table(engine.table()).max_connections(1);
+        let store = if engine.name == "PostgreSQL" {
+            AnyStore::new(PostgresStore::connect_with(url, options).await.unwrap())
+        } else {
+            AnyStore::new(MySqlStore::connect_with(url, options).await.unwrap())
+        };
+        let (owner, before, id) = (owner(7), new_id(), new_id());
+        create_limited(&store, &before, &owner, limit).await.unwrap();
+        proxy.refuse(begin, refused);
+        // Long enough for the caller to go meanwhile.
+        proxy.delay(Duration::from_secs(3));
+        let connections = proxy.connections();
+        let login = tokio::spawn({
+            let (store, owner) = (store.clone(), owner.clone());
+            async move { create_limited(&store, &id, &owner, limit).await }
+        });
+        until(&format!("{engine:?}: it is not tried on a new connection"), async || proxy.connections() > connections).await;
+        login.abort();
+        assert!(login.await.is_err_and(|error| error.is_cancelled()), "{engine:?}: it was answered");
+        assert_eq!(proxy.refuse_nothing(), [1], "{engine:?}");
+        let loaded = store.load(key(&id)).await;
+        assert!(matches!(loaded, Ok(Loaded::Missing)), "{engine:?}: it has logged in: {loaded:?}");
+        assert_eq!(found(&store, &before).await.data.count, 1, "{engine:?}");
+    }
+    let postgres: (&[u8], _) = (b"BEGIN ISOLATION", proxy::postgres_error("25006"));
+    let mariadb: (&[u8], _) = (b"START TRANSACTION", proxy::mariadb_error(1053));
+    tokio::join!(
+        check(engine::postgres(), servers::postgres().port(), postgres),
+        check(engine::mariadb(), servers::mariadb().port(), mariadb),
+    );
 }

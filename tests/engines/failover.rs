@@ -57,7 +57,7 @@ async fn changes(store: &AnyStore<Counter>, name: &str, mut before_each: impl As
 }
 
 /// Opens as many connections as the store may have, and knows their statements.
-async fn fill(store: &AnyStore<Counter>, id: &SessionId) {
+pub async fn fill(store: &AnyStore<Counter>, id: &SessionId) {
     for _ in 0..3 {
         join_all((0..10).map(|_| store.load(key(id)))).await;
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Path;
@@ -23,7 +23,7 @@ use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row, Sqlite
 use crate::app::{Counter, OWNERS, PATIENCE, Process, connect, key, new_session};
 use crate::begun::hold_rows;
 use crate::engine::{self, Engine};
-use crate::failover::{counter, found, new_id};
+use crate::failover::{counter, fill, found, new_id};
 use crate::proxy::{self, Proxy};
 use crate::servers;
 use crate::wire::Client;
@@ -142,16 +142,18 @@ pub async fn create_limited(
     store.create(key(id), session).await
 }
 
-/// Moves a session from key to key for as long as it is there; the keys it had.
-async fn move_on(store: AnyStore<Counter>, mut id: SessionId, owner: Owner, moves: usize) -> Vec<SessionId> {
-    let mut ids = vec![id];
+/// Moves a session from key to key for as long as it is there; the keys it had, and when each move was answered.
+async fn move_on(store: AnyStore<Counter>, mut id: SessionId, owner: Owner, moves: usize) -> (Vec<SessionId>, Vec<Instant>) {
+    let (mut ids, mut answered) = (vec![id], Vec::new());
     for _ in 0..moves {
         let Ok(Loaded::Found(record)) = store.load(key(&id)).await else { break };
         let new = new_id();
         let mut rotation = Rotation::new(record);
         rotation.owner = Some(Box::new(Belonging::new(owner.clone())));
         ids.push(new);
-        match store.rotate(key(&id), key(&new), rotation).await.unwrap() {
+        let rotated = store.rotate(key(&id), key(&new), rotation).await.unwrap();
+        answered.push(Instant::now());
+        match rotated {
             Rotated::Rotated(_) => id = new,
             // Another has changed it.
             Rotated::Conflict => {}
@@ -159,7 +161,7 @@ async fn move_on(store: AnyStore<Counter>, mut id: SessionId, owner: Owner, move
             other => panic!("{other:?}"),
         }
     }
-    ids
+    (ids, answered)
 }
 
 async fn change_on(store: AnyStore<Counter>, id: SessionId, changes: usize) {
@@ -176,7 +178,7 @@ async fn change_on(store: AnyStore<Counter>, id: SessionId, changes: usize) {
 async fn what_was_ended_is_gone_whatever_was_under_way() {
     for engine in databases() {
         let (here, there) = (connect(&engine.url).await, connect(&engine.url).await);
-        let mut moved = 0;
+        let mut under_way = 0;
         for round in 0..300_u64 {
             let owner = owner(rand::random());
             let ids = [new_id(), new_id()];
@@ -186,22 +188,23 @@ async fn what_was_ended_is_gone_whatever_was_under_way() {
             let moving = ids.map(|id| tokio::spawn(move_on(there.clone(), id, owner.clone(), 6)));
             let changing = tokio::spawn(change_on(there.clone(), ids[0], 6));
             tokio::time::sleep(Duration::from_micros(round % 10 * 300)).await;
+            let begin = Instant::now();
             here.end(&owner, Which::All).await.unwrap();
             // Before the others are done.
             assert_eq!(here.count(&owner).await.unwrap(), 0, "{engine:?}, round {round}");
             assert!(there.list(&owner).await.unwrap().is_empty(), "{engine:?}, round {round}");
             changing.await.unwrap();
             for moving in moving {
-                let ids = moving.await.unwrap();
-                moved += ids.len() - 1;
+                let (ids, answered) = moving.await.unwrap();
+                under_way += answered.iter().filter(|at| **at > begin).count();
                 for id in &ids {
                     let loaded = there.load(key(id)).await.unwrap();
                     assert!(matches!(loaded, Loaded::Missing | Loaded::JustRotated), "{engine:?}, round {round}: {loaded:?}");
                 }
             }
         }
-        println!("{engine:?}: 300 rounds, {moved} rotations were begun");
-        assert!(moved > 0, "{engine:?}: nothing was under way");
+        println!("{engine:?}: 300 rounds, {under_way} rotations were answered after the end was begun");
+        assert!(under_way > 0, "{engine:?}: nothing was under way");
     }
 }
 
@@ -418,6 +421,31 @@ async fn nobody_goes_on_in_a_transaction_that_was_not_ended() {
     }
 }
 
+/// What ended a transaction in place of its `ROLLBACK` has ended the other connections too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_down_at_the_end_of_a_transaction_is_left_on_all_connections() {
+    let refuse = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::Refuse));
+    let (postgres, mariadb) = (servers::postgres().port(), servers::mariadb().port());
+    let down_postgres: (&[u8], _) = (b"ROLLBACK\0", proxy::postgres_error("57P01"));
+    let down_mariadb: (&[u8], _) = (b"\x03ROLLBACK", proxy::mariadb_error(1053));
+    for (engine, port, (said, answer)) in
+        [(engine::postgres(), postgres, down_postgres), (engine::mariadb(), mariadb, down_mariadb)]
+    {
+        let proxy = Proxy::to(port).await;
+        let store = connect(&proxy.url(&engine.url, port)).await;
+        let (owner, id) = (owner(7), new_id());
+        assert!(matches!(create_limited(&store, &id, &owner, refuse).await, Ok(Created::Created(_))), "{engine:?}");
+        fill(&store, &id).await;
+        proxy.refuse(said, answer);
+        let there = create_limited(&store, &new_id(), &owner, refuse).await;
+        assert!(matches!(there, Ok(Created::TooMany)), "{engine:?}: {there:?}");
+        assert_eq!(proxy.refuse_nothing(), [1], "{engine:?}");
+        let connections = proxy.connections();
+        assert_eq!(found(&store, &id).await.data.count, 1, "{engine:?}");
+        assert!(proxy.connections() > connections, "{engine:?}: one that was idle meanwhile is used");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_that_may_be_committed_is_not_done_again_because_the_end_of_its_transaction_fails() {
     let (engine, port) = (engine::mariadb(), servers::mariadb().port());
@@ -441,15 +469,15 @@ async fn a_login_may_take_longer_than_one_statement() {
     for (engine, port) in [(engine::postgres(), servers::postgres().port()), (engine::mariadb(), servers::mariadb().port())] {
         let proxy = Proxy::to(port).await;
         let url = proxy.url(engine.url.split('?').next().unwrap(), port);
-        let options = SqlOptions::new().table(engine.table()).statement_timeout(Duration::from_secs(2));
+        let options = SqlOptions::new().table(engine.table()).statement_timeout(Duration::from_secs(1));
         let store = if engine.name == "PostgreSQL" {
             AnyStore::new(PostgresStore::connect_with(url, options).await.unwrap())
         } else {
             AnyStore::new(MySqlStore::connect_with(url, options).await.unwrap())
         };
         create_limited(&store, &new_id(), &owner(7), limit).await.unwrap();
-        // Each of the six answers long before the limit, all of them together after it.
-        proxy.hold_back(Duration::from_millis(700));
+        // Each of the six answers long before the limit, all of them together after it, and after the store's patience with one.
+        proxy.hold_back(Duration::from_millis(400));
         let created = create_limited(&store, &new_id(), &owner(7), limit).await;
         assert!(matches!(created, Ok(Created::Created(_))), "{engine:?}: {created:?}");
     }

@@ -160,3 +160,18 @@ async fn a_sweep_that_cannot_let_go_of_its_turn_ends_its_connection() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_is_not_answered_asks_no_more_of_its_connection() {
+    let (engine, port) = (engine::mariadb(), servers::mariadb().port());
+    let proxy = Proxy::to(port).await;
+    let url = proxy.url(engine.url.split('?').next().unwrap(), port);
+    let options = SqlOptions::new().table(engine.table()).statement_timeout(Duration::from_secs(2));
+    let store: AnyStore<Counter> = AnyStore::new(MySqlStore::connect_with(url, options).await.unwrap());
+    // The answer comes a second after the store's patience with a statement, which is a second longer than that of the server.
+    proxy.hold_back_from(b"WHERE sweep_at <=", Duration::from_secs(4));
+    proxy.refuse(b"DO RELEASE_LOCK", proxy::mariadb_error(1317));
+    let swept = store.sweep().await;
+    assert!(proxy.holds_back(), "nothing was swept: {swept:?}");
+    assert_eq!(proxy.refuse_nothing(), [0], "the lock goes with the connection");
+}

@@ -13,6 +13,7 @@ use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Ro
 use super::statements::{Shorten, Syntax};
 use super::table::Table;
 use super::url::{self, read_url};
+use super::verdict::{Connection, Verdict};
 use super::{Dialect, Sql, failed};
 use crate::store::{Encoded, StoreError};
 
@@ -153,7 +154,7 @@ impl Work<sqlx::MySql> for Facts {
     async fn run(self, connection: &mut InUse<sqlx::MySql>) -> Result<Found> {
         let sql = "SELECT CAST(@@autocommit AS SIGNED), CAST(@@max_allowed_packet AS SIGNED), CAST(SLEEP(0.002) AS SIGNED), \
                    CAST(TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) AS SIGNED)";
-        let row = sqlx::query(sql).fetch_one(&mut **connection).await?;
+        let row = sqlx::raw_sql(sql).fetch_one(&mut **connection).await?;
         Ok(Found {
             commits_by_itself: row.try_get::<i64, _>(0)? == 1,
             packet: row.try_get::<i64, _>(1)?.unsigned_abs(),
@@ -234,15 +235,18 @@ impl Work<sqlx::MySql> for Sweep {
         let patience = connection.patience();
         let name = format!("CONCAT('session ', MD5(CONCAT(DATABASE(), ' {}')))", self.table);
         let lock = AssertSqlSafe(format!("SELECT CAST(GET_LOCK({name}, 0) AS SIGNED)"));
-        let turn = sqlx::query_scalar::<_, Option<i64>>(lock).fetch_one(&mut **connection);
-        if bounded(patience, turn).await? != Some(1) {
+        let turn = bounded(patience, sqlx::raw_sql(lock).fetch_one(&mut **connection)).await?;
+        if turn.try_get::<Option<i64>, _>(0)? != Some(1) {
             return Ok(0);
         }
         let rows = bounded(patience, self.batch.bound::<sqlx::MySql>().execute(&mut **connection)).await;
-        let unlock = AssertSqlSafe(format!("DO RELEASE_LOCK({name})"));
         // The lock goes with its connection, too.
-        if bounded(patience, sqlx::raw_sql(unlock).execute(&mut **connection)).await.is_err() {
-            connection.spoil();
+        if rows.as_ref().is_err_and(|error| Verdict::of(error).connection != Connection::Sound) {
+            return rows.map(|done| done.rows_affected());
+        }
+        let unlock = AssertSqlSafe(format!("DO RELEASE_LOCK({name})"));
+        if let Err(error) = bounded(patience, sqlx::raw_sql(unlock).execute(&mut **connection)).await {
+            connection.spoil(Verdict::of_letting_go(&error), error);
         }
         rows.map(|done| done.rows_affected())
     }

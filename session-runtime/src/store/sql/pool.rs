@@ -13,7 +13,7 @@
 //! A store that connects by itself keeps its connections here: sqlx's pool tests each one with one more round trip, before it is given out or
 //! after it is given back.
 
-use std::future::Future;
+use std::future::{self, Future};
 use std::io;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -193,33 +193,31 @@ impl<D: Engine> Connections<D> {
     pub(super) async fn call<W: Work<D>>(&self, work: W, again: Again) -> Result<W::Answer> {
         if !W::HOLDS_LOCK {
             let lease = self.take().await?;
-            return self.run(lease, work, again).await;
+            // Where the caller gives up, this does not go on either.
+            return self.run(lease, work, again, future::pending::<()>()).await;
         }
-        let (caller, is_gone) = oneshot::channel::<()>();
+        let (caller, mut is_gone) = oneshot::channel::<()>();
         let connections = self.clone();
         let answer = begin(async move {
             // What has not begun does not begin after its caller is gone.
-            let (_line, lease) = {
-                let taken = pin!(async { (work.line().await, connections.take().await) });
-                match select(is_gone, taken).await {
-                    Either::Left(_) => return Err(Error::PoolClosed),
-                    Either::Right((taken, _)) => taken,
-                }
-            };
-            connections.run(lease?, work, again).await
+            let begun = async { (work.line().await, connections.take().await) };
+            let Some((_line, lease)) = unless(&mut is_gone, begun).await else { return Err(Error::PoolClosed) };
+            connections.run(lease?, work, again, is_gone).await
         })
         .await;
         drop(caller);
         answer
     }
 
-    async fn run<W: Work<D>>(&self, lease: Lease<D>, work: W, again: Again) -> Result<W::Answer> {
+    async fn run<W: Work<D>>(&self, lease: Lease<D>, work: W, again: Again, is_gone: impl Future + Send) -> Result<W::Answer> {
         let answer = lease.run(work.clone()).await;
         let Err(error) = &answer else { return answer };
         if !Verdict::of(error).asks_for_another_connection(again == Again::Harmless) {
             return answer;
         }
-        self.take().await?.run(work).await
+        // Nor does it begin a second time then.
+        let Some(lease) = unless(is_gone, self.take()).await else { return answer };
+        lease?.run(work).await
     }
 
     /// A connection beside these, for the caller alone.
@@ -489,7 +487,8 @@ impl<D: Engine> Drop for Lent<D> {
 pub(super) struct InUse<D: Engine> {
     held: Held<D>,
     patience: Duration,
-    is_spoilt: bool,
+    /// What befell it beside the answer of the work, and what is left of it.
+    spoilt: Option<(Connection, Error)>,
 }
 
 impl<D: Engine> InUse<D> {
@@ -498,9 +497,16 @@ impl<D: Engine> InUse<D> {
         self.patience
     }
 
-    /// Nobody uses it after this work, whatever that answers.
-    pub(super) const fn spoil(&mut self) {
-        self.is_spoilt = true;
+    /// What is left of it after this work is no more than this, whatever that answers.
+    pub(super) fn spoil(&mut self, left: Connection, error: Error) {
+        if left > self.spoilt.as_ref().map_or(Connection::Sound, |(left, _)| *left) {
+            self.spoilt = Some((left, error));
+        }
+    }
+
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only with a file is more done after it"))]
+    pub(super) const fn is_spoilt(&self) -> bool {
+        self.spoilt.is_some()
     }
 }
 
@@ -533,24 +539,24 @@ impl<D: Engine> Lease<D> {
     async fn run<W: Work<D>>(mut self, work: W) -> Result<W::Answer> {
         HandOver::of(async move {
             let Some(held) = self.held.take() else { return Err(Error::PoolClosed) };
-            let mut connection = InUse { held, patience: self.shared.patience, is_spoilt: false };
+            let mut connection = InUse { held, patience: self.shared.patience, spoilt: None };
             let answer = if W::HOLDS_LOCK {
                 work.run(&mut connection).await
             } else {
                 bounded(self.shared.patience, work.run(&mut connection)).await
             };
-            let InUse { held, is_spoilt, .. } = connection;
-            match answer.as_ref().err().map_or(Connection::Sound, |error| Verdict::of(error).connection) {
-                Connection::Sound => {
+            let InUse { held, spoilt, .. } = connection;
+            let of_answer = answer.as_ref().err().map(|error| (Verdict::of(error).connection, error));
+            let beside = spoilt.as_ref().map(|(left, error)| (*left, error));
+            match [of_answer, beside].into_iter().flatten().max_by_key(|(left, _)| *left) {
+                None | Some((Connection::Sound, _)) => {
                     self.shared.came_back();
-                    if is_spoilt { Self::end(held) } else { self.give_back(held) }
+                    self.give_back(held);
                 }
-                Connection::Over => Self::end(held),
-                Connection::AllOver => {
+                Some((Connection::Over, _)) => Self::end(held),
+                Some((Connection::AllOver, error)) => {
                     Self::end(held);
-                    if let Err(error) = &answer {
-                        self.shared.all_over(self.era, error);
-                    }
+                    self.shared.all_over(self.era, error);
                 }
             }
             answer
@@ -680,6 +686,14 @@ async fn goodbye_to<D: Engine>(connections: Vec<D::Connection>) {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What comes of `wanted`, unless the other comes first.
+async fn unless<R>(other: impl Future, wanted: impl Future<Output = R>) -> Option<R> {
+    match select(pin!(other), pin!(wanted)).await {
+        Either::Left(_) => None,
+        Either::Right((come, _)) => Some(come),
+    }
 }
 
 #[cfg(test)]

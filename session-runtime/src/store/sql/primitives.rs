@@ -294,8 +294,8 @@ macro_rules! works {
                     return answer;
                 }
                 // Nobody goes on in the transaction. And what became of it, the answer says, not this error.
-                if say("ROLLBACK", connection).await.is_err_and(|error| Verdict::of_rollback(&error) != Connection::Sound) {
-                    connection.spoil();
+                if let Err(error) = say("ROLLBACK", connection).await {
+                    connection.spoil(Verdict::of_letting_go(&error), error);
                 }
                 answer
             }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Error, Result, Sqlite};
 use tokio::time::sleep;
 
-use super::pool::{Again, Connections, InUse, Line, Work};
+use super::pool::{Again, Connections, InUse, Line, Work, bounded};
 use super::verdict::{Meaning, Verdict};
 
 /// How long opening a file waits for other processes.
@@ -100,7 +100,7 @@ impl<W: Work<Sqlite>> Work<Sqlite> for InTurn<W> {
         let begin = Instant::now();
         let answer = loop {
             let answer = make_room(connection, self.work.clone()).await;
-            if !answer.as_ref().is_err_and(is_busy) || begin.elapsed() > self.patience {
+            if !answer.as_ref().is_err_and(is_busy) || connection.is_spoilt() || begin.elapsed() > self.patience {
                 break answer;
             }
             sleep(LOOK).await;
@@ -114,11 +114,18 @@ impl<W: Work<Sqlite>> Work<Sqlite> for InTurn<W> {
 /// Makes a change; where the disk is full, once more after the log of changes was written back to the file, so that it has room again
 /// where it is. A change that makes the file no longer, such as that of a logout, is possible so.
 async fn make_room<W: Work<Sqlite>>(connection: &mut InUse<Sqlite>, work: W) -> Result<W::Answer> {
+    let patience = connection.patience();
     let answer = work.clone().run(connection).await;
-    if !answer.as_ref().is_err_and(|error| Verdict::of(error).meaning == Meaning::Full) {
+    if connection.is_spoilt() || !answer.as_ref().is_err_and(|error| Verdict::of(error).meaning == Meaning::Full) {
         return answer;
     }
-    let _ = sqlx::raw_sql("PRAGMA wal_checkpoint(RESTART)").execute(&mut **connection).await;
+    let write_back = sqlx::raw_sql("PRAGMA wal_checkpoint(RESTART)").execute(&mut **connection);
+    if let Err(error) = bounded(patience, write_back).await {
+        connection.spoil(Verdict::of(&error).connection, error);
+    }
+    if connection.is_spoilt() {
+        return answer;
+    }
     work.run(connection).await
 }
 

@@ -25,8 +25,8 @@ pub(super) enum Ran {
     Maybe,
 }
 
-/// What is left of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is left of the connection; the later, the less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Connection {
     /// It goes on.
     Sound,
@@ -112,8 +112,9 @@ impl Verdict {
         looked_at(error, judge)
     }
 
-    /// What is left of the connection where `ROLLBACK` failed: the transaction may still be open, whatever the error is.
-    pub(super) fn of_rollback(error: &Error) -> Connection {
+    /// What is left of the connection where `ROLLBACK` or `RELEASE_LOCK` failed: the transaction may still be open, and the lock be kept, whatever
+    /// the error is.
+    pub(super) fn of_letting_go(error: &Error) -> Connection {
         looked_at(error, |seen| match (seen, judge(seen).connection) {
             // SQLite has ended it by itself where the disk was full, for one, and says by this that there is none.
             (Seen::Sqlite { code: 1 }, connection) => connection,
@@ -500,15 +501,20 @@ mod tests {
 
         let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
         let none = sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap_err();
-        assert_eq!(Verdict::of_rollback(&none), Sound, "{none:?}");
+        assert_eq!(Verdict::of_letting_go(&none), Sound, "{none:?}");
         for (error, left) in [
             (Error::Decode("".into()), Over),
             (Error::PoolClosed, Over),
             (Error::WorkerCrashed, AllOver),
             (Error::Io(ErrorKind::TimedOut.into()), AllOver),
         ] {
-            assert_eq!(Verdict::of_rollback(&error), left, "{error:?}");
+            assert_eq!(Verdict::of_letting_go(&error), left, "{error:?}");
         }
+    }
+
+    #[test]
+    fn of_two_verdicts_on_a_connection_the_worse_one_counts() {
+        assert!(Sound < Over && Over < AllOver);
     }
 
     #[test]
