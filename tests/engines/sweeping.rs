@@ -6,7 +6,7 @@ use std::time::Duration;
 use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, SqlOptions, SqliteStore, Store};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlPool, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlPool, PgPool, SqliteConnection};
 
 use crate::app::{Counter, connect, key, serve, until};
 use crate::engine::{self, Engine};
@@ -111,6 +111,7 @@ async fn a_sweep_of_a_large_sqlite_table_leaves_the_file_to_others() {
     let options: SqliteConnectOptions = engine.url.parse().unwrap();
     let mut other = options.busy_timeout(Duration::ZERO).connect().await.unwrap();
     let fill = "INSERT INTO session_runtime \
+                (id, version, idle, absolute_at, created_at, expires_at, sweep_at, data, used_at, handle, proven, persistent, owner) \
                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000), \
                 at(now) AS (SELECT 1000 * CAST(strftime('%s', 'now') AS INTEGER)) \
                 SELECT randomblob(32), 1, 86400000, now + 4000000000000000, now, now + 86400000, now + 86400000, '7', now, \
@@ -137,6 +138,17 @@ async fn a_sweep_of_a_large_sqlite_table_leaves_the_file_to_others() {
     let ((), (free, taken)) = tokio::join!(sweep, look);
     println!("of {} looks {taken} found the file taken", free + taken);
     assert!(taken < free, "{taken} of {}", free + taken);
+}
+
+/// SQLite comes to what stands behind the data of a row by way of the pages of the data.
+#[tokio::test]
+async fn to_look_at_the_times_in_a_sqlite_table_no_data_is_read() {
+    let engine = engine::sqlite();
+    let _store: AnyStore<Counter> = connect(&engine.url).await;
+    let mut connection = SqliteConnection::connect(&engine.url).await.unwrap();
+    let columns = "SELECT name FROM pragma_table_info('session_runtime') ORDER BY cid";
+    let columns: Vec<String> = sqlx::query_scalar(columns).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(columns.last().map(String::as_str), Some("data"), "{columns:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -876,7 +876,8 @@ mod tests {
         let [key, other, third] = [0, 1, 2].map(|number| Key::new(&namespace, &ids[number]));
         let owner = Owner::new(&namespace, &7);
         let fill = async |cells: &[Cell; 11]| {
-            let insert = "INSERT OR REPLACE INTO session_runtime VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            let insert = "INSERT OR REPLACE INTO session_runtime (id, version, idle, absolute_at, created_at, expires_at, sweep_at, data, \
+                          used_at, handle, proven, persistent, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
             let insert = sqlx::query(insert).bind(key.sha256().to_vec());
             let insert = cells.iter().fold(insert, |insert, cell| match cell.clone() {
                 Cell::Integer(number) => insert.bind(number),

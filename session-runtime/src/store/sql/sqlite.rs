@@ -185,12 +185,13 @@ impl Dialect for Sqlite {
 
     fn rely_on(&self, _: &SqlStr) {}
 
+    /// The data is last: what stands behind it in a row is found only by way of all its pages.
     async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
         let (name, sweep_at, owner) = (table.quoted('"'), table.index("sweep_at", '"'), table.index("owner", '"'));
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
-             absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, data BLOB NOT NULL, \
-             used_at INTEGER NOT NULL, handle INTEGER, proven INTEGER, persistent INTEGER, owner BLOB); \
+             absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, \
+             used_at INTEGER NOT NULL, handle INTEGER, proven INTEGER, persistent INTEGER, owner BLOB, data BLOB NOT NULL); \
              CREATE INDEX IF NOT EXISTS {sweep_at} ON {name} (sweep_at); \
              CREATE INDEX IF NOT EXISTS {owner} ON {name} (owner) WHERE owner IS NOT NULL; {WRITE_BACK}"
         );
