@@ -353,6 +353,53 @@ async fn what_was_ended_in_a_cluster_while_a_process_moved_it_that_died_does_not
     }
 }
 
+/// Takes a key of the cluster away, wherever it is.
+async fn take_away(key: &str) {
+    for master in servers::redis_cluster().masters() {
+        // The other nodes send away who asks.
+        let _: Result<u64, _> = redis::cmd("DEL").arg(key).query_async(&mut wire::redis(master).await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_in_a_cluster_that_was_given_up_takes_no_change_from_the_one_that_was_done() {
+    const PREFIX: &str = "given-up:";
+    let [store, looking] = two_on_the_cluster(PREFIX).await;
+    // The nodes know all scripts: each step is one answer.
+    of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
+    let mut written = 0;
+    for steps in 1..32 {
+        let user = owner(&rand::random::<u128>());
+        let ((old, handle), given_up) = (create(&store, &user).await, new_id());
+        let Loaded::Found(record) = Store::<Counter>::load(&store, key(&old)).await.unwrap() else { panic!("it is there") };
+        let mut rotation = Rotation::new(record);
+        rotation.session.attributes = attributes(handle);
+        rotation.owner = Some(Box::new(Belonging::new(user.clone())));
+        if !die_after(steps, store.rotate(key(&old), key(&given_up), rotation)).await {
+            break;
+        }
+        // What it has sent is done.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let Some(new) = rotate(&store, &old, Some((&user, handle, None))).await else { continue };
+        written += usize::from(is_live(&store, &given_up).await);
+        let Loaded::Found(record) = Store::<Counter>::load(&store, key(&new)).await.unwrap() else { panic!("it is there") };
+        let change = Change::new(Arc::new(Counter { count: 5, name: None }));
+        let replaced = looking.replace_listed(&user, handle, record.version, change).await.unwrap();
+        assert!(matches!(replaced, Replaced::Replaced(_)), "given up after {steps} steps: {replaced:?}");
+        let Loaded::Found(record) = Store::<Counter>::load(&store, key(&new)).await.unwrap() else { panic!("it is there") };
+        assert_eq!(record.data.count, 5, "given up after {steps} steps");
+        // As it is 30 s later.
+        let hash: String = key(&old).sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+        take_away(&format!("{PREFIX}{hash}")).await;
+        crate::app::until("the list has the session alone", async || {
+            shown(&looking, &user).await == BTreeSet::from([handle]) && entries_of(PREFIX, &user).await == 1
+        })
+        .await;
+        assert!(!is_live(&store, &given_up).await && is_live(&store, &new).await, "given up after {steps} steps");
+    }
+    assert!(written > 0, "none was given up after its row was written");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_done_to_a_session_in_a_cluster_does_not_wait_for_the_node_of_its_list() {
     // So long nobody takes over.
@@ -389,7 +436,7 @@ async fn what_a_list_refuses_is_no_error_of_the_change_that_was_made() {
     tell(&server, "ACL SETUSER app on >secret ~* +@all").await;
     let store = RedisStore::connect(server.url_as("app:secret")).await.unwrap();
     let (user, guest) = (owner(&7), new_id());
-    let (id, _) = create(&store, &user).await;
+    let ((id, _), (moved, _)) = (create(&store, &user).await, create(&store, &user).await);
     store.create(key(&guest), new_session(Counter::default(), HOUR, None)).await.unwrap();
     tell(&server, &format!("DEL {}", list_key(&server).await)).await;
     tell(&server, "ACL SETUSER app -hset").await;
@@ -403,6 +450,10 @@ async fn what_a_list_refuses_is_no_error_of_the_change_that_was_made() {
         assert!(matches!(of_guest, Ok(Replaced::Replaced(_))), "{of_guest:?}");
         assert!(Store::<Counter>::touch(&store, key(&id)).await.unwrap());
     }
+    // A rotation that takes a session out of a list which cannot be looked at is done, and says so.
+    tell(&server, "ACL SETUSER app +hset -hget").await;
+    assert!(rotate(&store, &moved, None).await.is_some());
+    tell(&server, "ACL SETUSER app +hget -hset").await;
     // What would be in no list is not written.
     let refused = new_id();
     store.create(key(&refused), owned(&user, SessionHandle::random(), HOUR, None)).await.unwrap_err();

@@ -7,8 +7,10 @@
 //!    of those that are not written yet. Then the entries go.
 //! 4. How many an owner has is decided in the step that enters. What must go for a new one is marked in it, and ended before the new row is written.
 //!
-//! Each step may be the last one of a process that dies: whoever looks at the list next does what was left. But once the marks at an old key are gone, after 30 s, it cannot be
-//! told whether a rotation left it or something else took the session away. So where a session is deleted while a process moves it that dies before it hears of that, the row at the new key
+//! 5. Whoever deletes a session, or has moved it, marks what else was to come from its key as ended: only one can leave a key.
+//!
+//! Each step may be the last one of a call that is given up, or of a process that dies: whoever looks at the list next does what was left. But once the marks at an old key are gone, after 30 s, it cannot be
+//! told whether a rotation left it or something else took the session away. So where a session is deleted while another call moves it that ends before it hears of that, the row at the new key
 //! shows until its idle limit, although nobody knows its id. The same where it is ended and nobody looks at the list of the new owner for 30 s.
 
 use std::collections::{HashMap, HashSet};
@@ -166,13 +168,18 @@ impl Across<'_> {
     }
 
     /// A rotation is done.
-    pub(super) async fn settle(&self, whose: &Whose, name: &str, from: &str) -> Result<(), StoreError> {
+    pub(super) async fn settle(&self, whose: &Whose, name: &str, from: &str, is_sure: bool) -> Result<(), StoreError> {
         let call = |by| {
             let mut command = Self::command(by, |scripts| &scripts.settle, &whose.list);
-            command.arg(name).arg(from);
+            command.arg(name).arg(from).arg(u8::from(is_sure));
             command
         };
         self.link.repeatable(call).await.map(drop)
+    }
+
+    /// What was under this name is deleted, or has gone to another list: no rotation from it can be done any more.
+    pub(super) async fn leave(&self, whose: &Whose, name: &str) -> Result<(), StoreError> {
+        self.settle(whose, "", name, true).await
     }
 
     /// A session lives on: what stands beside its data and its creation, as a script told.
@@ -259,7 +266,8 @@ impl Across<'_> {
                 }
                 return Ok(matches!(row, Row::There(..)).then_some(row));
             }
-            before = Some(from);
+            // Without its mark it may have been another rotation that left it.
+            before = Some((from, matches!(row, Row::Mark(_))));
         }
         let row = self.look(whose, &entry.name, &entry.handle).await?;
         let is_there = matches!(row, Row::There(..));
@@ -269,7 +277,7 @@ impl Across<'_> {
                     self.finish(whose, entry).await?;
                     self.drop(whose, [entry.name.as_str()]).await?;
                 }
-                Some(from) => self.settle(whose, &entry.name, from).await?,
+                Some((from, is_sure)) => self.settle(whose, &entry.name, from, is_sure).await?,
                 None => {}
             }
         }
@@ -347,6 +355,12 @@ impl Across<'_> {
         // A rotation moves it from an earlier one to a later one.
         candidates.sort_by_key(|entry| entry.entered);
         for entry in candidates {
+            // Nobody knows the row of a rotation that was given up, or is not done yet.
+            if let Some(from) = &entry.from
+                && !self.look(whose, from, &entry.handle).await?.was_left_by(&entry.tag)
+            {
+                continue;
+            }
             let key = self.layout.row_key(&entry.name);
             let call = |by| {
                 let mut command = Self::command(by, |scripts| &scripts.replace, &key);

@@ -326,6 +326,7 @@ impl Shared {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         // One that was begun later may be over already.
         if map.number < number {
+            self.forget_others(&found);
             *map = Arc::new(found);
         }
         Ok(())
@@ -375,15 +376,11 @@ impl Shared {
                 let Ok(Some((address, answer))) = timeout(wait, answers.next()).await else { break };
                 match answer.and_then(|answer| self.read(answer.value, address)) {
                     Ok(map) if doubts.are_about(&map) => doubted = doubted.or(Some((map, Instant::now()))),
-                    Ok(map) => {
-                        self.forget_others(&map);
-                        return Ok(map);
-                    }
+                    Ok(map) => return Ok(map),
                     Err(failed) => last = failed,
                 }
             }
             if let Some((map, _)) = doubted {
-                self.forget_others(&map);
                 return Ok(map);
             }
         }

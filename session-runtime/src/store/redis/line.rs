@@ -112,8 +112,8 @@ impl Line {
     }
 
     /// Takes no more calls, and returns those that have not left. Those that have get their answers yet.
-    pub(super) fn leave(&self, why: &RedisError) {
-        let failed = Failed::unsent(why.clone());
+    pub(super) fn leave(&self, why: &Failed) {
+        let failed = why.of_those_behind();
         for (_, asker) in self.stop(&failed, true) {
             let _ = asker.send(Err(failed.clone()));
         }

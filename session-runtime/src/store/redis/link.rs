@@ -135,7 +135,9 @@ async fn probe_cluster(cluster: &Cluster, primaries: &[Primary], probe: &Probe, 
     let (mut limit, mut away, mut is_there) = (None, None, false);
     for probed in probed {
         match probed {
-            Ok(found) => {
+            // Its sessions are on others.
+            Ok(None) => {}
+            Ok(Some(found)) => {
                 is_there = true;
                 limit = limit.into_iter().chain(found?).min();
             }
@@ -154,9 +156,9 @@ async fn probe_primary(
     primary: &Primary,
     probe: &Probe,
     user: &str,
-) -> Result<Result<Option<u64>, StoreError>, Failed> {
+) -> Result<Option<Result<Option<u64>, StoreError>>, Failed> {
     // By its prefix, no key may ever be on this node.
-    let Some((slot, probe)) = probe.on(|slot| primary.has(slot)) else { return Ok(Ok(None)) };
+    let Some((slot, probe)) = probe.on(|slot| primary.has(slot)) else { return Ok(None) };
     let mut answers = Vec::new();
     for command in probe.all() {
         answers.push(match cluster.send_to(slot, || command.clone(), true).await {
@@ -169,5 +171,5 @@ async fn probe_primary(
             },
         });
     }
-    Ok(probe.read(answers, &primary.name, user).map_err(|refusal| StoreError::unavailable(refusal.0)))
+    Ok(Some(probe.read(answers, &primary.name, user).map_err(|refusal| StoreError::unavailable(refusal.0))))
 }

@@ -478,10 +478,15 @@ impl Redis {
     #[cold]
     async fn leave_list(&self, key: Key<'_>, beside: &[u8]) {
         let Some(owner) = owner_in(beside) else { return };
-        self.take_out(key, owner).await;
+        let (store, name) = (self.clone(), self.name(key));
+        afterwards(async move {
+            let across = store.across();
+            let _ = across.leave(&across.whose(owner), &name).await;
+        })
+        .await;
     }
 
-    /// The same where the owner is known.
+    /// What was to enter a list does not.
     async fn take_out(&self, key: Key<'_>, owner: String) {
         let (store, name) = (self.clone(), self.name(key));
         afterwards(async move {
@@ -667,7 +672,8 @@ impl Redis {
                 By::Hash => by_hash.clone(),
                 By::Source => by_source.clone(),
             };
-            if store.link.once(delete).await.is_ok()
+            // Where the answer is lost it is sent again: nobody else knows the key.
+            if store.link.repeatable(delete).await.is_ok()
                 && let Some(owner) = owner
             {
                 let across = store.across();
@@ -687,12 +693,12 @@ impl Redis {
             let settled = after.map(|owner| across.whose(owner));
             let settle = async {
                 if let Some(whose) = &settled {
-                    let _ = across.settle(whose, &new, &old).await;
+                    let _ = across.settle(whose, &new, &old, true).await;
                 }
             };
             let leave = async {
                 if let Some(whose) = &left {
-                    let _ = across.drop(whose, [old.as_str()]).await;
+                    let _ = across.leave(whose, &old).await;
                 }
             };
             join(settle, leave).await;

@@ -72,12 +72,12 @@ impl Server {
     fn hear(&self, line: &Line, failed: &Failed) {
         match failed.verdict.connection {
             Connection::Sound => {}
-            Connection::Over => line.leave(&failed.error),
+            Connection::Over => line.leave(failed),
             Connection::AllOver => {
-                line.leave(&failed.error);
+                line.leave(failed);
                 // Once: those that were made since are not the ones that it speaks of.
                 if self.epoch.compare_exchange(line.epoch, line.epoch + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                    self.each(|other| other.leave(&failed.error));
+                    self.each(|other| other.leave(failed));
                 }
             }
         }

@@ -77,6 +77,11 @@ impl Failed {
         Self { error, verdict: Verdict::new(Ran::No, Connection::AllOver) }
     }
 
+    /// What this means for a call that waited for the same connection: nothing of it was sent, and no more is over than this one says.
+    pub(super) fn of_those_behind(&self) -> Self {
+        Self { error: self.error.clone(), verdict: Verdict::new(Ran::No, self.verdict.connection) }
+    }
+
     /// The connection ended after it was sent, for this reason, whatever that is.
     pub(super) fn cut_off(error: RedisError) -> Self {
         Self { error, verdict: Verdict::new(Ran::Perhaps, Connection::AllOver) }
@@ -131,7 +136,7 @@ impl Fitness {
     pub(super) fn of_answer(code: &str, detail: &str) -> Self {
         match code {
             "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => Self::OfCluster,
-            "NOPERM" if detail.contains("keys") => Self::OtherKeys,
+            "NOPERM" if is_about_keys(detail) => Self::OtherKeys,
             "NOPERM" => Self::NoCommand,
             "OOM" | "MISCONF" | "NOREPLICAS" => Self::Fit,
             "ERR" if detail.starts_with("unknown command") => Self::NoCommand,
@@ -145,12 +150,17 @@ impl Fitness {
             Self::Replica
         } else if ["OOM", "MISCONF", "NOREPLICAS"].iter().any(|code| said.contains(code)) {
             Self::Fit
-        } else if said.contains("keys") {
+        } else if is_about_keys(said) {
             Self::OtherKeys
         } else {
             Self::NoCommand
         }
     }
+}
+
+/// By words that the name of a command or of a user, which newer servers quote, cannot have.
+fn is_about_keys(said: &str) -> bool {
+    said.contains("access a key") || said.contains("one of the keys")
 }
 
 impl From<RedisError> for Failed {
@@ -347,6 +357,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_refuses_to_one_call_is_no_more_to_those_behind_it() {
+        for (line, connection) in [
+            ("NOREPLICAS Not enough good replicas to write.", Over),
+            ("ERR max number of clients reached", Over),
+            ("ERR Protocol error: invalid bulk length", Over),
+            ("READONLY You can't write against a read only replica.", AllOver),
+        ] {
+            let behind = Failed::from(answered(line)).of_those_behind();
+            assert_eq!(behind.verdict, Verdict::new(Ran::No, connection), "{line}");
+            assert!(behind.verdict.again(false), "{line}");
+        }
+    }
+
+    #[test]
     fn a_script_that_the_server_does_not_know_is_told_from_what_it_was_refused() {
         for (line, expected) in [
             ("NOSCRIPT No matching script. Please use EVAL.", true),
@@ -366,6 +390,8 @@ mod tests {
             ("CLUSTERDOWN", "Hash slot not served", Fitness::OfCluster),
             ("NOPERM", "this user has no permissions to run the 'eval' command", Fitness::NoCommand),
             ("NOPERM", "No permissions to access one of the keys used as arguments", Fitness::OtherKeys),
+            ("NOPERM", "No permissions to access a key", Fitness::OtherKeys),
+            ("NOPERM", "User keysuser has no permissions to run the 'eval' command", Fitness::NoCommand),
             ("OOM", "command not allowed", Fitness::Fit),
             ("MISCONF", "Redis is configured to save RDB snapshots", Fitness::Fit),
             ("NOREPLICAS", "Not enough good replicas to write.", Fitness::Fit),
@@ -382,6 +408,9 @@ mod tests {
             ("MISCONF Redis is configured to save RDB snapshots", Fitness::Fit),
             ("NOREPLICAS Not enough good replicas to write.", Fitness::Fit),
             ("ERR The user executing the script can't access at least one of the keys mentioned", Fitness::OtherKeys),
+            ("ERR ACL failure in script: No permissions to access a key", Fitness::OtherKeys),
+            ("ERR ACL failure in script: No permissions to access one of the keys used as arguments", Fitness::OtherKeys),
+            ("ERR ACL failure in script: User keysuser has no permissions to run the 'hset' command", Fitness::NoCommand),
             ("ERR The user executing the script can't run this command or subcommand", Fitness::NoCommand),
             ("", Fitness::NoCommand),
         ] {

@@ -81,10 +81,10 @@ local function left(n, tag)
     return redis.call('GET', KEYS[n]) == MARK .. tag
 end
 
--- It is not its owner's any more; what came in its place stays.
+-- It is not its owner's any more; what came in its place stays. What the list refuses does not show there: its session is gone.
 local function unlist(n, beside)
     local list, handle = list_of(n, beside), string.sub(beside, 17, 32)
-    if list and redis.call('HGET', list, handle) == string.sub(KEYS[n], -64) then
-        redis.call('HDEL', list, handle)
+    if list and redis.pcall('HGET', list, handle) == string.sub(KEYS[n], -64) then
+        redis.pcall('HDEL', list, handle)
     end
 end
