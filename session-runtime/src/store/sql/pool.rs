@@ -201,7 +201,7 @@ impl<D: Engine> Connections<D> {
         let answer = begin(async move {
             // What has not begun does not begin after its caller is gone.
             let begun = async { (work.line().await, connections.take().await) };
-            let Some((_line, lease)) = unless(&mut is_gone, begun).await else { return Err(Error::PoolClosed) };
+            let Some((_line, lease)) = unless(&mut is_gone, Box::pin(begun)).await else { return Err(Error::PoolClosed) };
             connections.run(lease?, work, again, is_gone).await
         })
         .await;
@@ -216,7 +216,7 @@ impl<D: Engine> Connections<D> {
             return answer;
         }
         // Nor does it begin a second time then.
-        let Some(lease) = unless(is_gone, self.take()).await else { return answer };
+        let Some(lease) = unless(is_gone, Box::pin(self.take())).await else { return answer };
         lease?.run(work).await
     }
 
@@ -689,8 +689,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What comes of `wanted`, unless the other comes first.
-async fn unless<R>(other: impl Future, wanted: impl Future<Output = R>) -> Option<R> {
-    match select(pin!(other), pin!(wanted)).await {
+async fn unless<R>(other: impl Future, wanted: impl Future<Output = R> + Unpin) -> Option<R> {
+    match select(pin!(other), wanted).await {
         Either::Left(_) => None,
         Either::Right((come, _)) => Some(come),
     }
