@@ -327,6 +327,67 @@ async fn a_login_whose_caller_is_held_up_holds_nobody_else_up() {
     }
 }
 
+/// Callers live and do not ask for their answers: some have a connection, the others wait for one and get it meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_are_held_up_keep_no_connection_from_others() {
+    async fn check(name: &str, store: AnyStore<Counter>) {
+        let ids: Vec<_> = (0..6).map(|_| new_id()).collect();
+        for id in &ids {
+            create(&store, id).await;
+        }
+        for looks in 1..6 {
+            let work = |number: usize, id| {
+                let store = &store;
+                async move {
+                    let record = found(store, id).await;
+                    if number.is_multiple_of(2) {
+                        let changed = store.replace(key(id), record.version, Change::new(counter(looks).into())).await;
+                        assert!(matches!(changed, Ok(Replaced::Replaced(_))), "{changed:?}");
+                    }
+                }
+            };
+            let mut held_up: Vec<_> = ids.iter().enumerate().map(|(number, id)| Some(Box::pin(work(number, id)))).collect();
+            for _ in 0..looks {
+                for caller in &mut held_up {
+                    if let Some(work) = caller
+                        && futures_util::poll!(work).is_ready()
+                    {
+                        *caller = None;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            let others = async {
+                create(&store, &new_id()).await;
+                found(&store, &ids[0]).await;
+                assert!(matches!(store.touch(key(&ids[1])).await, Ok(true)));
+            };
+            let served = tokio::time::timeout(PATIENCE, others).await;
+            assert!(served.is_ok(), "{name}: whoever came later waited for callers that nobody asked to go on, {looks}");
+            join_all(held_up.into_iter().flatten()).await;
+        }
+    }
+    let (postgres, mariadb, sqlite) = (engine::postgres(), engine::mariadb(), engine::sqlite());
+    let url = |engine: &Engine| engine.url.split('?').next().unwrap().to_owned();
+    let options = |engine: &Engine| SqlOptions::new().table(engine.table()).max_connections(2);
+    let given = |engine: &Engine| SqlOptions::new().table(format!("{}_given", engine.table()));
+    let of_postgres = PgPoolOptions::new().max_connections(2).connect(&url(&postgres)).await.unwrap();
+    let of_mariadb = MySqlPoolOptions::new().max_connections(2).connect(&url(&mariadb)).await.unwrap();
+    let stores = [
+        ("PostgreSQL", AnyStore::new(PostgresStore::connect_with(url(&postgres), options(&postgres)).await.unwrap())),
+        ("PostgreSQL, a pool", AnyStore::new(PostgresStore::from_pool(of_postgres, given(&postgres)).await.unwrap())),
+        ("MariaDB", AnyStore::new(MySqlStore::connect_with(url(&mariadb), options(&mariadb)).await.unwrap())),
+        ("MariaDB, a pool", AnyStore::new(MySqlStore::from_pool(of_mariadb, given(&mariadb)).await.unwrap())),
+        ("SQLite", connect(&sqlite.url).await),
+        ("SQLite in memory", AnyStore::new(SqliteStore::connect("sqlite::memory:").await.unwrap())),
+        ("Redis", connect(&engine::redis().url).await),
+        ("Redis Cluster", connect(&engine::redis_cluster().url).await),
+    ];
+    for (name, store) in stores {
+        check(name, store).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_whose_caller_is_held_up_holds_no_other_up() {
     let engine = engine::mariadb();

@@ -13,23 +13,22 @@
 //! A store that connects by itself keeps its connections here: sqlx's pool tests each one with one more round trip, before it is given out or
 //! after it is given back.
 
-use std::future::{self, Future};
+use std::future::Future;
 use std::io;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::future::{Either, select};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Database, Error, Pool, Result};
 use tokio::runtime::{self, Handle};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::hand_over::{Stage, UnderWay, by_task};
 use super::options::Login;
 use super::verdict::{Connection, Verdict};
 use crate::locks::Place;
@@ -40,6 +39,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// While attempts to connect hang, this long after the last one began another one does.
 const PACE: Duration = Duration::from_secs(1);
+
+/// Whoever waits this long for a place lets those go on that have one and are not asked for their answers.
+const HELD_UP: Duration = Duration::from_millis(100);
 
 /// A connection that was idle this long is tested before it is used: the server may have gone meanwhile.
 const TEST_AFTER: Duration = Duration::from_secs(1);
@@ -109,6 +111,7 @@ struct Shared<D: Engine> {
     patience: Duration,
     /// The last that was heard is that the server is not to be had.
     is_away: AtomicBool,
+    under_way: Arc<UnderWay>,
 }
 
 enum Source<D: Engine> {
@@ -178,7 +181,7 @@ impl<D: Engine> Connections<D> {
     fn new(source: Source<D>, limit: u32, patience: Duration) -> Self {
         let limit = limit.max(1);
         let places = Arc::new(Semaphore::new(limit as usize));
-        Self(Arc::new(Shared { source, places, limit, patience, is_away: AtomicBool::new(false) }))
+        Self(Arc::new(Shared { source, places, limit, patience, is_away: AtomicBool::new(false), under_way: Arc::default() }))
     }
 
     /// What new connections have to agree to, where the store makes them.
@@ -191,33 +194,28 @@ impl<D: Engine> Connections<D> {
 
     /// Does the work, once more on a new connection where that is right.
     pub(super) async fn call<W: Work<D>>(&self, work: W, again: Again) -> Result<W::Answer> {
-        if !W::HOLDS_LOCK {
-            let lease = self.take().await?;
-            // Where the caller gives up, this does not go on either.
-            return self.run(lease, work, again, future::pending::<()>()).await;
-        }
-        let (caller, mut is_gone) = oneshot::channel::<()>();
         let connections = self.clone();
-        let answer = begin(async move {
-            // What has not begun does not begin after its caller is gone.
-            let begun = async { (work.line().await, connections.take().await) };
-            let Some((_line, lease)) = unless(&mut is_gone, Box::pin(begun)).await else { return Err(Error::PoolClosed) };
-            connections.run(lease?, work, again, is_gone).await
-        })
-        .await;
-        drop(caller);
-        answer
+        let work = move |stage| async move { connections.work(work, again, stage).await };
+        let answer = if W::HOLDS_LOCK { by_task(work).await } else { self.0.under_way.by_caller(work).await };
+        answer.unwrap_or_else(broken)
     }
 
-    async fn run<W: Work<D>>(&self, lease: Lease<D>, work: W, again: Again, is_gone: impl Future + Send) -> Result<W::Answer> {
+    async fn work<W: Work<D>>(&self, work: W, again: Again, stage: Stage) -> Result<W::Answer> {
+        let _line = if W::HOLDS_LOCK { work.line().await } else { None };
+        let lease = self.take().await?;
+        stage.begin();
         let answer = lease.run(work.clone()).await;
         let Err(error) = &answer else { return answer };
         if !Verdict::of(error).asks_for_another_connection(again == Again::Harmless) {
             return answer;
         }
-        // Nor does it begin a second time then.
-        let Some(lease) = unless(is_gone, Box::pin(self.take())).await else { return answer };
-        lease?.run(work).await
+        // Nor does it begin a second time where its caller is gone.
+        if !stage.wait_again() {
+            return answer;
+        }
+        let lease = self.take().await?;
+        stage.begin();
+        lease.run(work).await
     }
 
     /// A connection beside these, for the caller alone.
@@ -231,7 +229,7 @@ impl<D: Engine> Connections<D> {
     /// Waits for what was begun, and closes the connections that the store made. From then on there is none to take.
     pub(super) async fn close(&self) {
         // Fails where they are closed already.
-        let Ok(_all) = self.0.places.acquire_many(self.0.limit).await else { return };
+        let Ok(_all) = self.places(self.0.limit).await else { return };
         self.0.places.close();
         if let Source::Own(own) = &self.0.source {
             let idle = mem::take(&mut own.state().idle);
@@ -239,19 +237,35 @@ impl<D: Engine> Connections<D> {
         }
     }
 
+    /// Places of connections. Those who have them let go of them, also where nobody asks for the answers to what they do.
+    async fn places(&self, number: u32) -> Result<OwnedSemaphorePermit> {
+        let places = Arc::clone(&self.0.places);
+        if let Ok(places) = Arc::clone(&places).try_acquire_many_owned(number) {
+            return Ok(places);
+        }
+        let mut places = pin!(places.acquire_many_owned(number));
+        loop {
+            match timeout(HELD_UP, &mut places).await {
+                Ok(places) => return places.map_err(|_| Error::PoolClosed),
+                Err(_) => self.0.under_way.go_on(),
+            }
+        }
+    }
+
     /// A connection that is there, or a new one. Its place is waited for here, and goes back where the caller gives up.
     async fn take(&self) -> Result<Lease<D>> {
-        let mut place = Arc::clone(&self.0.places).acquire_owned().await.map_err(|_| Error::PoolClosed)?;
+        let mut place = self.places(1).await?;
         let shared = Arc::clone(&self.0);
         let own = match &self.0.source {
             Source::Given(pool, era) => {
                 let (pool, era) = (pool.clone(), *locked(era));
-                return HandOver::of(async move {
+                let acquired = move |stage: Stage| async move {
+                    stage.begin();
                     let connection = shared.noted(pool.acquire().await)?;
                     let held = Held::Given(Lent { connection, goes_back: false });
                     Ok(Lease { held: Some(held), era, shared, place: Some(place) })
-                })
-                .await;
+                };
+                return self.0.under_way.by_caller(acquired).await.unwrap_or_else(broken);
             }
             Source::Own(own) => own,
         };
@@ -537,31 +551,28 @@ impl<D: Engine> Lease<D> {
 
     /// Does the work to its end, whether or not the caller waits for it.
     async fn run<W: Work<D>>(mut self, work: W) -> Result<W::Answer> {
-        HandOver::of(async move {
-            let Some(held) = self.held.take() else { return Err(Error::PoolClosed) };
-            let mut connection = InUse { held, patience: self.shared.patience, spoilt: None };
-            let answer = if W::HOLDS_LOCK {
-                work.run(&mut connection).await
-            } else {
-                bounded(self.shared.patience, work.run(&mut connection)).await
-            };
-            let InUse { held, spoilt, .. } = connection;
-            let of_answer = answer.as_ref().err().map(|error| (Verdict::of(error).connection, error));
-            let beside = spoilt.as_ref().map(|(left, error)| (*left, error));
-            match [of_answer, beside].into_iter().flatten().max_by_key(|(left, _)| *left) {
-                None | Some((Connection::Sound, _)) => {
-                    self.shared.came_back();
-                    self.give_back(held);
-                }
-                Some((Connection::Over, _)) => Self::end(held),
-                Some((Connection::AllOver, error)) => {
-                    Self::end(held);
-                    self.shared.all_over(self.era, error);
-                }
+        let Some(held) = self.held.take() else { return Err(Error::PoolClosed) };
+        let mut connection = InUse { held, patience: self.shared.patience, spoilt: None };
+        let answer = if W::HOLDS_LOCK {
+            work.run(&mut connection).await
+        } else {
+            bounded(self.shared.patience, work.run(&mut connection)).await
+        };
+        let InUse { held, spoilt, .. } = connection;
+        let of_answer = answer.as_ref().err().map(|error| (Verdict::of(error).connection, error));
+        let beside = spoilt.as_ref().map(|(left, error)| (*left, error));
+        match [of_answer, beside].into_iter().flatten().max_by_key(|(left, _)| *left) {
+            None | Some((Connection::Sound, _)) => {
+                self.shared.came_back();
+                self.give_back(held);
             }
-            answer
-        })
-        .await
+            Some((Connection::Over, _)) => Self::end(held),
+            Some((Connection::AllOver, error)) => {
+                Self::end(held);
+                self.shared.all_over(self.era, error);
+            }
+        }
+        answer
     }
 
     fn give_back(&self, held: Held<D>) {
@@ -601,60 +612,11 @@ impl<D: Engine> Drop for Lease<D> {
 
 /// Does what outlives its caller in a task of its own.
 async fn begin<R: Send + 'static>(work: impl Future<Output = Result<R>> + Send + 'static) -> Result<R> {
-    let broken = |_| Err(Error::Io(io::Error::other("the task that talked to the database ended before it was done")));
-    tokio::spawn(work).await.unwrap_or_else(broken)
+    tokio::spawn(work).await.unwrap_or_else(|_| broken())
 }
 
-/// Work that is done by its caller, and where that gives up, goes on in a task of its own. One task for each statement would cost a request
-/// that is alone another wake-up of a thread.
-struct HandOver<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    work: Option<Pin<Box<F>>>,
-    /// Where it goes on, once it has begun.
-    runtime: Option<Handle>,
-}
-
-impl<F> HandOver<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn of(work: F) -> Self {
-        Self { work: Some(Box::pin(work)), runtime: None }
-    }
-}
-
-impl<F, R> Future for HandOver<F>
-where
-    F: Future<Output = Result<R>> + Send + 'static,
-    R: Send,
-{
-    type Output = Result<R>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R>> {
-        // Where it panics, it is not handed over.
-        let Some(mut work) = self.work.take() else { return Poll::Ready(Err(Error::PoolClosed)) };
-        if self.runtime.is_none() {
-            self.runtime = Handle::try_current().ok();
-        }
-        let answer = work.as_mut().poll(context);
-        if answer.is_pending() {
-            self.work = Some(work);
-        }
-        answer
-    }
-}
-
-impl<F> Drop for HandOver<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn drop(&mut self) {
-        if let (Some(work), Some(runtime)) = (self.work.take(), self.runtime.take()) {
-            runtime.spawn(work);
-        }
-    }
+fn broken<R>() -> Result<R> {
+    Err(Error::Io(io::Error::other("the task that talked to the database ended before it was done")))
 }
 
 /// What is silent for longer than this counts as gone.
@@ -684,16 +646,8 @@ async fn goodbye_to<D: Engine>(connections: Vec<D::Connection>) {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What comes of `wanted`, unless the other comes first.
-async fn unless<R>(other: impl Future, wanted: impl Future<Output = R> + Unpin) -> Option<R> {
-    match select(pin!(other), wanted).await {
-        Either::Left(_) => None,
-        Either::Right((come, _)) => Some(come),
-    }
 }
 
 #[cfg(test)]
