@@ -3,6 +3,7 @@
 //! - **Begun work is the store's.** Connecting, and a statement that was sent, go on in tasks of their own where the caller gives up, and keep the
 //!   place of their connection until the server has answered. So there is a connection for the next caller, there are never more connections
 //!   than places, at the server either, and no statement is left alone half-way.
+//! - **Who waits for a place gets one**, also where callers that have one live and do not ask for their answers ([`hand_over`](super::hand_over)).
 //! - **What is several statements under a lock is a task from its beginning.** Else a caller that lives and does not ask for the answer would keep the
 //!   lock, at the server, from everybody.
 //! - **An error is judged** by [`Verdict`]: whether its connection, or all of them, are over, and whether the statement is sent once more, on
