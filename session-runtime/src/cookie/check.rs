@@ -190,6 +190,69 @@ mod tests {
     }
 
     #[test]
+    fn every_octet_is_one_of_a_name_or_of_a_path_as_the_rfc_says() {
+        for octet in 0..=0x7F_u8 {
+            let one = char::from(octet).to_string();
+            let is_token = char::is_alphanumeric(char::from(octet)) || "!#$%&'*+-.^_`|~".contains(&one);
+            assert_eq!(cookie_name(&one).is_ok(), is_token, "{one:?}");
+            assert_eq!(cookie_name(&format!("ab{one}")).is_ok(), is_token, "{one:?}");
+            let is_in_path = !char::from(octet).is_control() && one != ";";
+            assert_eq!(cookie_path(&format!("/a{one}b")).is_ok(), is_in_path, "{one:?}");
+            let is_in_domain = char::is_alphanumeric(char::from(octet)) || "-.".contains(&one);
+            assert_eq!(cookie_domain(&format!("a{one}b")).is_ok(), is_in_domain, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_path_and_domain_are_good_and_longer_ones_are_not() {
+        let labels = format!("{}.{}.{}.", "a".repeat(63), "b".repeat(63), "c".repeat(63));
+        let longest = [(cookie_name as fn(&str) -> _, "n".repeat(3840)), (cookie_path, format!("/{}", "p".repeat(1023)))];
+        for (check, longest) in [&longest[..], &[(cookie_domain, format!("{labels}{}", "d".repeat(61)))]].concat() {
+            assert_eq!(check(&longest), Ok(()), "{}", longest.len());
+            assert!(check(&format!("{longest}x")).is_err(), "{}", longest.len());
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_a_name_asks_for_what_rfc_6265bis_says() {
+        for (name, is_host, is_secure) in [
+            ("__Host-sid", true, true),
+            ("__Host-", true, true),
+            ("__Secure-sid", false, true),
+            ("__Secure-", false, true),
+            ("__Host", false, false),
+            ("__Secure", false, false),
+            ("sid__Host-", false, false),
+            ("sid", false, false),
+        ] {
+            assert_eq!(host_prefix_domain(name).is_err(), is_host, "{name}");
+            assert_eq!(host_prefix_path(name, "/a").is_err(), is_host, "{name}");
+            assert_eq!(host_prefix_path(name, "/"), Ok(()), "{name}");
+            assert_eq!(not_secure(name, SameSite::Lax, false).is_err(), is_secure, "{name}");
+            assert_eq!(implies_secure(name, SameSite::Lax, false), is_secure, "{name}");
+        }
+        for (name, is_good) in
+            [("__host-", false), ("__SECURE-", false), ("__hosts-", true), ("__secure", true), ("a__host-", true)]
+        {
+            assert_eq!(cookie_name(name).is_ok(), is_good, "{name}");
+        }
+    }
+
+    #[test]
+    fn same_site_none_and_partitioned_cookies_are_secure() {
+        for (same_site, partitioned, is_secure) in [
+            (SameSite::Lax, false, false),
+            (SameSite::Strict, false, false),
+            (SameSite::None, false, true),
+            (SameSite::Lax, true, true),
+            (SameSite::Strict, true, true),
+        ] {
+            assert_eq!(not_secure("sid", same_site, partitioned).is_err(), is_secure);
+            assert_eq!(implies_secure("sid", same_site, partitioned), is_secure);
+        }
+    }
+
+    #[test]
     fn a_path_and_a_domain_are_what_browsers_take() {
         assert_eq!(cookie_path("/a b"), Ok(()));
         for bad in ["", "a", "/a;b", "/\n", "/é"] {

@@ -26,8 +26,20 @@ impl Name {
 }
 
 /// The keyed hash of an owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OwnerHash(pub(super) u128);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct OwnerHash([u64; 2]);
+
+impl OwnerHash {
+    pub(super) const fn new(hash: u128) -> Self {
+        Self(Name::new(hash).0)
+    }
+
+    /// A number of which any part may be used.
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are as random as the others")]
+    pub(super) const fn part(self) -> usize {
+        self.0[0] as usize
+    }
+}
 
 /// What is hashed is a hash already.
 #[derive(Default)]
@@ -48,9 +60,5 @@ impl Hasher for IsHash {
 
     fn write_u64(&mut self, word: u64) {
         self.0 ^= word;
-    }
-
-    fn write_u128(&mut self, number: u128) {
-        self.0 ^= (number >> 64) as u64;
     }
 }

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::slice;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::name::{IsHash, Name, OwnerHash};
@@ -35,7 +36,13 @@ pub(super) enum Entered {
     TooMany,
 }
 
-type Lists = HashMap<u128, Vec<Entry>, BuildHasherDefault<IsHash>>;
+type Lists = HashMap<OwnerHash, List, BuildHasherDefault<IsHash>>;
+
+/// The sessions of an owner, who has one as a rule.
+enum List {
+    One(Entry),
+    Many(Vec<Entry>),
+}
 
 pub(super) struct Owners(Box<[Padded<Mutex<Lists>>]>);
 
@@ -54,18 +61,18 @@ impl Owners {
     }
 
     const fn part(owner: OwnerHash) -> usize {
-        owner.0 as usize % PARTS
+        owner.part() % PARTS
     }
 
     /// The sessions of an owner.
     pub(super) fn entries(&self, owner: OwnerHash) -> Vec<Entry> {
-        self.lists(owner).get(&owner.0).cloned().unwrap_or_default()
+        self.lists(owner).get(&owner).map(|list| list.entries().to_vec()).unwrap_or_default()
     }
 
     /// The session of an owner that has this handle, unless somebody ends it.
     pub(super) fn entry(&self, owner: OwnerHash, handle: SessionHandle) -> Option<Entry> {
         let lists = self.lists(owner);
-        lists.get(&owner.0)?.iter().find(|entry| entry.handle == handle && !entry.is_ending).copied()
+        lists.get(&owner)?.entries().iter().find(|entry| entry.handle == handle && !entry.is_ending).copied()
     }
 
     pub(super) fn enter(&self, owner: OwnerHash, entry: Entry, limit: Option<OwnerLimit>) -> Entered {
@@ -115,7 +122,7 @@ impl Owners {
     /// Marks sessions of an owner, which are to be ended now.
     pub(super) fn begin_to_end(&self, owner: OwnerHash, which: Which) -> Vec<Entry> {
         let mut lists = self.lists(owner);
-        let entries = lists.get_mut(&owner.0).into_iter().flatten();
+        let entries = lists.get_mut(&owner).into_iter().flat_map(List::entries_mut);
         entries
             .filter(|entry| which.has(entry.handle))
             .map(|entry| {
@@ -155,16 +162,16 @@ impl Owners {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|lists| lists.0.lock().unwrap().values().map(Vec::len).sum::<usize>()).sum()
+        self.0.iter().map(|lists| lists.0.lock().unwrap().values().map(|list| list.entries().len()).sum::<usize>()).sum()
     }
 }
 
 fn find(lists: &mut Lists, owner: OwnerHash, handle: SessionHandle) -> Option<&mut Entry> {
-    lists.get_mut(&owner.0)?.iter_mut().find(|entry| entry.handle == handle)
+    lists.get_mut(&owner)?.entries_mut().iter_mut().find(|entry| entry.handle == handle)
 }
 
 fn enter(lists: &mut Lists, owner: OwnerHash, entry: Entry, limit: Option<OwnerLimit>) -> Entered {
-    let entries = lists.entry(owner.0).or_insert_with(|| Vec::with_capacity(1));
+    let entries = lists.get_mut(&owner).map(List::entries_mut).unwrap_or_default();
     let mut ending = Vec::new();
     if let Some(OwnerLimit { sessions, when_full, .. }) = limit {
         let most = usize::try_from(sessions.get()).unwrap_or(usize::MAX);
@@ -181,16 +188,56 @@ fn enter(lists: &mut Lists, owner: OwnerHash, entry: Entry, limit: Option<OwnerL
             }
         }
     }
-    entries.push(entry);
+    lists.entry(owner).and_modify(|list| list.push(entry)).or_insert(List::One(entry));
     Entered::Ending(ending)
 }
 
 fn remove(lists: &mut Lists, owner: OwnerHash, is_it: impl Fn(&Entry) -> bool) {
-    let Some(entries) = lists.get_mut(&owner.0) else { return };
-    entries.retain(|entry| !is_it(entry));
-    if entries.is_empty() {
-        lists.remove(&owner.0);
-    } else if entries.capacity() > 4 * entries.len() {
-        entries.shrink_to(2 * entries.len());
+    if lists.get_mut(&owner).is_some_and(|list| !list.keep(|entry| !is_it(entry))) {
+        lists.remove(&owner);
+    }
+}
+
+impl List {
+    fn entries(&self) -> &[Entry] {
+        match self {
+            Self::One(entry) => slice::from_ref(entry),
+            Self::Many(entries) => entries,
+        }
+    }
+
+    fn entries_mut(&mut self) -> &mut [Entry] {
+        match self {
+            Self::One(entry) => slice::from_mut(entry),
+            Self::Many(entries) => entries,
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, entry]),
+            Self::Many(entries) => entries.push(entry),
+        }
+    }
+
+    /// Keeps some of them; whether any are left.
+    fn keep(&mut self, is_kept: impl Fn(&Entry) -> bool) -> bool {
+        match self {
+            Self::One(entry) => is_kept(entry),
+            Self::Many(entries) => {
+                entries.retain(is_kept);
+                if entries.capacity() > 4 * entries.len() {
+                    entries.shrink_to(2 * entries.len());
+                }
+                match entries[..] {
+                    [] => false,
+                    [entry] => {
+                        *self = Self::One(entry);
+                        true
+                    }
+                    _ => true,
+                }
+            }
+        }
     }
 }

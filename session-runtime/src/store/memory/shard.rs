@@ -5,15 +5,14 @@
 //! A slot fills one cache line and lies in the table itself, at the place that its name says or the next free one after it: so
 //! an operation waits for one line of the table, where an index beside the slots would make it wait for three.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{self, FOREVER};
-use super::name::{IsHash, Name, OwnerHash};
-use crate::store::{Attributes, Limits, SessionHandle};
+use super::extras::{Extra, Extras};
+use super::name::Name;
+use crate::store::Limits;
 
 /// The most sessions of a store: a position is 32 bits, and there may be as many marks as sessions.
 pub(super) const MAX_SLOTS: usize = (u32::MAX / 2) as usize;
@@ -25,7 +24,7 @@ const STEP: usize = 256;
 const END: u32 = u32::MAX;
 /// The neighbour of a slot that is not in that list.
 const UNLISTED: u32 = u32::MAX - 1;
-/// The older neighbour of a slot that is not in that list and has something beside it.
+/// The older neighbour of a slot that is not in that list and has something beside it, whose number stands where its newer neighbour would.
 const WITH_EXTRA: u32 = u32::MAX - 2;
 
 /// The length of the first table of a shard.
@@ -34,14 +33,6 @@ const MIN_LENGTH: usize = 16;
 /// The bounds of how long what expired may stay in memory.
 const MIN_LINGER: u64 = 250_000_000;
 const MAX_LINGER: u64 = 30_000_000_000;
-
-/// What few sessions have.
-pub(super) struct Extra {
-    pub(super) attributes: Option<Arc<Attributes>>,
-    pub(super) owner: Option<(OwnerHash, SessionHandle)>,
-    /// When it was last used.
-    pub(super) used: u64,
-}
 
 /// A session, the mark of one that was rotated away, or nothing.
 #[repr(align(64))]
@@ -145,15 +136,15 @@ pub(super) struct Shard<T> {
 /// What lies beside the table.
 #[derive(Default)]
 struct Beside {
-    extras: HashMap<Name, Extra, BuildHasherDefault<IsHash>>,
+    extras: Extras,
     /// Those of sessions that are gone and whose owners do not know it yet.
     left: Vec<(Name, Extra)>,
 }
 
 impl Beside {
     #[cold]
-    fn leave(&mut self, name: Name) {
-        if let Some(extra) = self.extras.remove(&name) {
+    fn leave(&mut self, name: Name, number: u32) {
+        if let Some(extra) = self.extras.remove(number) {
             self.left.push((name, extra));
         }
     }
@@ -202,18 +193,16 @@ impl<T> Shard<T> {
     }
 
     pub(super) fn extra(&self, slot: &Slot<T>) -> Option<&Extra> {
-        if slot.has_extra() { self.beside.extras.get(&slot.name) } else { None }
+        if slot.has_extra() { self.beside.extras.get(slot.newer) } else { None }
     }
 
     /// Gives a session something beside its slot, or takes it.
     pub(super) fn set_extra(&mut self, position: usize, extra: Option<Extra>) {
         self.unlist(position);
-        let slot = &mut self.slots[position];
-        let name = slot.name;
-        slot.older = if extra.is_some() { WITH_EXTRA } else { UNLISTED };
-        match extra {
-            Some(extra) => drop(self.beside.extras.insert(name, extra)),
-            None => drop(self.beside.extras.remove(&name)),
+        drop(self.take_extra(position));
+        if let Some(extra) = extra {
+            let slot = &mut self.slots[position];
+            (slot.older, slot.newer) = (WITH_EXTRA, self.beside.extras.insert(extra));
         }
     }
 
@@ -223,9 +212,9 @@ impl<T> Shard<T> {
         if !slot.has_extra() {
             return None;
         }
-        slot.older = UNLISTED;
-        let name = slot.name;
-        self.beside.extras.remove(&name)
+        let number = slot.newer;
+        (slot.older, slot.newer) = (UNLISTED, UNLISTED);
+        self.beside.extras.remove(number)
     }
 
     /// What sessions had that are gone.
@@ -238,7 +227,7 @@ impl<T> Shard<T> {
         let slot = &mut self.slots[position];
         slot.renew(now);
         if slot.has_extra()
-            && let Some(extra) = self.beside.extras.get_mut(&slot.name)
+            && let Some(extra) = self.beside.extras.get_mut(slot.newer)
         {
             extra.used = now;
         }
@@ -321,7 +310,7 @@ impl<T> Shard<T> {
         self.unlist(position);
         let slot = mem::replace(&mut self.slots[position], Slot::VACANT);
         if slot.has_extra() {
-            self.beside.leave(slot.name);
+            self.beside.leave(slot.name, slot.newer);
         }
         slot
     }
