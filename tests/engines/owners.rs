@@ -20,7 +20,7 @@ use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 
-use crate::app::{Counter, OWNERS, PATIENCE, Process, connect, key, new_session};
+use crate::app::{Counter, OWNERS, PATIENCE, Process, connect, key, new_session, usually};
 use crate::begun::hold_rows;
 use crate::engine::{self, Engine};
 use crate::failover::{counter, fill, found, new_id};
@@ -73,13 +73,14 @@ async fn of_fifty_logins_at_once_in_two_processes_exactly_as_many_live_as_are_al
         for when_full in ["end the oldest", "refuse"] {
             let start = || Process::start_with(&engine.url, [(OWNERS, FilePath::new(when_full))]);
             let processes = [start(), start()];
-            for user in 0..6 {
+            let users = u64::from(usually(6, 20));
+            for user in 0..users {
                 fifty_logins(&processes, user, when_full == "refuse").await;
                 println!("{engine:?}: user {user} has {LIMIT} sessions after 50 logins; {when_full}");
             }
             // The next ones have none of these.
             let connection = connect(&engine.url).await;
-            for user in 0..6_u64 {
+            for user in 0..users {
                 let owner = Owner::new(&Namespace::new("SESSION_ID"), &user);
                 assert_eq!(connection.end(&owner, Which::All).await.unwrap(), u64::from(LIMIT), "{engine:?}");
             }
@@ -178,8 +179,8 @@ async fn change_on(store: AnyStore<Counter>, id: SessionId, changes: usize) {
 async fn what_was_ended_is_gone_whatever_was_under_way() {
     for engine in databases() {
         let (here, there) = (connect(&engine.url).await, connect(&engine.url).await);
-        let mut under_way = 0;
-        for round in 0..300_u64 {
+        let (mut under_way, rounds) = (0, u64::from(usually(300, 1000)));
+        for round in 0..rounds {
             let owner = owner(rand::random());
             let ids = [new_id(), new_id()];
             for id in &ids {
@@ -203,29 +204,31 @@ async fn what_was_ended_is_gone_whatever_was_under_way() {
                 }
             }
         }
-        println!("{engine:?}: 300 rounds, {under_way} rotations were answered after the end was begun");
+        println!("{engine:?}: {rounds} rounds, {under_way} rotations were answered after the end was begun");
         assert!(under_way > 0, "{engine:?}: nothing was under way");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ending_and_listing_cost_the_same_beside_ten_thousand_sessions_of_others() {
+async fn ending_and_listing_cost_the_same_beside_many_sessions_of_others() {
     let rows = |id: &str, owner: &str, from: &str| {
         let times = "floor(extract(epoch from now()) * 1000) + 3600000";
         let (until, from) = if from.starts_with("seq") { ("(UNIX_TIMESTAMP() + 3600) * 1000", from) } else { (times, from) };
         format!("SELECT {id}, 1, 3600000, 4000000000000000, 1, {until}, {until}, '7', 1, seq, NULL, NULL, {owner} FROM {from}")
     };
+    let others = usually(10_000, 1_000_000);
     let postgres = engine::postgres();
     let fill = format!(
         "INSERT INTO {table} {rows}; ANALYZE {table}",
         table = postgres.table(),
-        rows = rows("sha256(seq::text::bytea)", "sha256((seq / 2)::text::bytea)", "generate_series(1, 10000) AS seq")
+        rows =
+            rows("sha256(seq::text::bytea)", "sha256((seq / 2)::text::bytea)", &format!("generate_series(1, {others}) AS seq"))
     );
     let mariadb = engine::mariadb();
     let filled = format!(
         "INSERT INTO {table} {rows}; ANALYZE TABLE {table}",
         table = mariadb.table(),
-        rows = rows("UNHEX(SHA2(seq, 256))", "UNHEX(SHA2(seq DIV 2, 256))", "seq_1_to_10000")
+        rows = rows("UNHEX(SHA2(seq, 256))", "UNHEX(SHA2(seq DIV 2, 256))", &format!("seq_1_to_{others}"))
     );
     for (engine, port, fill) in [(postgres, servers::postgres().port(), fill), (mariadb, servers::mariadb().port(), filled)] {
         let proxy = Proxy::to(port).await;
@@ -270,7 +273,7 @@ async fn ending_and_listing_cost_the_same_beside_ten_thousand_sessions_of_others
             assert!(plan.contains(&format!("{}_owner", engine.table())), "{engine:?}: {plan}");
         }
         assert_eq!(cost().await, alone, "{engine:?}: listed, round trips, ended, round trips");
-        println!("{engine:?}: list is {} round trip, end of all {}", alone[1], alone[3]);
+        println!("{engine:?}, beside {others} sessions: list is {} round trip, end of all {}", alone[1], alone[3]);
     }
     let engine = engine::sqlite();
     let store = connect(&engine.url).await;

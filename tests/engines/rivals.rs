@@ -7,18 +7,13 @@ use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::postgres::PgPoolOptions;
 
-use crate::app::{Counter, key, new_session};
+use crate::app::{Counter, key, new_session, usually};
 use crate::failover::{counter, create, found, new_id};
 use crate::servers;
 
-/// As many rounds as are worth their time in every run; `RIVALS_ROUNDS` sets another number.
-fn rounds() -> u32 {
-    std::env::var("RIVALS_ROUNDS").map_or(50, |rounds| rounds.parse().unwrap())
-}
-
 async fn one_wins(name: &str, store: &AnyStore<Counter>) {
     let (mut rotations, mut creations) = (0, 0);
-    for round in 0..rounds() {
+    for round in 0..usually(50, 5000) {
         let (old, new) = (new_id(), new_id());
         create(store, &old).await;
         let record = found(store, &old).await;
