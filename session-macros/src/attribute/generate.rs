@@ -29,10 +29,10 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
     quote!(#import #generated)
 }
 
-/// Whether an argument takes this data by a reference: by its own name, or as a trait object, which it becomes.
+/// Whether an argument takes this data by a reference: by its own name and arguments, or as a trait object, which it becomes.
 fn takes(argument: &Type, data: &Type) -> bool {
     let last = |ty: &Type| match plain(ty) {
-        Type::Path(path) => path.path.segments.last().map(|last| last.ident.clone()),
+        Type::Path(path) => path.path.segments.last().map(|last| last.to_token_stream().to_string()),
         _ => None,
     };
     match plain(argument) {
@@ -138,13 +138,13 @@ impl Code<'_> {
         let attributes = &self.callback.attributes;
         let span = at(data.span());
         let (registered, callback) = (self.registered_trait(data.span()), self.erased_type(span));
-        let of_data = matches!(self.role, Role::Middleware | Role::Owner).then(|| quote_spanned!(span=> <Self>));
-        let owner = (self.role == Role::Owner).then(|| self.owner_of(data, span));
+        let of_data = (self.role == Role::Middleware).then(|| quote_spanned!(span=> <Self>));
+        if self.role == Role::Owner {
+            return self.registered_owner(data, span, callback, body);
+        }
         quote_spanned! {span=>
             #(#attributes)*
             impl #registered for #data {
-                #owner
-
                 fn register<__Callback>() -> #callback #of_data {
                     #body
                 }
@@ -152,20 +152,48 @@ impl Code<'_> {
         }
     }
 
-    /// The type of the owner and how the function's answer becomes one, for the extractor of who is logged in: if the function names the type, and takes the data by
-    /// its own name. Of what the compiler is told nothing else about a wrong function here.
-    fn owner_of(&self, data: &Type, span: Span) -> TokenStream {
+    /// A registration that also gives the type of the owner and how the function's answer becomes one, for the extractor of who is logged in:
+    /// if the function names the type, and takes the data by its own name. Of what the compiler is told nothing else about a wrong
+    /// function here.
+    fn registered_owner(&self, data: &Type, span: Span, callback: RuntimePath<'_>, body: &TokenStream) -> TokenStream {
+        let attributes = &self.callback.attributes;
+        let registered = self.registered_trait(data.span());
         let option = self.path(span, span, "Option");
-        let (owner, answer) = self.named_owner(data, span).unwrap_or_else(|| {
+        let named = self.named_owner(data, span);
+        let is_doubtful =
+            named.is_some() && self.callback.asked.iter().any(|asked| asked.bound == Bound::FindsOwner && asked.is_doubtful);
+        let (owner, answer) = named.unwrap_or_else(|| {
             let (unknown, none) = (self.path(span, span, "OwnerOfUnknownType"), self.path(span, span, "None"));
             (quote_spanned!(span=> #unknown), quote_spanned!(span=> #none))
         });
-        quote_spanned! {span=>
-            type Owner = #owner;
+        let implementation = |owner: &TokenStream| {
+            quote_spanned! {span=>
+                impl #registered for #data {
+                    type Owner = #owner;
 
-            fn owner(&self) -> #option<Self::Owner> {
-                #answer
+                    fn owner(&self) -> #option<Self::Owner> {
+                        #answer
+                    }
+
+                    fn register<__Callback>() -> #callback<Self> {
+                        #body
+                    }
+                }
             }
+        };
+        if !is_doubtful {
+            let implementation = implementation(&owner);
+            return quote!(#(#attributes)* #implementation);
+        }
+        // A name that is not in scope is said once: the compiler offers to declare it behind the name of the function, here as there.
+        let (alias, itself) = (Ident::new("__Owner", self.callback.name.span()), self.path(span, span, "Itself"));
+        let implementation = implementation(&alias.to_token_stream());
+        quote_spanned! {span=>
+            #(#attributes)*
+            const _: () = {
+                type #alias = #itself<#owner>;
+                #implementation
+            };
         }
     }
 
@@ -322,7 +350,23 @@ impl Code<'_> {
             let itself = self.path(first, last, "Itself");
             quote_spanned!(last=> #itself<__Callback> as #asked)
         };
+        let named = self.sound && !self.callback.wrong_lifetime;
+        let taken = match bound {
+            Bound::TakesData => "taken_1",
+            Bound::TakesSession => "taken_1_of_3",
+            Bound::TakesWholeRequest => "taken_2_of_3",
+            _ => "taken_3_of_3",
+        };
         match bound {
+            Bound::TakesSession | Bound::TakesWholeRequest | Bound::TakesNext | Bound::TakesData if *is_doubtful && named => {
+                let (taken, name) = (self.path(last, last, taken), self.name());
+                let data = match bound {
+                    Bound::TakesSession | Bound::TakesData if self.in_registration() => quote_spanned!(last=> , Self),
+                    Bound::TakesSession => quote_spanned!(last=> , _),
+                    _ => TokenStream::new(),
+                };
+                quote_spanned!(last=> #open #callback<_ #data>>::pass_of(#inner, #taken(&#name)))
+            }
             // In the impl for its data type.
             Bound::TakesSession | Bound::TakesData if self.in_registration() => {
                 quote_spanned!(last=> #open #callback<#ty, Self>>::pass(#inner))
@@ -333,10 +377,12 @@ impl Code<'_> {
             }
             Bound::SetsId | Bound::FindsId | Bound::GeneratesId | Bound::Responds | Bound::FindsOwner => {
                 let kind = self.path(last, last, if *is_now { "InFuture" } else { "Direct" });
-                if !is_doubtful || !self.sound || self.callback.wrong_lifetime || self.role == Role::Generate {
+                if !is_doubtful || !named {
                     return quote_spanned!(last=> #open #callback<#ty, #kind<_>>>::pass(#inner));
                 }
                 let returned = match (self.role, is_now) {
+                    (Role::Generate, false) => "returned_0",
+                    (Role::Generate, true) => "returned_later_0",
                     (Role::Middleware, false) => "returned_3",
                     (Role::Middleware, true) => "returned_later_3",
                     (_, false) => "returned_1",
@@ -357,6 +403,7 @@ impl Code<'_> {
 
 /// The path of one of the runtime's items. Its tokens are appended one by one, which is what costs least: each stream of tokens in
 /// another is a call of the compiler's.
+#[derive(Clone, Copy)]
 struct RuntimePath<'a> {
     imported: Option<&'a str>,
     first: Span,

@@ -33,7 +33,8 @@ pub(super) struct Asked {
     pub(super) bound: Bound,
     /// The type is no future, since it stands in one already.
     pub(super) is_now: bool,
-    /// It is what the function returns, and names something in its arguments that may not be in scope.
+    /// To name the type again may be to make the same mistake again: something in its arguments may not be in scope, or they may be missing or
+    /// too many.
     pub(super) is_doubtful: bool,
 }
 
@@ -155,11 +156,12 @@ fn self_type(tokens: TokenStream) -> Option<Span> {
 }
 
 fn check_arguments(role: Role, signature: &Signature, errors: &mut Errors) {
+    let may_be_wanted = signature.inputs.len() <= role.arguments().len();
     for argument in &signature.inputs {
         let attributes = match argument {
             FnArg::Receiver(receiver) => &receiver.attrs,
             FnArg::Typed(typed) => {
-                check_argument(role, typed, errors);
+                check_argument(role, typed, may_be_wanted, errors);
                 &typed.attrs
             }
         };
@@ -169,8 +171,9 @@ fn check_arguments(role: Role, signature: &Signature, errors: &mut Errors) {
     }
 }
 
-fn check_argument(role: Role, argument: &PatType, errors: &mut Errors) {
-    if let Some(hidden) = Unnameable::find(&argument.ty).impl_trait {
+fn check_argument(role: Role, argument: &PatType, may_be_wanted: bool, errors: &mut Errors) {
+    // One that is too many is told so.
+    if may_be_wanted && let Some(hidden) = Unnameable::find(&argument.ty).impl_trait {
         errors.push(wrong(role, hidden.impl_token.span, NOT_GENERIC));
     }
     if let Type::Reference(reference) = plain(&argument.ty)
@@ -282,7 +285,9 @@ fn asked(role: Role, signature: &Signature) -> Vec<Asked> {
             if let FnArg::Typed(argument) = given
                 && !(role == Role::Owner && is_trait_object(&argument.ty))
             {
-                asked.push(Asked { ty: (*argument.ty).clone(), bound: expected.bound, is_now: false, is_doubtful: false });
+                let is_doubtful =
+                    matches!(role, Role::Middleware | Role::Owner) && is_doubtful_argument(role, expected.bound, &argument.ty);
+                asked.push(Asked { ty: (*argument.ty).clone(), bound: expected.bound, is_now: false, is_doubtful });
             }
         }
     }
@@ -356,6 +361,23 @@ impl VisitMut for DoubtfulName {
         let name = path.get_ident().filter(|_| self.depth > 0);
         self.found |= name.is_some_and(|name| name != "String" && name != "str");
         visit_mut::visit_path_mut(self, path);
+    }
+}
+
+/// Whether the type of an argument has arguments of its own, or lacks them.
+fn is_doubtful_argument(role: Role, bound: Bound, ty: &Type) -> bool {
+    let ty = match plain(ty) {
+        Type::Reference(data) if role == Role::Owner => plain(&data.elem),
+        ty => ty,
+    };
+    let Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last().filter(|_| path.qself.is_none()) else { return false };
+    let has_arguments = !matches!(last.arguments, PathArguments::None);
+    match bound {
+        Bound::TakesSession => has_arguments || last.ident == "Session",
+        Bound::TakesWholeRequest => has_arguments && last.ident == "Request",
+        Bound::TakesNext => has_arguments && last.ident == "Next",
+        _ => has_arguments,
     }
 }
 

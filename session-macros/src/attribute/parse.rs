@@ -1,11 +1,15 @@
 //! Reads the attribute's arguments, and of the item what stands before its body.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
+use syn::token::{Brace, Paren};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Error, Ident, Lifetime, LitStr, Path, Result, Signature, Token, Type, TypeReference, Visibility};
+use syn::{
+    Attribute, Error, FnArg, Generics, Ident, Lifetime, LitStr, Path, Result, ReturnType, Signature, Token, Type, TypeReference,
+    Visibility,
+};
 
 use super::Role;
 use super::errors::Errors;
@@ -26,10 +30,12 @@ pub(super) struct Arguments {
 #[derive(Default)]
 pub(super) struct Item {
     /// As it was given, but for what makes the compiler repeat an error: a second role's attribute, a variadic argument, what borrows
-    /// from an argument that is missing.
+    /// from an argument that is missing, a value of a function that says nothing of it.
     pub(super) tokens: TokenStream,
     /// The `#[cfg]`s on it, which go on all that is generated.
     pub(super) cfg: Vec<Attribute>,
+    /// Whether it is nothing that the language knows, of which the compiler says more.
+    pub(super) is_no_rust: bool,
     /// What it is, if it is a function.
     pub(super) function: Option<Function>,
 }
@@ -96,7 +102,14 @@ fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
     }
     if input.peek(Ident::peek_any) && input.peek2(Token![=]) {
         let name = input.call(Ident::parse_any)?;
-        return Err(Error::new(name.span(), unknown(role, &name)));
+        input.parse::<Token![=]>()?;
+        return Err(Error::new(name.span(), unknown(role, &name, input.parse::<Type>().ok().as_ref())));
+    }
+    if input.peek(LitStr)
+        && let Ok(data) = input.fork().parse::<LitStr>()?.parse::<Type>()
+    {
+        let data = written(&data.to_token_stream());
+        return Err(input.error(format!("the data type is written without quotes: `#[{}({data})]`", role.attribute())));
     }
     if input.peek(syn::Lit) || input.peek(Token![,]) {
         return Err(input.error(takes(role)));
@@ -126,8 +139,11 @@ fn runtime(input: ParseStream<'_>) -> Result<Argument> {
 
 const NO_PATH: &str = "`crate` has no path: `crate = path::to::session_runtime`";
 
-fn unknown(role: Role, name: &Ident) -> String {
-    format!("there is no argument `{name}`\n= note: {}", takes(role))
+/// What is said of `name = data`.
+fn unknown(role: Role, name: &Ident, data: Option<&Type>) -> String {
+    let attribute = role.attribute();
+    let help = data.map(|data| format!("\n= help: name the type alone: `#[{attribute}({})]`", written(&data.to_token_stream())));
+    format!("there is no argument `{name}`\n= note: {}{}", takes(role), help.unwrap_or_default())
 }
 
 fn takes(role: Role) -> String {
@@ -143,6 +159,9 @@ fn takes(role: Role) -> String {
 fn refused(role: Role, before: &[Type], next: &Type) -> Option<String> {
     if let Type::Reference(_) = next {
         return Some("a session owns its data: name the type without `&`".to_owned());
+    }
+    if let Type::TraitObject(_) | Type::ImplTrait(_) = plain(next) {
+        return Some("the data of sessions is one concrete type, such as a struct".to_owned());
     }
     if is_foreign(next) {
         let written = written(&next.to_token_stream());
@@ -201,10 +220,69 @@ pub(super) fn item(role: Role, tokens: TokenStream, errors: &mut Errors) -> Item
         // What is left unread is no second mistake.
         input.parse::<TokenStream>().map(drop)
     };
-    if let Err(error) = read.parse2(tokens).and(result) {
-        errors.push(error);
+    if let Err(error) = read.parse2(tokens.clone()).and(result) {
+        item.is_no_rust = is_no_rust(tokens);
+        if !item.is_no_rust {
+            errors.push(error);
+        }
     }
     item
+}
+
+/// Whether the compiler says of the item itself that it is none: where its parser goes on, the attribute sees what is wrong, too.
+fn is_no_rust(tokens: TokenStream) -> bool {
+    let check = |input: ParseStream<'_>| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let refused = if input.peek(Token![let]) { true } else { is_no_function(input)? };
+        input.parse::<TokenStream>()?;
+        Ok(refused)
+    };
+    check.parse2(tokens).unwrap_or(false)
+}
+
+/// Whether `fn` is followed by what no function has: a keyword for a name, no parentheses, an argument without a type or with a default,
+/// another sign than `->`.
+fn is_no_function(input: ParseStream<'_>) -> Result<bool> {
+    if other_item(input).is_some() {
+        return Ok(false);
+    }
+    while !input.peek(Token![fn]) {
+        input.parse::<TokenTree>()?;
+    }
+    input.parse::<Token![fn]>()?;
+    if input.parse::<Ident>().is_err() {
+        return Ok(true);
+    }
+    input.parse::<Generics>()?;
+    if !input.peek(Paren) {
+        return Ok(true);
+    }
+    let arguments;
+    syn::parenthesized!(arguments in input);
+    while !arguments.is_empty() {
+        if !is_argument(&arguments)? {
+            return Ok(true);
+        }
+    }
+    let goes_on = input.peek(Token![->]) || input.peek(Token![where]) || input.peek(Brace) || input.peek(Token![;]);
+    Ok(!goes_on)
+}
+
+/// Whether an argument, up to its comma, is a pattern with a type and nothing more, as far as its signs show.
+fn is_argument(input: ParseStream<'_>) -> Result<bool> {
+    let (mut typed, mut default) = (false, false);
+    while !input.is_empty() && !input.peek(Token![,]) {
+        typed |= input.peek(Token![:]) || input.peek(Token![self]) || input.peek(Token![...]);
+        default |= typed && input.peek(Token![=]);
+        if input.peek(Token![<]) {
+            input.parse::<syn::AngleBracketedGenericArguments>()?;
+        } else if input.parse::<Option<Token![::]>>()?.is_none() {
+            input.parse::<TokenTree>()?;
+        }
+    }
+    input.parse::<Option<Token![,]>>()?;
+    Ok(typed && !default)
 }
 
 fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut Errors) -> Result<()> {
@@ -228,6 +306,9 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
     }
     input.parse::<Option<Token![safe]>>()?;
     let signature: Signature = input.parse()?;
+    if !input.is_empty() && !input.peek(Brace) && !input.peek(Token![;]) {
+        return Err(input.error("expected the function's body"));
+    }
     let no_body = if input.peek(Token![;]) { Some(input.parse()?) } else { None };
     let rest: TokenStream = input.parse()?;
     if signature.variadic.is_some() {
@@ -242,8 +323,39 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
             item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
         }
     }
+    if let (true, Some(body)) = (lacks_return(role, &signature), whole_body(&rest)) {
+        // In a function of its own that may return it nonetheless.
+        let inner = if signature.asyncness.is_some() { quote!(async #body) } else { quote!(|| #body) };
+        let mut swallowed = Group::new(Delimiter::Brace, quote!(let _ = #inner;));
+        swallowed.set_span(body.span());
+        item.tokens = quote!(#(#attributes)* #visibility #signature #swallowed);
+    }
     item.function = Some(Function { attributes, signature, no_body });
     Ok(())
+}
+
+/// Whether the function must return something, and says nothing of it.
+fn lacks_return(role: Role, signature: &Signature) -> bool {
+    let finds = match signature.inputs.first() {
+        Some(FnArg::Typed(request)) if role == Role::SessionId => {
+            matches!(plain(&request.ty), Type::Reference(request) if request.mutability.is_none())
+        }
+        _ => role != Role::SessionId,
+    };
+    finds && matches!(signature.output, ReturnType::Default)
+}
+
+/// A body that is not empty, and so may end in a value.
+fn whole_body(rest: &TokenStream) -> Option<Group> {
+    let mut rest = rest.clone().into_iter();
+    match (rest.next(), rest.next()) {
+        (Some(TokenTree::Group(body)), None) if body.delimiter() == Delimiter::Brace && ends_in_value(&body) => Some(body),
+        _ => None,
+    }
+}
+
+fn ends_in_value(body: &Group) -> bool {
+    body.stream().into_iter().last().is_some_and(|last| !matches!(last, TokenTree::Punct(end) if end.as_char() == ';'))
 }
 
 /// Writes `'static` for the lifetimes that are left out.

@@ -1,9 +1,9 @@
 //! Options that are checked when the program is compiled: what can be seen to be known only when it runs.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Error, Expr, Lit, Pat, UnOp};
+use syn::{Error, Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Pat, UnOp};
 
 use super::options::{Choice, Constant};
 use super::{duration, suggest};
@@ -45,6 +45,8 @@ fn wrong_literal(choice: &Choice, is: Constant, expr: &Expr) -> Option<String> {
     let (name, takes) = (choice.name, choice.takes());
     match expr {
         Expr::Lit(literal) if takes_literal(is, &literal.lit) => None,
+        // No literal of the language, as `'text'`, which the compiler says.
+        Expr::Lit(ExprLit { lit: Lit::Verbatim(_), .. }) => None,
         Expr::Lit(literal) => {
             let meant = meant(is, &literal.lit).map(|meant| format!(": write `{name} = {meant}`")).unwrap_or_default();
             Some(format!("`{name}` takes {takes}{meant}"))
@@ -54,14 +56,46 @@ fn wrong_literal(choice: &Choice, is: Constant, expr: &Expr) -> Option<String> {
             Constant::Count => format!("`{name}` is negative: it is at least 1"),
             _ => format!("`{name}` takes {takes}"),
         }),
+        Expr::Call(call) if call.args.iter().any(|argument| matches!(argument, Expr::Assign(_))) => {
+            let meant = by_name(is, call).map(|meant| format!(": write `{name} = {meant}`")).unwrap_or_default();
+            Some(format!("`{name}` takes {takes}, and a function takes no arguments by name{meant}"))
+        }
+        Expr::MethodCall(call) if is_unit_of_literal(is, call) => {
+            let meant = duration::in_words(in_words(&call.receiver, &call.method))?;
+            Some(format!("`{name}` takes {takes}: write `{name} = {meant}`"))
+        }
         _ => None,
     }
+}
+
+/// `24h` for `timedelta(hours = 24)`.
+fn by_name(is: Constant, call: &ExprCall) -> Option<String> {
+    if !matches!(is, Constant::Duration) {
+        return None;
+    }
+    let arguments = call.args.iter().map(|argument| match argument {
+        Expr::Assign(assign) => Some(in_words(&assign.right, &assign.left)),
+        _ => None,
+    });
+    duration::in_words(arguments.collect::<Option<TokenStream>>()?)
+}
+
+/// `24.hours()`, of which there is none that a constant could call.
+fn is_unit_of_literal(is: Constant, call: &ExprMethodCall) -> bool {
+    matches!(is, Constant::Duration) && call.args.is_empty() && matches!(&*call.receiver, Expr::Lit(_))
+}
+
+fn in_words(number: &Expr, unit: &impl ToTokens) -> TokenStream {
+    quote!(#number #unit)
 }
 
 /// What is meant by a literal of another kind: a number or a word in quotes, `1` for `true`.
 fn meant(is: Constant, literal: &Lit) -> Option<String> {
     match (is, literal) {
         (Constant::Duration, Lit::Str(text)) => text.value().parse().ok().and_then(duration::in_words),
+        (Constant::Text, Lit::ByteStr(text)) => String::from_utf8(text.value()).ok().map(|text| format!("{text:?}")),
+        (Constant::Text, Lit::CStr(text)) => text.value().to_str().ok().map(|text| format!("{text:?}")),
+        (Constant::Text, Lit::Char(letter)) => Some(format!("{:?}", letter.value().to_string())),
         (Constant::Count, Lit::Str(text)) => text.value().trim().parse::<u32>().ok().map(|number| number.to_string()),
         (Constant::Count, Lit::Int(number)) => (!duration::is_type(number.suffix())).then(|| number.base10_digits().to_owned()),
         (Constant::Flag, Lit::Str(text)) => match text.value().to_lowercase().as_str() {
@@ -153,7 +187,7 @@ impl VisitMut for RunTime {
 }
 
 /// A `String`, or the like, of a literal. Of other values these may be `const` functions of the user's own.
-fn makes_string(call: &syn::ExprMethodCall) -> bool {
+fn makes_string(call: &ExprMethodCall) -> bool {
     matches!(&*call.receiver, Expr::Lit(_))
         && matches!(call.method.to_string().as_str(), "to_string" | "to_owned" | "into" | "parse")
 }
@@ -163,7 +197,8 @@ fn is_no_const_fn(function: &Expr) -> bool {
     let Expr::Path(function) = function else { return false };
     let mut segments = function.path.segments.iter().rev().map(|segment| segment.ident.to_string());
     let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
-    matches!((before.as_str(), last.as_str()), ("String", "from") | ("env", "var"))
+    let is_clock = last == "now" && matches!(before.as_str(), "Instant" | "SystemTime" | "Utc" | "Local" | "OffsetDateTime");
+    is_clock || matches!((before.as_str(), last.as_str()), ("String", "from") | ("env", "var"))
 }
 
 /// Looks for `Self`, and for names in lower case that the expression does not bind.

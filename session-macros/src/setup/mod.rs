@@ -9,6 +9,7 @@
 mod complete;
 mod constant;
 mod duration;
+mod elsewhere;
 mod generate;
 mod model;
 mod options;

@@ -5,7 +5,8 @@ use quote::{ToTokens as _, quote};
 use syn::{Error, Expr};
 
 use super::constant::Place;
-use super::options::{self, Choice, Constant, Kind, OPTIONS};
+use super::elsewhere::unknown;
+use super::options::{self, Choice, Constant, Kind};
 use super::parse::{ONE_DATA_TYPE, Piece, Pieces};
 use super::tokens::{Krate, ends, own};
 use super::{constant, duration, suggest};
@@ -155,84 +156,6 @@ fn called(choice: &Choice, expr: &Expr) -> Option<Error> {
         let function = written(&function.to_token_stream());
         Error::new_spanned(call, format!("`{name}` takes the function itself: write `{name} = {function}`", name = choice.name))
     })
-}
-
-/// Names that other libraries and languages have for an option, or for what is no option here.
-const KNOWN_ELSEWHERE: &[(&[&str], &str)] = &[
-    (
-        &[
-            "max_age",
-            "cookie_max_age",
-            "cookie_age",
-            "session_cookie_age",
-            "permanent_session_lifetime",
-            "cookie_expire",
-            "cookie_expires",
-        ],
-        "`session_expire` says how long a session lives, and `persistent = true` gives the cookie the same `Max-Age`",
-    ),
-    (
-        &[
-            "expires",
-            "expiry",
-            "expiration",
-            "ttl",
-            "lifetime",
-            "session_lifetime",
-            "idle_timeout",
-            "inactivity",
-            "timeout",
-            "session_timeout",
-            "duration",
-            "with_expiry",
-            "gc_maxlifetime",
-        ],
-        "did you mean `session_expire`, how long a session lives since it was last used, or `absolute_expire`, since it was created?",
-    ),
-    (&["http_only", "httponly", "cookie_httponly", "cookie_http_only"], "the cookie is always `HttpOnly`: leave it out"),
-    (&["https_only", "https", "cookie_secure", "ssl", "tls"], "did you mean `secure`?"),
-    (&["cookie", "key", "sid", "session_cookie", "session_cookie_name", "session_name"], "did you mean `cookie_name`?"),
-    (&["cookie_path"], "did you mean `path`?"),
-    (&["cookie_domain", "host"], "did you mean `domain`?"),
-    (&["samesite", "cookie_samesite", "cookie_same_site"], "did you mean `same_site`?"),
-    (&["permanent", "remember", "remember_me", "expire_at_browser_close"], "did you mean `persistent`?"),
-    (&["chips"], "did you mean `partitioned`?"),
-    (&["default", "initial", "initial_data", "default_factory", "data", "defaults"], "did you mean `default_data`?"),
-    (&["backend", "storage", "engine", "session_store", "store_factory", "database", "db"], "did you mean `store`?"),
-    (&["get_session_id", "fetch_session_id", "id_callback", "get_id", "extract_id"], "did you mean `session_id_callback`?"),
-    (&["genid", "generate_id", "id_generator", "generator", "generate"], "did you mean `generate_session_id_callback`?"),
-    (&["session_middleware", "middleware_callback"], "did you mean `middleware`?"),
-    (
-        &["lazy", "save_uninitialized", "resave", "always_save", "create"],
-        "`middleware = standard::lazy_session_middleware` creates sessions only where they are changed",
-    ),
-    (&["rolling", "sliding", "renew", "refresh"], "a session lives for `session_expire` since it was last used: leave it out"),
-    (
-        &["secret", "secret_key", "signing_key", "signed", "encrypted", "private"],
-        "the cookie holds a random id, which needs no key: leave it out",
-    ),
-    (&["on_failure", "on_outage"], "did you mean `on_store_error`?"),
-    (&["on_error", "error_handler", "error_page", "handle_error", "rejection"], "did you mean `error_response`?"),
-    (&["on_decode_error", "on_invalid", "on_invalid_data", "on_corrupt"], "did you mean `on_undecodable`?"),
-    (&["max_sessions", "session_limit", "limit", "maximum_sessions"], "did you mean `owner_limit`?"),
-    (&["user", "user_id", "get_user", "owner_callback", "session_owner", "principal", "identity"], "did you mean `owner`?"),
-    (&["on_full", "when_limit", "on_limit", "max_sessions_prevents_login"], "did you mean `when_full`?"),
-    (&["login_url", "login", "login_view", "login_redirect"], "did you mean `login_path`?"),
-    (&["prefix", "key_prefix", "session_prefix"], "did you mean `namespace`?"),
-    (&["crate", "krate", "runtime"], "`session!` knows its crate, also where that is renamed: leave it out"),
-];
-
-fn unknown(name: &Ident) -> String {
-    let text = name.to_string();
-    let names: Vec<_> = OPTIONS.iter().map(|choice| choice.name).collect();
-    let lower = text.to_lowercase();
-    if let Some((_, instead)) = KNOWN_ELSEWHERE.iter().find(|(names, _)| names.contains(&lower.as_str())) {
-        return format!("`session!` has no option `{text}`: {instead}");
-    }
-    if let Some(meant) = suggest::nearest(&text, &names) {
-        return format!("`session!` has no option `{text}`: did you mean `{meant}`?");
-    }
-    format!("`session!` has no option `{text}`; its options are {}", names.join(", "))
 }
 
 fn sole_ident(tokens: &TokenStream) -> Option<Ident> {

@@ -121,12 +121,17 @@ impl Choice {
         matches!(self.kind, Kind::Constant { is: Constant::Duration, .. })
     }
 
+    pub(super) const fn is_flag(&self) -> bool {
+        matches!(self.kind, Kind::Constant { is: Constant::Flag, .. })
+    }
+
     /// What the option takes, for errors.
     pub(super) fn takes(&self) -> String {
         match &self.kind {
             Kind::Data => "a value of the data type".to_owned(),
             Kind::Callback => "a function".to_owned(),
-            Kind::Value => "an expression".to_owned(),
+            Kind::Value if self.name == "store" => "a store such as `MemoryStore::new()`".to_owned(),
+            Kind::Value => "a function of a `SessionError` to a response".to_owned(),
             Kind::Constant { is, .. } => is.takes(),
         }
     }

@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream};
-use syn::{Error, Expr, Token, Type};
+use syn::{Error, Expr, Lit, Token, Type, TypeReference};
 
 use super::duration;
 use super::options::{self, Choice, Kind};
@@ -155,7 +155,8 @@ impl Reader<'_> {
         let is_named = self.is_punct(self.at + 1, '=') || (self.is_punct(self.at + 1, ':') && !self.is_punct(self.at + 2, ':'));
         let is_option = options::find(&name.to_string()).is_some() && !self.is_punct(self.at + 1, ':');
         if is_named || is_option {
-            return Err(Error::new(name.span(), format!("the data type comes first: `session!(<T>, {name} = ..)`")));
+            let option = if is_option { format!("{name} = ..") } else { "option = value, ..".to_owned() };
+            return Err(Error::new(name.span(), format!("the data type comes first: `session!(<T>, {option})`")));
         }
         Ok(())
     }
@@ -176,14 +177,40 @@ impl Reader<'_> {
                 continue;
             }
             let error = match self.read(bracketed_type) {
-                Ok(_) if pieces.is_empty() => ONE_DATA_TYPE,
-                _ => "expected an option: `name = value`",
+                Ok(_) if pieces.is_empty() => ONE_DATA_TYPE.to_owned(),
+                _ => self.no_name(token),
             };
             self.errors.push(Error::new(token.span(), error));
             self.lost = true;
             self.skip_to_next();
         }
         pieces
+    }
+
+    /// What is said of what stands where an option's name should.
+    fn no_name(&self, token: &TokenTree) -> String {
+        let next = self.tokens.get(self.at + 1);
+        match (token, next) {
+            (TokenTree::Literal(literal), _) => match Lit::new(literal.clone()) {
+                Lit::Str(name) if options::find(&name.value()).is_some() => {
+                    format!("an option's name is written without quotes: `{} = ..`", name.value())
+                }
+                _ => "expected an option: `name = value`".to_owned(),
+            },
+            (TokenTree::Punct(punct), Some(TokenTree::Group(group)))
+                if punct.as_char() == '#' && group.delimiter() == Delimiter::Bracket =>
+            {
+                "an option takes no attribute: choose its value by `cfg!(..)`, or put `#[cfg(..)]` on the statement with the whole \
+                 `session!(..)`"
+                    .to_owned()
+            }
+            (TokenTree::Punct(punct), Some(TokenTree::Ident(name)))
+                if punct.as_char() == '!' && options::find(&name.to_string()).is_some_and(Choice::is_flag) =>
+            {
+                format!("an option is written `{name} = false`")
+            }
+            _ => "expected an option: `name = value`".to_owned(),
+        }
     }
 
     /// Whether a path stands where an option should: the second data type of `session!(<Visit>, crate::Admin)`.
@@ -528,6 +555,12 @@ fn separator(input: ParseStream<'_>) -> Result<(), Error> {
     if input.peek(Token![;]) { input.parse::<Token![;]>().map(drop) } else { input.parse::<Token![,]>().map(drop) }
 }
 
+/// `&'static str`.
+fn is_static_text(reference: &TypeReference) -> bool {
+    let is_static = reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static");
+    is_static && matches!(&*reference.elem, Type::Path(text) if text.path.is_ident("str"))
+}
+
 /// Why this type cannot be the data of sessions, as far as it can be seen.
 fn wrong_data_type(data: &TokenStream) -> Option<Error> {
     let data_type = match syn::parse2::<Type>(data.clone()) {
@@ -535,9 +568,15 @@ fn wrong_data_type(data: &TokenStream) -> Option<Error> {
         Err(error) => return Some(error),
     };
     let message = match &data_type {
+        // A text that lives as long as the program is a value of its own, with a default.
+        Type::Reference(reference) if reference.mutability.is_none() && is_static_text(reference) => return None,
         Type::Reference(reference) => {
-            let owned = &reference.elem;
-            format!("a session owns its data: name the type without `&`, `session!(<{}>)`", written(&quote!(#owned)))
+            let owned = match &*reference.elem {
+                Type::Path(text) if text.path.is_ident("str") => "String".to_owned(),
+                Type::Slice(slice) => format!("Vec<{}>", written(&slice.elem.to_token_stream())),
+                owned => written(&owned.to_token_stream()),
+            };
+            format!("a session owns its data: name the type without `&`, `session!(<{owned}>)`")
         }
         Type::ImplTrait(_) => "the data of sessions is one concrete type, not `impl Trait`: `session!(<Visit>)`".to_owned(),
         Type::TraitObject(_) => "the data of sessions is one concrete type, not `dyn Trait`: `session!(<Visit>)`".to_owned(),

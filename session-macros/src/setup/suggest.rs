@@ -2,7 +2,13 @@
 
 /// The candidate that `name` is a misspelling or a part of.
 pub(super) fn nearest<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    misspelled(name, candidates).or_else(|| shortened(name, candidates))
+    misspelled(name, candidates).or_else(|| shortened(name, candidates)).or_else(|| begun(name, candidates))
+}
+
+/// `sam` for `same_site`, which is still typed.
+fn begun<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    candidates.iter().copied().find(|candidate| name.len() > 2 && candidate.to_lowercase().starts_with(&name))
 }
 
 fn misspelled<'a>(name: &str, candidates: &[&'a str]) -> Option<&'a str> {
@@ -65,6 +71,13 @@ mod tests {
         for (name, meant) in
             [("expire", "session_expire"), ("name", "cookie_name"), ("generate_session_id", "generate_session_id_callback")]
         {
+            assert_eq!(nearest(name, NAMES), Some(meant), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_begun_finds_the_whole_one() {
+        for (name, meant) in [("cook", "cookie_name"), ("absol", "absolute_expire"), ("gener", "generate_session_id_callback")] {
             assert_eq!(nearest(name, NAMES), Some(meant), "{name}");
         }
     }

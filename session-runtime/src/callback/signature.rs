@@ -35,11 +35,47 @@ pub struct InFuture<Kind>(PhantomData<Kind>);
 /// second one it does not.
 pub trait Never {}
 
-/// A trait never has one impl alone: the compiler would name that impl's type instead of giving the trait's message.
+/// A trait never has one impl alone, for no data type: the compiler would name that impl's type instead of giving the trait's message.
 pub enum Nothing {}
 
-/// What a function returns, without its name: where a name in it means nothing, to name it again would be a second error.
+/// What a function takes or returns, without its name: where a name in it means nothing, to name it again would be a second error.
 pub struct Answer<R>(PhantomData<fn() -> R>);
+
+/// What a function without arguments returns.
+#[must_use]
+pub fn returned_0<R>(_: &impl Fn() -> R) -> Answer<R> {
+    Answer(PhantomData)
+}
+
+/// What the future gives that a function without arguments returns.
+#[must_use]
+pub fn returned_later_0<R: Future>(_: &impl Fn() -> R) -> Answer<R::Output> {
+    Answer(PhantomData)
+}
+
+/// The only argument.
+#[must_use]
+pub fn taken_1<A, R>(_: &impl Fn(A) -> R) -> Answer<A> {
+    Answer(PhantomData)
+}
+
+/// The first argument of three.
+#[must_use]
+pub fn taken_1_of_3<A, B, C, R>(_: &impl Fn(A, B, C) -> R) -> Answer<A> {
+    Answer(PhantomData)
+}
+
+/// The second argument of three.
+#[must_use]
+pub fn taken_2_of_3<A, B, C, R>(_: &impl Fn(A, B, C) -> R) -> Answer<B> {
+    Answer(PhantomData)
+}
+
+/// The third argument of three.
+#[must_use]
+pub fn taken_3_of_3<A, B, C, R>(_: &impl Fn(A, B, C) -> R) -> Answer<C> {
+    Answer(PhantomData)
+}
 
 /// What a function of one argument returns.
 #[must_use]
@@ -77,7 +113,7 @@ macro_rules! pass {
         #[doc(hidden)]
         fn pass<F>(callback: F) -> Self::Passed<F>;
     };
-    (declared of $Returned:ident) => {
+    (declared of $Returned:ty) => {
         pass!(declared);
 
         #[doc(hidden)]
@@ -90,7 +126,7 @@ macro_rules! pass {
             callback
         }
     };
-    (of $Returned:ident) => {
+    (of $Returned:ty) => {
         pass!();
 
         fn pass_of<F>(callback: F, _: Answer<$Returned>) -> F {
@@ -248,17 +284,17 @@ impl<Callback, Fut: Future<Output: GeneratedId>> GeneratesId<Fut, Direct<Later>>
     note = "the signature is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async"
 )]
 pub trait TakesSession<Argument, T> {
-    pass!(declared);
+    pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, T> TakesSession<Session<T>, T> for Callback {
-    pass!();
+    pass!(of Session<T>);
 }
 
 #[diagnostic::do_not_recommend]
-impl<Callback> TakesSession<Nothing, Nothing> for Callback {
-    pass!();
+impl<Callback, T> TakesSession<Nothing, T> for Callback {
+    pass!(of Nothing);
 }
 
 /// The second argument of a `middleware`.
@@ -268,17 +304,17 @@ impl<Callback> TakesSession<Nothing, Nothing> for Callback {
     note = "the signature is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async"
 )]
 pub trait TakesWholeRequest<Argument> {
-    pass!(declared);
+    pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback> TakesWholeRequest<Request> for Callback {
-    pass!();
+    pass!(of Request);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback> TakesWholeRequest<Nothing> for Callback {
-    pass!();
+    pass!(of Nothing);
 }
 
 /// The third argument of a `middleware`.
@@ -288,17 +324,17 @@ impl<Callback> TakesWholeRequest<Nothing> for Callback {
     note = "the signature is `fn(session_system: Session<T>, request: Request, next: Next) -> R`, where `R: IntoResponse`; sync or async"
 )]
 pub trait TakesNext<Argument> {
-    pass!(declared);
+    pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback> TakesNext<Next> for Callback {
-    pass!();
+    pass!(of Next);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback> TakesNext<Nothing> for Callback {
-    pass!();
+    pass!(of Nothing);
 }
 
 /// What a `middleware` returns.
@@ -338,17 +374,17 @@ impl<Callback, Fut: Future<Output: IntoResponse>> Responds<Fut, Direct<Later>> f
     note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync"
 )]
 pub trait TakesData<Argument, T> {
-    pass!(declared);
+    pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, T> TakesData<&T, T> for Callback {
-    pass!();
+    pass!(of & T);
 }
 
 #[diagnostic::do_not_recommend]
-impl<Callback> TakesData<Nothing, Nothing> for Callback {
-    pass!();
+impl<Callback, T> TakesData<Nothing, T> for Callback {
+    pass!(of Nothing);
 }
 
 /// The argument of a `session_owner` that is registered for no data type.
@@ -358,17 +394,17 @@ impl<Callback> TakesData<Nothing, Nothing> for Callback {
     note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync"
 )]
 pub trait TakesAnyData<Argument> {
-    pass!(declared);
+    pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback, T: ?Sized> TakesAnyData<&T> for Callback {
-    pass!();
+    pass!(of & T);
 }
 
 #[diagnostic::do_not_recommend]
 impl<Callback> TakesAnyData<Nothing> for Callback {
-    pass!();
+    pass!(of Nothing);
 }
 
 /// What a `session_owner` returns.

@@ -55,6 +55,9 @@ async fn of_asked(
 }
 
 fn main() {
+    // A text that lives as long as the program is a value of its own.
+    let _ = session!(<&'static str>);
+    let _ = session!(&'static str, default_data = "text");
     let _ = session!(<String>, cookie_name = "a", secure = true, session_expire = 5m, same_site = None, partitioned = true);
     let _ = session!(<Vec>, namespace = "a", path = "/a", domain = "a.b", default_data = Vec);
     let _ = session!(<Option>, on_store_error = Fail, store_timeout = std::time::Duration::MAX);

@@ -6,8 +6,22 @@ struct Visit {
     user: Option<u64>,
 }
 
+struct Admin;
+
+struct Cart<T>(T);
+
 #[session_owner(Visit)]
 fn a_type(visit: &Visit) -> Option<Uuid> {
+    None
+}
+
+#[session_owner(Admin)]
+fn a_borrowed_type(admin: &Admin) -> Option<&AdminId> {
+    None
+}
+
+#[session_owner(Cart<u8>)]
+fn in_an_argument(cart: &Cart<Item>) -> Option<u64> {
     None
 }
 
