@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use session_runtime::SessionId;
-use session_runtime::store::{Created, Loaded, RedisStore, Rotated, Store};
+use session_runtime::store::{Created, Loaded, RedisOptions, RedisStore, Rotated, Store};
 use session_runtime::testing::{Conformance, conformance};
 
 use crate::app::{Counter, PATIENCE, STORE_TIMEOUT, connect, key, new_session, serve, serve_within, until};
@@ -224,6 +224,19 @@ async fn a_cluster_is_connected_to_where_a_primary_is_away_and_each_that_answers
     tell(&cluster.nodes[2], "ACL SETUSER app +del").await;
     connect(&url).await;
     cluster.nodes[1].signal("KILL");
+    // All keys with such a prefix are on one node.
+    for node in 0..3 {
+        let mut prefix = String::new();
+        for number in 0.. {
+            prefix = format!("{{shop{number}}}:");
+            if master_of(&cluster, &prefix).await == node {
+                break;
+            }
+        }
+        let options = RedisOptions::new().key_prefix(prefix);
+        let opened = RedisStore::connect_cluster_with([cluster.nodes[0].url_as("app:secret")], options).await;
+        assert_eq!(opened.is_ok(), node != 1, "on {node}: {opened:?}");
+    }
     let store = connect(&url).await;
     for node in [0, 2] {
         let (id, session) = (id_on(&cluster, |master| master == node).await, new_session(Counter::default(), HOUR, None));

@@ -19,6 +19,7 @@ mod failover;
 mod fastapi;
 mod faults;
 mod full_disk;
+mod gates;
 mod kinds;
 mod latency;
 #[path = "../support/log.rs"]

@@ -198,7 +198,7 @@ async fn connecting_that_takes_longer_than_a_call_may_succeeds_for_a_later_reque
 
 /// A cluster of one node behind a proxy, and a store by way of it and one that goes there itself.
 async fn cluster_behind_a_proxy() -> (Server, Detour, AnyStore<Counter>, AnyStore<Counter>) {
-    let server = tokio::task::block_in_place(servers::start_redis_cluster_of_one);
+    let server = tokio::task::spawn_blocking(servers::start_redis_cluster_of_one).await.unwrap();
     let detour = Detour::to(server.port()).await;
     let direct = connect(&server.url().replace("redis:", "redis+cluster:")).await;
     tell(&server, &format!("CONFIG SET cluster-announce-port {}", detour.port)).await;
@@ -206,7 +206,8 @@ async fn cluster_behind_a_proxy() -> (Server, Detour, AnyStore<Counter>, AnyStor
     (server, detour, store, direct)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// With one thread there is one connection, also for a rotation, which is a task of its own: so the next answer is that to what is asked.
+#[tokio::test]
 async fn in_a_cluster_a_change_whose_answer_is_lost_is_not_made_again_after_anothers() {
     let (_server, detour, store, direct) = cluster_behind_a_proxy().await;
     // Each script is known.

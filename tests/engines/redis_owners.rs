@@ -5,16 +5,17 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, join_all, select};
 use session_runtime::store::{
-    Attributes, Belonging, Change, Created, Loaded, Namespace, NewSession, Owner, OwnerLimit, RedisStore, Replaced, Rotated,
-    Rotation, SessionHandle, Store, StoreError, WhenFull, Which,
+    Attributes, Belonging, Change, Created, Loaded, Namespace, NewSession, Owner, OwnerLimit, Record, RedisStore, Replaced,
+    Rotated, Rotation, SessionHandle, Store, StoreError, WhenFull, Which,
 };
 use session_runtime::{OwnerId, SessionId};
 use tokio::time::timeout;
 
-use crate::app::{Counter, STORE_TIMEOUT, key, new_session};
+use crate::app::{Counter, STORE_TIMEOUT, key, new_session, usually};
 use crate::cluster::{id_on, master_of};
+use crate::gates::{Gates, dies_after};
 use crate::redis_as_run::{info, redis_server, tell};
 use crate::servers::{self, Server};
 use crate::wire;
@@ -56,6 +57,18 @@ async fn is_live(store: &RedisStore, id: &SessionId) -> bool {
     matches!(loaded, Loaded::Found(_))
 }
 
+/// What makes a session that of this owner, under this handle.
+fn rotation(record: Record<Counter>, to: Option<(&Owner, SessionHandle, Option<OwnerLimit>)>) -> Rotation<Counter> {
+    let mut rotation = Rotation::new(record);
+    rotation.session.attributes = to.and_then(|(_, handle, _)| attributes(handle));
+    rotation.owner = to.map(|(owner, _, limit)| {
+        let mut belonging = Belonging::new(owner.clone());
+        belonging.limit = limit;
+        Box::new(belonging)
+    });
+    rotation
+}
+
 /// Moves a session as a login does; the new id, if it went.
 async fn rotate(
     store: &RedisStore,
@@ -64,14 +77,7 @@ async fn rotate(
 ) -> Option<SessionId> {
     let new = new_id();
     let Loaded::Found(record) = Store::<Counter>::load(store, key(id)).await.unwrap() else { return None };
-    let mut rotation = Rotation::new(record);
-    rotation.session.attributes = to.and_then(|(_, handle, _)| attributes(handle));
-    rotation.owner = to.map(|(owner, _, limit)| {
-        let mut belonging = Belonging::new(owner.clone());
-        belonging.limit = limit;
-        Box::new(belonging)
-    });
-    match store.rotate(key(id), key(&new), rotation).await.unwrap() {
+    match store.rotate(key(id), key(&new), rotation(record, to)).await.unwrap() {
         Rotated::Rotated(_) => Some(new),
         Rotated::TooMany | Rotated::Missing | Rotated::Conflict => None,
         other @ Rotated::Exists => panic!("the key is free: {other:?}"),
@@ -168,7 +174,7 @@ async fn of_fifty_logins_at_once_by_two_processes_as_many_live_as_allowed_in_red
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_ended_in_redis_is_gone_whatever_is_under_way() {
-    what_is_ended_is_gone_whatever_is_under_way(&two_on(servers::redis()).await, 300).await;
+    what_is_ended_is_gone_whatever_is_under_way(&two_on(servers::redis()).await, u64::from(usually(300, 1000))).await;
 }
 
 async fn two_on_the_cluster(prefix: &str) -> [RedisStore; 2] {
@@ -186,19 +192,7 @@ async fn of_fifty_logins_at_once_by_two_processes_as_many_live_as_allowed_in_a_c
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_ended_in_a_cluster_is_gone_whatever_is_under_way() {
-    what_is_ended_is_gone_whatever_is_under_way(&two_on_the_cluster("ended:").await, 300).await;
-}
-
-/// Goes on with it for so many answers of the cluster, and then no more: as a process does that dies. What it has sent is done.
-async fn die_after<R>(steps: usize, work: impl Future<Output = R>) -> bool {
-    let mut work = std::pin::pin!(work);
-    for _ in 0..steps {
-        if futures_util::poll!(work.as_mut()).is_ready() {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    true
+    what_is_ended_is_gone_whatever_is_under_way(&two_on_the_cluster("ended:").await, u64::from(usually(300, 1000))).await;
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -213,58 +207,97 @@ enum Step {
     End,
 }
 
-/// A user, whose sessions may be under these keys.
-struct Left {
-    what: String,
+const STEPS: [Step; 8] =
+    [Step::Create, Step::LogIn, Step::LogInAtTheLimit, Step::Rotate, Step::HandOver, Step::LogOut, Step::Delete, Step::End];
+
+/// Users, and the keys at which sessions may be when a step has begun.
+#[derive(Clone)]
+struct Subject {
     users: [Owner; 2],
-    ids: Vec<SessionId>,
+    /// Those that have an owner where they are there.
+    owned: Vec<SessionId>,
+    /// Of these one is there, whatever becomes of the step.
+    moving: Option<[SessionId; 2]>,
+    step: Step,
+    handles: [SessionHandle; 2],
 }
 
-async fn left_undone(store: &RedisStore, step: Step, steps: usize) -> Option<Left> {
-    let users = [(); 2].map(|()| owner(&rand::random::<u128>()));
-    let [user, other] = &users;
-    let (new, handle) = (new_id(), SessionHandle::random());
-    let limit = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
-    let mut ids = vec![new];
-    let move_to = async |id: &SessionId, to: Option<(&Owner, SessionHandle, Option<OwnerLimit>)>| {
-        let Loaded::Found(record) = Store::<Counter>::load(store, key(id)).await.unwrap() else { panic!("it is there") };
-        let mut rotation = Rotation::new(record);
-        rotation.session.attributes = to.and_then(|(_, handle, _)| attributes(handle));
-        rotation.owner = to.map(|(owner, _, limit)| {
-            let mut belonging = Belonging::new(owner.clone());
-            belonging.limit = limit;
-            Box::new(belonging)
-        });
-        die_after(steps, store.rotate(key(id), key(&new), rotation)).await
-    };
-    let died = match step {
-        Step::Create => die_after(steps, store.create(key(&new), owned(user, handle, HOUR, None))).await,
-        Step::LogIn | Step::LogInAtTheLimit => {
-            let (guest, limit) = (new_id(), if matches!(step, Step::LogIn) { None } else { limit });
-            store.create(key(&guest), new_session(Counter::default(), HOUR, None)).await.unwrap();
-            ids.push(create(store, user).await.0);
-            move_to(&guest, Some((user, handle, limit))).await
-        }
-        _ => {
-            let (id, known) = create(store, user).await;
-            ids.push(id);
-            match step {
-                Step::Rotate => move_to(&id, Some((user, known, None))).await,
-                Step::HandOver => move_to(&id, Some((other, handle, None))).await,
-                Step::LogOut => move_to(&id, None).await,
-                Step::Delete => die_after(steps, Store::<Counter>::delete(store, key(&id))).await,
-                _ => {
-                    ids.push(create(store, user).await.0);
-                    die_after(steps, Store::<Counter>::end(store, user, Which::All)).await
-                }
+impl Subject {
+    /// What there is before the step.
+    async fn new(store: &RedisStore, step: Step) -> Self {
+        let users = [(); 2].map(|()| owner(&rand::random::<u128>()));
+        let (guest, new) = (new_id(), new_id());
+        let (known, handle) = create(store, &users[0]).await;
+        let (owned, moving) = match step {
+            Step::Create => (vec![known, new], None),
+            Step::LogIn | Step::LogInAtTheLimit => {
+                store.create(key(&guest), new_session(Counter::default(), HOUR, None)).await.unwrap();
+                (vec![known, new], Some([guest, new]))
             }
-        }
-    };
-    died.then(|| Left { what: format!("{step:?}, dead after {steps} steps"), users, ids })
-}
+            Step::Rotate | Step::HandOver => (vec![known, new], Some([known, new])),
+            Step::LogOut => (vec![known], Some([known, new])),
+            Step::Delete => (vec![known], None),
+            Step::End => (vec![known, create(store, &users[0]).await.0], None),
+        };
+        Self { users, owned, moving, step, handles: [handle, SessionHandle::random()] }
+    }
 
-async fn number_shown(store: &RedisStore, users: &[Owner; 2]) -> usize {
-    shown(store, &users[0]).await.len() + shown(store, &users[1]).await.len()
+    async fn goes_through(self, store: &RedisStore) {
+        let ([user, other], [handle, new_handle]) = (&self.users, self.handles);
+        let only_one = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::EndOldest));
+        let to = match self.step {
+            Step::Create => {
+                drop(store.create(key(&self.owned[1]), owned(user, new_handle, HOUR, None)).await);
+                return;
+            }
+            Step::Delete => {
+                drop(Store::<Counter>::delete(store, key(&self.owned[0])).await);
+                return;
+            }
+            Step::End => {
+                drop(Store::<Counter>::end(store, user, Which::All).await);
+                return;
+            }
+            Step::LogIn => Some((user, new_handle, None)),
+            Step::LogInAtTheLimit => Some((user, new_handle, only_one)),
+            Step::Rotate => Some((user, handle, None)),
+            Step::HandOver => Some((other, new_handle, None)),
+            Step::LogOut => None,
+        };
+        let [old, new] = self.moving.expect("it is a rotation");
+        let Loaded::Found(record) = Store::<Counter>::load(store, key(&old)).await.unwrap() else { panic!("it is there") };
+        drop(store.rotate(key(&old), key(&new), rotation(record, to)).await);
+    }
+
+    /// How many answers come before those of the step.
+    fn before(&self) -> u64 {
+        u64::from(self.moving.is_some())
+    }
+
+    async fn live(&self, store: &RedisStore) -> usize {
+        let live = join_all(self.owned.iter().map(|id| is_live(store, id))).await;
+        live.iter().filter(|live| **live).count()
+    }
+
+    async fn entries(&self, prefix: &str) -> Vec<String> {
+        [entries_of(prefix, &self.users[0]).await, entries_of(prefix, &self.users[1]).await].concat()
+    }
+
+    /// Whether the lists have what is there and nothing else, nothing is half done, and what moved is at one key. No list is looked at by a store, which would do what was left.
+    async fn is_whole(&self, prefix: &str, store: &RedisStore) -> bool {
+        let (entries, live) = (self.entries(prefix).await, self.live(store).await);
+        let is_at_one_key = match &self.moving {
+            Some([one, other]) => is_live(store, one).await != is_live(store, other).await,
+            None => true,
+        };
+        let is_ended = !matches!(self.step, Step::Delete | Step::End) || live == 0;
+        let is_done = |entry: &String| entry.len() == 59 && entry.ends_with('l');
+        entries.len() == live && entries.iter().all(is_done) && is_at_one_key && is_ended
+    }
+
+    async fn number_shown(&self, store: &RedisStore) -> usize {
+        shown(store, &self.users[0]).await.len() + shown(store, &self.users[1]).await.len()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,45 +306,122 @@ async fn whoever_looks_next_does_what_a_process_left_undone_that_died_between_an
     let [store, looking] = two_on_the_cluster(PREFIX).await;
     // The nodes know all scripts: each step is one answer.
     of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
-    let all =
-        [Step::Create, Step::LogIn, Step::LogInAtTheLimit, Step::Rotate, Step::HandOver, Step::LogOut, Step::Delete, Step::End];
     let mut left = Vec::new();
-    for step in all {
+    for step in STEPS {
         let mut crashes = 0;
-        for steps in 1..32 {
-            match left_undone(&store, step, steps).await {
-                Some(undone) => left.push((step, undone)),
-                None => break,
+        for answers in 0..32 {
+            let subject = Subject::new(&store, step).await;
+            let (of_process, answers_to_it) = (subject.clone(), subject.before() + answers);
+            if !dies_after(answers_to_it, PREFIX, async move |store: &RedisStore| of_process.goes_through(store).await).await {
+                break;
             }
-            crashes = steps;
+            left.push((format!("{step:?}, dead after {answers} answers"), subject));
+            crashes = answers + 1;
         }
         println!("{step:?}: {crashes} steps");
-        assert!((1..31).contains(&crashes), "{step:?}");
+        assert!((1..32).contains(&crashes), "{step:?}");
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    for (step, Left { what, users, .. }) in &left {
-        let most = if matches!(step, Step::LogIn | Step::End) { 2 } else { 1 };
-        assert!(number_shown(&looking, users).await <= most, "{what}");
+    for (what, subject) in &left {
+        let most = if matches!(subject.step, Step::Create | Step::LogIn | Step::End) { 2 } else { 1 };
+        assert!(subject.number_shown(&looking).await <= most, "{what}");
     }
     // After the bound that the docs state.
     tokio::time::sleep(Duration::from_secs(12)).await;
-    for (_, Left { what, users, ids }) in &left {
-        let shown = number_shown(&looking, users).await;
-        let live = join_all(ids.iter().map(|id| is_live(&looking, id))).await;
-        let live = live.iter().filter(|live| **live).count();
-        // After a log-out that was done, nobody's session is there.
-        let logged_out = usize::from(what.starts_with("LogOut") && live > shown);
-        assert_eq!(shown + logged_out, live, "{what}");
-        let mut entries = 0;
-        for user in users {
-            entries += entries_of(PREFIX, user).await;
-        }
-        assert_eq!(entries, shown as u64, "{what}: the list has what is there and nothing else");
+    for (what, subject) in &left {
+        let (shown, live) = (subject.number_shown(&looking).await, subject.live(&looking).await);
+        assert_eq!(shown, live, "{what}");
+        let entries = subject.entries(PREFIX).await;
+        assert_eq!(entries.len(), shown, "{what}: the list has what is there and nothing else: {entries:?}");
         let mut ended = 0;
-        for user in users {
+        for user in &subject.users {
             ended += Store::<Counter>::end(&looking, user, Which::All).await.unwrap();
         }
         assert_eq!(ended, shown as u64, "{what}");
+    }
+}
+
+/// What a caller does that gives up.
+#[derive(Debug, Clone, Copy)]
+enum GivesUp {
+    /// It does not wait any more.
+    Drops,
+    /// It lives, and never asks for the answer.
+    DoesNotPoll,
+}
+
+// With one thread a store has one connection to each node, so that there is no other answer.
+#[tokio::test]
+async fn a_step_in_a_cluster_leaves_no_ghost_where_its_caller_gives_up_after_any_answer() {
+    const PREFIX: &str = "dropped:";
+    let [store, looking] = two_on_the_cluster(PREFIX).await;
+    // The nodes know all scripts: each step is one answer.
+    of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
+    let gates = Gates::to(servers::redis_cluster()).await;
+    let gated = gates.store(PREFIX).await;
+    let mut failed = Vec::new();
+    for (step, how) in STEPS.into_iter().flat_map(|step| [(step, GivesUp::Drops), (step, GivesUp::DoesNotPoll)]) {
+        // A deletion is one step where the session has no owner; that it has one, the answer tells.
+        if matches!((step, how), (Step::Delete, GivesUp::DoesNotPoll)) {
+            continue;
+        }
+        let mut given_up = 0;
+        'answers: for answers in 0..32 {
+            let subject = Subject::new(&store, step).await;
+            gates.let_through(subject.before() + answers);
+            let mut work = Box::pin(subject.clone().goes_through(&gated));
+            let is_held = matches!(select(work.as_mut(), std::pin::pin!(gates.held())).await, Either::Right(_));
+            let kept = match how {
+                GivesUp::Drops => {
+                    drop(work);
+                    None
+                }
+                GivesUp::DoesNotPoll => Some(work),
+            };
+            gates.open();
+            if !is_held {
+                break;
+            }
+            given_up += 1;
+            let start = std::time::Instant::now();
+            while !subject.is_whole(PREFIX, &looking).await {
+                if start.elapsed() > GHOSTLY {
+                    failed.push(format!("{step:?}, {how:?} after {answers} answers: {:?}", subject.entries(PREFIX).await));
+                    break 'answers;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            assert_eq!(subject.number_shown(&looking).await, subject.live(&looking).await);
+            drop(kept);
+        }
+        println!("{step:?}: {how:?} after each of {given_up} answers");
+        assert!((1..32).contains(&given_up), "{step:?}");
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// What is not whole after so long stays so: what goes on needs milliseconds.
+const GHOSTLY: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn what_was_begun_in_a_cluster_ends_before_a_store_is_closed() {
+    const PREFIX: &str = "closed:";
+    let [store, looking] = two_on_the_cluster(PREFIX).await;
+    of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
+    let gates = Gates::to(servers::redis_cluster()).await;
+    for answers in 0..4 {
+        let gated = gates.store(PREFIX).await;
+        let subject = Subject::new(&store, Step::Rotate).await;
+        gates.let_through(subject.before() + answers);
+        let (of_task, rotating) = (gated.clone(), subject.clone());
+        let rotating = tokio::spawn(async move { rotating.goes_through(&of_task).await });
+        gates.held().await;
+        let closing = tokio::spawn(async move { Store::<Counter>::close(&gated).await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        gates.open();
+        rotating.await.unwrap();
+        closing.await.unwrap().unwrap();
+        assert!(subject.is_whole(PREFIX, &looking).await, "after {answers} answers: {:?}", subject.entries(PREFIX).await);
+        assert!(is_live(&looking, &subject.owned[1]).await, "it was not given up");
     }
 }
 
@@ -321,36 +431,25 @@ async fn what_was_ended_in_a_cluster_while_a_process_moved_it_that_died_does_not
     let [store, looking] = two_on_the_cluster(PREFIX).await;
     // The nodes know all scripts: each step is one answer.
     of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
-    let mut left = Vec::new();
-    for steps in 1..32 {
-        let [user, other] = [(); 2].map(|()| owner(&rand::random::<u128>()));
-        let ((old, _), new) = (create(&store, &user).await, new_id());
-        let Loaded::Found(record) = Store::<Counter>::load(&store, key(&old)).await.unwrap() else { panic!("it is there") };
-        let mut rotation = Rotation::new(record);
-        rotation.session.attributes = attributes(SessionHandle::random());
-        rotation.owner = Some(Box::new(Belonging::new(other.clone())));
-        let died = die_after(steps, store.rotate(key(&old), key(&new), rotation)).await;
-        // What it has sent is done.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let ended = Store::<Counter>::end(&looking, &user, Which::All).await.unwrap();
-        left.push((format!("dead after {steps} steps"), ended, other, new));
-        if !died {
-            break;
-        }
-    }
-    let ended: Vec<_> = left.iter().map(|(_, ended, ..)| *ended).collect();
-    println!("{ended:?}");
-    assert!(ended.contains(&1) && ended.last() == Some(&0), "{ended:?}");
-    for (what, ended, other, _) in &left {
+    // Side by side: it shows what it promises for 30 s after the end.
+    let crashes = (0..12).map(async |answers| {
+        let subject = Subject::new(&store, Step::HandOver).await;
+        let (of_process, answers_to_it) = (subject.clone(), subject.before() + answers);
+        let died = dies_after(answers_to_it, PREFIX, async move |store: &RedisStore| of_process.goes_through(store).await).await;
+        let ([user, other], what) = (&subject.users, format!("dead after {answers} answers"));
+        let ended = Store::<Counter>::end(&looking, user, Which::All).await.unwrap();
         assert_eq!(shown(&looking, other).await.len() as u64, 1 - ended, "{what}");
-    }
-    // After the bound that the docs state.
-    tokio::time::sleep(Duration::from_secs(12)).await;
-    for (what, ended, other, new) in &left {
+        // After the bound that the docs state.
+        tokio::time::sleep(Duration::from_secs(12)).await;
         assert_eq!(shown(&looking, other).await.len() as u64, 1 - ended, "{what}, later");
-        assert_eq!(entries_of(PREFIX, other).await, 1 - ended, "{what}");
-        assert_eq!(is_live(&looking, new).await, *ended == 0, "{what}");
-    }
+        assert_eq!(entries_of(PREFIX, other).await.len() as u64, 1 - ended, "{what}");
+        assert_eq!(is_live(&looking, &subject.owned[1]).await, ended == 0, "{what}");
+        (died, ended)
+    });
+    let crashes = join_all(crashes).await;
+    println!("{crashes:?}");
+    assert!(crashes.contains(&(true, 1)) && crashes.contains(&(true, 0)), "{crashes:?}");
+    assert_eq!(crashes.last(), Some(&(false, 0)), "{crashes:?}");
 }
 
 /// Takes a key of the cluster away, wherever it is.
@@ -362,72 +461,166 @@ async fn take_away(key: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_in_a_cluster_that_was_given_up_takes_no_change_from_the_one_that_was_done() {
+async fn a_rotation_in_a_cluster_whose_process_died_takes_no_change_from_the_one_that_was_done() {
     const PREFIX: &str = "given-up:";
     let [store, looking] = two_on_the_cluster(PREFIX).await;
     // The nodes know all scripts: each step is one answer.
     of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
     let mut written = 0;
-    for steps in 1..32 {
-        let user = owner(&rand::random::<u128>());
-        let ((old, handle), given_up) = (create(&store, &user).await, new_id());
-        let Loaded::Found(record) = Store::<Counter>::load(&store, key(&old)).await.unwrap() else { panic!("it is there") };
-        let mut rotation = Rotation::new(record);
-        rotation.session.attributes = attributes(handle);
-        rotation.owner = Some(Box::new(Belonging::new(user.clone())));
-        if !die_after(steps, store.rotate(key(&old), key(&given_up), rotation)).await {
+    for answers in 0..32 {
+        let subject = Subject::new(&store, Step::Rotate).await;
+        let ([user, _], [handle, _], [old, given_up]) = (&subject.users, subject.handles, subject.moving.unwrap());
+        let (of_process, answers_to_it) = (subject.clone(), subject.before() + answers);
+        if !dies_after(answers_to_it, PREFIX, async move |store: &RedisStore| of_process.goes_through(store).await).await {
             break;
         }
-        // What it has sent is done.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let Some(new) = rotate(&store, &old, Some((&user, handle, None))).await else { continue };
+        let Some(new) = rotate(&store, &old, Some((user, handle, None))).await else { continue };
         written += usize::from(is_live(&store, &given_up).await);
         let Loaded::Found(record) = Store::<Counter>::load(&store, key(&new)).await.unwrap() else { panic!("it is there") };
         let change = Change::new(Arc::new(Counter { count: 5, name: None }));
-        let replaced = looking.replace_listed(&user, handle, record.version, change).await.unwrap();
-        assert!(matches!(replaced, Replaced::Replaced(_)), "given up after {steps} steps: {replaced:?}");
+        let replaced = looking.replace_listed(user, handle, record.version, change).await.unwrap();
+        assert!(matches!(replaced, Replaced::Replaced(_)), "dead after {answers} answers: {replaced:?}");
         let Loaded::Found(record) = Store::<Counter>::load(&store, key(&new)).await.unwrap() else { panic!("it is there") };
-        assert_eq!(record.data.count, 5, "given up after {steps} steps");
+        assert_eq!(record.data.count, 5, "dead after {answers} answers");
         // As it is 30 s later.
         let hash: String = key(&old).sha256().iter().map(|byte| format!("{byte:02x}")).collect();
         take_away(&format!("{PREFIX}{hash}")).await;
         crate::app::until("the list has the session alone", async || {
-            shown(&looking, &user).await == BTreeSet::from([handle]) && entries_of(PREFIX, &user).await == 1
+            shown(&looking, user).await == BTreeSet::from([handle]) && entries_of(PREFIX, user).await.len() == 1
         })
         .await;
-        assert!(!is_live(&store, &given_up).await && is_live(&store, &new).await, "given up after {steps} steps");
+        assert!(!is_live(&store, &given_up).await && is_live(&store, &new).await, "dead after {answers} answers");
     }
-    assert!(written > 0, "none was given up after its row was written");
+    assert!(written > 0, "none died after its row was written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_in_a_cluster_finds_the_session_among_rotations_whose_processes_died() {
+    const PREFIX: &str = "between:";
+    let [store, looking] = two_on_the_cluster(PREFIX).await;
+    // The nodes know all scripts: each step is one answer.
+    of_fifty_logins_five_live(&[store.clone(), looking.clone()]).await;
+    let subject = Subject::new(&store, Step::Rotate).await;
+    let ([user, _], [handle, _], [old, given_up]) = (&subject.users, subject.handles, subject.moving.unwrap());
+    // One dies when its row is written, and has not left the old key.
+    let of_process = subject.clone();
+    let work = async move |store: &RedisStore| of_process.goes_through(store).await;
+    assert!(dies_after(subject.before() + 1, PREFIX, work).await);
+    assert!(is_live(&looking, &old).await && is_live(&looking, &given_up).await);
+    // Another one has left it, and has not told the list.
+    let new = new_id();
+    let of_process = Subject { moving: Some([old, new]), ..subject.clone() };
+    let work = async move |store: &RedisStore| of_process.goes_through(store).await;
+    assert!(dies_after(subject.before() + 2, PREFIX, work).await);
+    assert!(!is_live(&looking, &old).await && is_live(&looking, &new).await);
+    assert_eq!(entries_of(PREFIX, user).await.len(), 3);
+    let Loaded::Found(record) = Store::<Counter>::load(&store, key(&new)).await.unwrap() else { panic!("it is there") };
+    let change = Change::new(Arc::new(Counter { count: 5, name: None }));
+    let replaced = looking.replace_listed(user, handle, record.version, change).await.unwrap();
+    assert!(matches!(replaced, Replaced::Replaced(_)), "{replaced:?}");
+    let Loaded::Found(record) = Store::<Counter>::load(&store, key(&new)).await.unwrap() else { panic!("it is there") };
+    assert_eq!(record.data.count, 5);
+}
+
+/// The number of the master of the cluster that has the list of an owner, and ids of sessions that others have.
+async fn apart<const N: usize>(user: &Owner) -> (usize, [SessionId; N]) {
+    let cluster = servers::redis_cluster();
+    let hash: String = user.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let node = master_of(cluster, &format!("session:owner:{hash}")).await;
+    let mut ids = [new_id(); N];
+    for id in &mut ids {
+        *id = id_on(cluster, |master| master != node).await;
+    }
+    (node, ids)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_done_to_a_session_in_a_cluster_does_not_wait_for_the_node_of_its_list() {
-    // So long nobody takes over.
-    let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(Duration::from_secs(60)));
-    let store = RedisStore::connect_cluster([cluster.nodes[0].url()]).await.unwrap();
-    let user = owner(&7);
-    let hash: String = user.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
-    let node = master_of(&cluster, &format!("session:owner:{hash}")).await;
-    let elsewhere = async || id_on(&cluster, |master| master != node).await;
-    let [deleted, left, new, used] = [elsewhere().await, elsewhere().await, elsewhere().await, elsewhere().await];
-    let idle = Duration::from_secs(4);
-    for (id, idle) in [(deleted, HOUR), (left, HOUR), (used, idle)] {
+    let gates = Gates::to(servers::redis_cluster()).await;
+    let (store, user) = (gates.store("session:").await, owner(&rand::random::<u128>()));
+    let (node, [deleted, left, new, used]) = apart(&user).await;
+    for (id, idle) in [(deleted, HOUR), (left, HOUR), (used, Duration::from_secs(6))] {
         store.create(key(&id), owned(&user, SessionHandle::random(), idle, None)).await.unwrap();
     }
     let Loaded::Found(record) = Store::<Counter>::load(&store, key(&left)).await.unwrap() else { panic!("it is there") };
-    cluster.nodes[node].falls_silent();
+    gates.deafen(node);
+    // Each twelve seconds the list is to hear of it.
+    while !gates.is_unheard() {
+        let done = timeout(STORE_TIMEOUT, Store::<Counter>::touch(&store, key(&used))).await;
+        assert!(matches!(done, Ok(Ok(true))), "a touch: {done:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let done = timeout(STORE_TIMEOUT, Store::<Counter>::delete(&store, key(&deleted))).await;
     assert!(matches!(done, Ok(Ok(true))), "a logout: {done:?}");
     let done = timeout(STORE_TIMEOUT, store.rotate(key(&left), key(&new), Rotation::new(record))).await;
     assert!(matches!(done, Ok(Ok(Rotated::Rotated(_)))), "a change of owner: {done:?}");
     assert!(!is_live(&store, &deleted).await && !is_live(&store, &left).await && is_live(&store, &new).await);
+}
+
+#[tokio::test]
+async fn a_list_in_a_cluster_that_hears_of_a_session_when_that_is_gone_does_not_count_it() {
+    let [store, _] = two_on_the_cluster("session:").await;
+    let gates = Gates::to(servers::redis_cluster()).await;
+    let (gated, user) = (gates.store("session:").await, owner(&rand::random::<u128>()));
+    let (node, [id, next]) = apart(&user).await;
+    let limit = Some(OwnerLimit::new(NonZeroU32::MIN, WhenFull::Refuse));
+    let idle = Duration::from_secs(4);
+    store.create(key(&id), owned(&user, SessionHandle::random(), idle, limit)).await.unwrap();
+    gates.deafen(node);
     // Each eight seconds the list is to hear of it.
-    let start = std::time::Instant::now();
-    while start.elapsed() < Duration::from_secs(9) {
-        let done = timeout(STORE_TIMEOUT, Store::<Counter>::touch(&store, key(&used))).await;
-        assert!(matches!(done, Ok(Ok(true))), "a touch: {done:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    while !gates.is_unheard() {
+        assert!(Store::<Counter>::touch(&gated, key(&id)).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    // It is ended by way of another process.
+    assert!(Store::<Counter>::delete(&store, key(&id)).await.unwrap());
+    assert_eq!(entries_of("session:", &user).await, Vec::<String>::new());
+    gates.hears_again();
+    crate::app::until("the list hears", async || entries_of("session:", &user).await.len() == 1).await;
+    let created = store.create(key(&next), owned(&user, SessionHandle::random(), HOUR, limit)).await.unwrap();
+    assert!(matches!(created, Created::Created(_)), "{created:?}");
+}
+
+// With one thread a store has one connection to each node.
+#[tokio::test]
+async fn a_rotation_in_a_cluster_that_is_refused_takes_its_row_back_although_a_connection_ends() {
+    let [store, _] = two_on_the_cluster("session:").await;
+    let gates = Gates::to(servers::redis_cluster()).await;
+    let (gated, user) = (gates.store("session:").await, owner(&rand::random::<u128>()));
+    let (list, [old]) = apart(&user).await;
+    let old_on = master_of(servers::redis_cluster(), &row_key_of(&old)).await;
+    let new_on = 3 - list - old_on;
+    let (new, handle) = (id_on(servers::redis_cluster(), |master| master == new_on).await, SessionHandle::random());
+    store.create(key(&old), owned(&user, handle, HOUR, None)).await.unwrap();
+    let Loaded::Found(stale) = Store::<Counter>::load(&store, key(&old)).await.unwrap() else { panic!("it is there") };
+    store.replace(key(&old), stale.version, Change::new(Arc::new(Counter::default()))).await.unwrap();
+    gates.let_through(0);
+    let rotating = gated.rotate(key(&old), key(&new), rotation(stale, Some((&user, handle, None))));
+    let losing = async {
+        // Each answer alone, until the row is there.
+        while !is_live(&store, &new).await {
+            gates.held().await;
+            gates.let_through(1);
+        }
+        gates.deafen(new_on);
+        gates.open();
+        // That it is taken back.
+        gates.unheard().await;
+        gates.cuts_off();
+    };
+    let (rotated, ()) = join(rotating, losing).await;
+    assert!(matches!(rotated, Ok(Rotated::Conflict)), "{rotated:?}");
+    crate::app::until("its row is taken back, and left the list", async || {
+        !is_live(&store, &new).await && entries_of("session:", &user).await.len() == 1
+    })
+    .await;
+    assert!(is_live(&store, &old).await);
+}
+
+/// The key of a session on the cluster, of a store with the default prefix.
+fn row_key_of(id: &SessionId) -> String {
+    let hash: String = key(id).sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("session:{hash}")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -452,22 +645,39 @@ async fn what_a_list_refuses_is_no_error_of_the_change_that_was_made() {
     }
     // A rotation that takes a session out of a list which cannot be looked at is done, and says so.
     tell(&server, "ACL SETUSER app +hset -hget").await;
-    assert!(rotate(&store, &moved, None).await.is_some());
-    tell(&server, "ACL SETUSER app +hget -hset").await;
-    // What would be in no list is not written.
+    let new = rotate(&store, &moved, None).await.expect("it is moved");
+    assert!(!is_live(&store, &moved).await && is_live(&store, &new).await);
+    tell(&server, "ACL SETUSER app +hget -hdel").await;
+    assert!(Store::<Counter>::delete(&store, key(&id)).await.unwrap());
+    assert!(!is_live(&store, &id).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_be_in_no_list_is_not_written() {
+    let server = redis_server(&[]).await;
+    tell(&server, "ACL SETUSER app on >secret ~* +@all").await;
+    let store = RedisStore::connect(server.url_as("app:secret")).await.unwrap();
+    let (user, guest) = (owner(&7), new_id());
+    store.create(key(&guest), new_session(Counter::default(), HOUR, None)).await.unwrap();
+    tell(&server, "ACL SETUSER app -hset").await;
     let refused = new_id();
     store.create(key(&refused), owned(&user, SessionHandle::random(), HOUR, None)).await.unwrap_err();
     assert!(!is_live(&store, &refused).await);
-    assert!(Store::<Counter>::delete(&store, key(&id)).await.unwrap());
+    // Nor is it moved.
+    let Loaded::Found(record) = Store::<Counter>::load(&store, key(&guest)).await.unwrap() else { panic!("it is there") };
+    let rotated = store.rotate(key(&guest), key(&refused), rotation(record, Some((&user, SessionHandle::random(), None)))).await;
+    assert!(rotated.is_err(), "{rotated:?}");
+    assert!(is_live(&store, &guest).await && !is_live(&store, &refused).await);
 }
 
-/// How many sessions the list of an owner has on the cluster.
-async fn entries_of(prefix: &str, owner: &Owner) -> u64 {
+/// What the list of an owner has on the cluster, without the names.
+async fn entries_of(prefix: &str, owner: &Owner) -> Vec<String> {
     let hash: String = owner.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut entries = 0;
+    let mut entries = Vec::new();
     for master in servers::redis_cluster().masters() {
-        let answer = redis::cmd("HLEN").arg(format!("{prefix}owner:{hash}")).query_async(&mut wire::redis(master).await).await;
-        entries += answer.unwrap_or(0_u64);
+        // The other nodes send away who asks.
+        let answer = redis::cmd("HVALS").arg(format!("{prefix}owner:{hash}")).query_async(&mut wire::redis(master).await).await;
+        entries.extend(answer.unwrap_or_else(|_| Vec::<String>::new()));
     }
     entries
 }
@@ -478,11 +688,12 @@ async fn commands(server: &Server) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ending_costs_the_same_beside_ten_thousand_sessions_of_others() {
+async fn ending_costs_the_same_beside_many_sessions_of_others() {
     let server = redis_server(&[]).await;
     let store = RedisStore::connect(server.url()).await.unwrap();
     let mut costs = Vec::new();
-    for others in [0, 100, 10_000_u64] {
+    let many = u64::from(usually(10_000, 1_000_000));
+    for others in [0, 100, many] {
         for chunk in (0..others).collect::<Vec<_>>().chunks(500) {
             let users: Vec<_> = chunk.iter().map(owner).collect();
             join_all(users.iter().map(|user| create(&store, user))).await;
@@ -499,7 +710,7 @@ async fn ending_costs_the_same_beside_ten_thousand_sessions_of_others() {
         assert_eq!(Store::<Counter>::end(&store, &user, Which::All).await.unwrap(), 3);
         costs.push(commands(&server).await - before);
     }
-    println!("commands, the script's own among them, to end three sessions beside none, 100 and 10 000 others: {costs:?}");
+    println!("commands, the script's own among them, to end three sessions beside none, 100 and {many} others: {costs:?}");
     assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
 }
 
@@ -629,11 +840,7 @@ async fn list_of(prefix: &str, owner: &Owner) -> Option<(String, u16, i64)> {
 async fn a_list_in_a_cluster_outlives_what_is_in_it_goes_after_it_and_comes_back_if_it_was_lost() {
     const PREFIX: &str = "outlives:";
     let [store, _] = two_on_the_cluster(PREFIX).await;
-    let user = owner(&7);
-    let (idle, start) = (Duration::from_secs(2), std::time::Instant::now());
-    let (id, handle) = (new_id(), SessionHandle::random());
-    store.create(key(&id), owned(&user, handle, idle, None)).await.unwrap();
-    let other = owner(&9);
+    let (user, other) = (owner(&7), owner(&9));
     let create_short = async || {
         let session = owned(&other, SessionHandle::random(), Duration::from_millis(1), None);
         store.create(key(&new_id()), session).await.unwrap();
@@ -641,6 +848,10 @@ async fn a_list_in_a_cluster_outlives_what_is_in_it_goes_after_it_and_comes_back
     for _ in 0..60 {
         create_short().await;
     }
+    // After those, which take their time on a machine that stalls.
+    let (idle, start) = (Duration::from_secs(4), std::time::Instant::now());
+    let (id, handle) = (new_id(), SessionHandle::random());
+    store.create(key(&id), owned(&user, handle, idle, None)).await.unwrap();
     let mut uses = 0;
     // By touching and by replacing.
     let mut is_used = async || {
@@ -653,12 +864,12 @@ async fn a_list_in_a_cluster_outlives_what_is_in_it_goes_after_it_and_comes_back
         uses += 1;
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    while start.elapsed() < Duration::from_secs(12) {
+    while start.elapsed() < Duration::from_secs(24) {
         is_used().await;
     }
-    // It was told of 32 s at first, and has heard since.
+    // It was told of 44 s at first, and has heard since.
     let (list, port, left) = list_of(PREFIX, &user).await.unwrap();
-    assert!(left > 23_000, "{left}");
+    assert!(left > 26_000, "{left}");
     let master = servers::redis_cluster().masters().iter().find(|master| master.port() == port).unwrap();
     tell(master, &format!("DEL {list}")).await;
     assert_eq!(shown(&store, &user).await, BTreeSet::new());
@@ -671,7 +882,7 @@ async fn a_list_in_a_cluster_outlives_what_is_in_it_goes_after_it_and_comes_back
     for _ in 0..20 {
         create_short().await;
     }
-    assert!(entries_of(PREFIX, &other).await <= 20, "what went long ago is not there any more");
+    assert!(entries_of(PREFIX, &other).await.len() <= 20, "what went long ago is not there any more");
     let gone = async || list_of(PREFIX, &user).await.is_none();
     crate::app::until("its list has gone after it", gone).await;
     assert!(!is_live(&store, &id).await);

@@ -133,4 +133,21 @@ pub(crate) mod tests {
         assert_eq!(found(b"sid=a=b", "sid"), ["a=b"]);
         assert_eq!(found(b"\xff\xfe=1; sid=\xe9; sid=ok", "sid").len(), 2);
     }
+
+    #[test]
+    fn one_pair_of_double_quotes_is_none_of_a_value() {
+        for (value, inner) in [
+            ("\"ab\"", "ab"),
+            ("\"\"ab\"\"", "\"ab\""),
+            ("\"\"", ""),
+            ("\"ab", "\"ab"),
+            ("ab\"", "ab\""),
+            ("a\"b", "a\"b"),
+            ("\"", "\""),
+            ("ab", "ab"),
+            ("", ""),
+        ] {
+            assert_eq!(unquoted(value.as_bytes()), inner.as_bytes(), "{value}");
+        }
+    }
 }

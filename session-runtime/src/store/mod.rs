@@ -22,6 +22,9 @@ mod erased;
 mod finite;
 
 mod hand_on;
+#[cfg(any(feature = "_sql", feature = "redis"))]
+#[cfg_attr(not(feature = "_sql"), allow(dead_code, reason = "only SQL's connections are had by one caller alone"))]
+mod hand_over;
 mod memory;
 mod percent;
 #[cfg(feature = "redis")]

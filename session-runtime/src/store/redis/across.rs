@@ -9,12 +9,13 @@
 //!
 //! 5. Whoever deletes a session, or has moved it, marks what else was to come from its key as ended: only one can leave a key.
 //!
-//! Each step may be the last one of a call that is given up, or of a process that dies: whoever looks at the list next does what was left. But once the marks at an old key are gone, after 30 s, it cannot be
-//! told whether a rotation left it or something else took the session away. So where a session is deleted while another call moves it that ends before it hears of that, the row at the new key
-//! shows until its idle limit, although nobody knows its id. The same where it is ended and nobody looks at the list of the new owner for 30 s.
+//! All of it goes on in a task of its own ([`steps`](super::steps)), so a caller that gives up leaves nothing half done. But each step may be the last one of a process that dies, and an
+//! answer may be lost: whoever looks at the list next does what was left. Once the marks at an old key are gone, after 30 s, it cannot be told whether a rotation left it or something
+//! else took the session away. So where a session is deleted while a process moves it that dies before it hears of that, the row at the new key shows until its idle limit, although
+//! nobody knows its id. The same where it is ended and nobody looks at the list of the new owner for 30 s.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use redis::{Cmd, Value};
@@ -376,14 +377,6 @@ impl Across<'_> {
         }
         Ok(Value::SimpleString("missing".to_owned()))
     }
-}
-
-/// When a session enters, the time until which its row may be written.
-pub(super) fn is_late(entered: Instant) -> Result<(), StoreError> {
-    if entered.elapsed() < PATIENCE {
-        return Ok(());
-    }
-    Err(StoreError::unavailable("the cluster was too slow: the session was not written"))
 }
 
 /// The owner's hash in what stands beside the data, if it has one.

@@ -1,6 +1,7 @@
 //! A cluster: which node has which slot, and a server for each node.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -174,8 +175,13 @@ impl Cluster {
 
     /// Sends what has no key to the node that has a slot.
     pub(super) async fn send_to(&self, slot: u16, command: impl Fn() -> Cmd, may_run_twice: bool) -> Result<Value, Failed> {
+        self.watched(self.0.send(slot, &command, may_run_twice)).await
+    }
+
+    /// Where the caller gives up what it waits for, the nodes are looked at.
+    pub(super) async fn watched<R>(&self, call: impl Future<Output = R>) -> R {
         let given_up = GivenUp(Some(&self.0));
-        let result = self.0.send(slot, &command, may_run_twice).await;
+        let result = call.await;
         given_up.disarm();
         result
     }
@@ -441,4 +447,47 @@ fn slot_of(command: &Cmd) -> u16 {
 
 fn unknown() -> RedisError {
     io::Error::other("no node of the cluster is known to have the session's slot").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::super::tests::{answer, common, listen, ok};
+    use super::*;
+
+    fn slots(ranges: &[(u16, u16, SocketAddr)]) -> String {
+        let range = |(first, last, at): &(u16, u16, SocketAddr)| {
+            format!("*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{}\r\n", at.port())
+        };
+        format!("*{}\r\n{}", ranges.len(), ranges.iter().map(range).collect::<String>())
+    }
+
+    #[tokio::test]
+    async fn a_look_that_is_late_forgets_no_node_of_a_newer_map() {
+        let said = Arc::new(Mutex::new(String::new()));
+        let to_say = Arc::clone(&said);
+        let one = listen(move |stream, _| {
+            let said = Arc::clone(&to_say);
+            async move {
+                let reply = |name: &str| match name {
+                    "CLUSTER" => Some((said.lock().unwrap().clone(), Duration::ZERO)),
+                    _ => ok(),
+                };
+                drop(answer(stream, reply).await);
+            }
+        })
+        .await;
+        let other = listen(async |stream, _| drop(answer(stream, |_| ok()).await)).await;
+        let seed = Address::Tcp(one.ip().to_string(), one.port());
+        let (nodes, map, looks, is_closed) = (Mutex::default(), RwLock::default(), Mutex::default(), AtomicBool::new(false));
+        let shared = Shared { seeds: vec![seed], common: common(), nodes, map, looks, is_closed };
+        *said.lock().unwrap() = slots(&[(0, 8191, one), (8192, SLOTS - 1, other)]);
+        shared.find(2, &Doubts::default()).await.unwrap();
+        *said.lock().unwrap() = slots(&[(0, SLOTS - 1, one)]);
+        shared.find(1, &Doubts::default()).await.unwrap();
+        let of_map = Arc::clone(shared.map().primary(SLOTS - 1).unwrap());
+        let known = shared.node(&Address::Tcp(other.ip().to_string(), other.port())).unwrap();
+        assert!(Arc::ptr_eq(&of_map, &known), "calls on its slots would have other connections than those that closing ends");
+    }
 }

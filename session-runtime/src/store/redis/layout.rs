@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Cmd;
-
 use super::row::{millis, push_hex};
 use super::scripts::{FASTAPI, OWN, Scripts};
 use super::target::PREFIX;
@@ -53,9 +51,9 @@ impl Layout {
         self.is_own() || !key.id.as_str().contains(['{', '}'])
     }
 
-    /// How many keys a session has.
-    pub(super) const fn keys(&self) -> usize {
-        if self.is_own() { 1 } else { 2 }
+    /// The keys of a session, for what outlives its caller.
+    pub(super) fn keys(&self, key: Key<'_>) -> Keys {
+        if self.is_own() { Keys::Own([self.own_key(key)]) } else { Keys::Shared(shared_keys(key)) }
     }
 
     /// The one key of a session on this crate's own layout: the prefix and a hash of its namespace and its id, in hex.
@@ -85,14 +83,26 @@ impl Layout {
         push_hex(&mut name, &hash);
         name
     }
+}
 
-    /// Adds the keys of a session.
-    pub(super) fn add_keys(&self, key: Key<'_>, command: &mut Cmd) {
-        if self.is_own() {
-            command.arg(self.own_key(key));
-            return;
+/// What a session is called on the server.
+pub(super) enum Keys {
+    Own([String; 1]),
+    Shared([String; 2]),
+}
+
+impl Keys {
+    pub(super) fn all(&self) -> &[String] {
+        match self {
+            Self::Own(keys) => keys,
+            Self::Shared(keys) => keys,
         }
-        command.arg(&shared_keys(key));
+    }
+
+    /// What a list on another node has a session as, on this crate's own layout: the hash at the end of its key.
+    pub(super) fn name(&self) -> &str {
+        let key = &self.all()[0];
+        &key[key.len().saturating_sub(64)..]
     }
 }
 

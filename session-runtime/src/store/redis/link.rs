@@ -1,5 +1,6 @@
 //! The way to the server, or to a cluster's.
 
+use std::future::Future;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -116,6 +117,14 @@ impl Link {
         }
     }
 
+    /// Waits for what goes on without its caller. Where that gives up, the nodes of a cluster are looked at, as they are for a call that is given up.
+    pub(super) async fn watched<R>(&self, step: impl Future<Output = R>) -> R {
+        match &self.way {
+            Way::Single(_) => step.await,
+            Way::Cluster(cluster) => cluster.watched(step).await,
+        }
+    }
+
     pub(super) async fn close(&self) {
         match &self.way {
             Way::Single(server) => server.close().await,
@@ -145,8 +154,11 @@ async fn probe_cluster(cluster: &Cluster, primaries: &[Primary], probe: &Probe, 
         }
     }
     match away {
-        Some(failed) if !is_there => Err(store_error(&failed)),
-        _ => Ok(limit),
+        _ if is_there => Ok(limit),
+        Some(failed) => Err(store_error(&failed)),
+        None => {
+            Err(StoreError::unavailable("none of the cluster's primaries that answer may have a key with the store's prefix"))
+        }
     }
 }
 

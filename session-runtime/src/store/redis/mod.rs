@@ -15,6 +15,7 @@ mod scripts;
 mod server;
 mod shared;
 mod slot;
+mod steps;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -24,15 +25,16 @@ mod wire;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join;
 use redis::{Client, Cmd, Value};
 use tokio::time::timeout;
 
-use self::across::{Across, Entered, Entering, is_late, owner_in};
+use self::across::{Across, Entered, Entering, PATIENCE, owner_in};
 use self::health::store_error;
-use self::layout::{Layout, shared_keys};
+use self::layout::{Keys, Layout, shared_keys};
 use self::link::{Link, Way, read};
 use self::queue::Ask;
 use self::row::{
@@ -40,7 +42,9 @@ use self::row::{
     unexpected, whole_millis,
 };
 use self::scripts::{ACROSS, By, OWNERS, Owners, Replacement, Script, Scripts};
+use self::steps::{Caller, Steps};
 use super::encoding::{Encoded, or_undecodable};
+use super::hand_over::by_caller;
 use super::{
     Belonging, Change, Created, Key, Limits, Listed, Loaded, NewLifetime, NewSession, Owner, Record, Replaced, Rotated, Rotation,
     SessionHandle, Store, StoreError, Version, WhenFull, Which,
@@ -77,14 +81,16 @@ pub(super) fn read_cluster(nodes: &[String]) -> Result<(), StoreError> {
 ///   tell how long the session lives. Calls that are ready at the same time leave together, all that read in one command and all
 ///   that replace in one. Each has its own answer or error; none waits for the answers to others.
 /// - **In a cluster** every call leaves by itself, as a script. A rotation is two, because the two keys may be on different nodes:
-///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. An absolute
+///   the new one is written, which nobody knows of yet, then the old one is compared and left, which is the commit. If the caller has given up by then, the
+///   new one is taken back. An absolute
 ///   limit comes closer there by about the time that a call takes.
 /// - **Expiry:** by the server, by its clock, to the millisecond. There is nothing to sweep.
 /// - **Owners:** each owner has a list, a hash at `<prefix>owner:<hash>`, which every script that makes, moves or ends a session changes with it. Who reads it
 ///   looks at the sessions as well, so what has expired neither shows nor counts. A list, an end, a count and a change of a listed session are
 ///   one call each, and their work grows with the owner's sessions alone. A session with an owner takes 113 bytes more, and its entry some 80.
 /// - **Owners in a cluster**, where a list and its sessions are on different nodes: a session enters the list before its row is written, and leaves it after its row is deleted.
-///   So nothing that is there is ever missing in the list, and what does not show yet is ended with the others: its key is barred for 30 s. A process that dies between two of these steps
+///   So nothing that is there is ever missing in the list, and what does not show yet is ended with the others: its key is barred for 30 s. The steps go on in a task of their own, so a caller
+///   that gives up leaves nothing half done. A process that dies between two of these steps
 ///   leaves an entry that does not show; whoever looks at the list 10 s later takes it out. Until then such an entry takes a place where the number of sessions is limited. What is
 ///   promised ends with a command that takes longer than that to reach its node: a session may then be written that is in no list. Creating a session with an
 ///   owner is two calls, moving it four, or five from one owner to another, deleting it two; a list, and an end, is two and one for each of the owner's sessions, side by side.
@@ -109,6 +115,7 @@ const TELLING: Duration = Duration::from_millis(500);
 pub struct Redis {
     link: Link,
     layout: Layout,
+    steps: Steps,
 }
 
 impl RedisStore {
@@ -171,7 +178,7 @@ impl RedisStore {
         if let Some(prefix) = &options.key_prefix {
             layout.set_prefix(prefix);
         }
-        Ok(Self::new(Redis { link: Link::to(target).await?, layout }))
+        Ok(Self::new(Redis { link: Link::to(target).await?, layout, steps: Steps::default() }))
     }
 
     /// What the keys begin with; defaults to `session:`. Layers may share a prefix: their [namespaces](super::Namespace) keep their
@@ -244,13 +251,17 @@ impl Store<Vec<u8>> for Redis {
         }
         let NewSession { data, limits, attributes, owner, .. } = session;
         let beside = beside(attributes.as_deref(), owner.as_deref().map(|belonging| &belonging.owner));
-        let new = New { limits, age: Duration::ZERO, data: &data, beside };
-        match owner.as_deref() {
+        let (new, keys) = (New { limits, age: Duration::ZERO, data, beside }, self.layout.keys(key));
+        match owner {
             Some(belonging) if self.link.is_cluster() => {
-                let entered = Box::pin(self.insert_entered(key, &new, belonging, None)).await?;
-                Ok(entered.unwrap_or(Created::Exists))
+                let store = self.clone();
+                let entering = self.over_nodes(|caller| async move {
+                    let entered = store.insert_entered(&keys, &new, &belonging, None, &caller).await?;
+                    Ok(entered.unwrap_or(Created::Exists))
+                });
+                Box::pin(entering).await
             }
-            belonging => self.insert(key, &new, belonging).await,
+            belonging => self.insert(&keys, &new, belonging.as_deref()).await,
         }
     }
 
@@ -290,7 +301,7 @@ impl Store<Vec<u8>> for Redis {
         if let Value::BulkString(text) = &answer
             && text.len() > 16
         {
-            self.tell_list(key, &text[16..]).await;
+            self.tell_list(&self.layout.keys(key), &text[16..]).await;
         }
         replaced(answer)
     }
@@ -299,10 +310,11 @@ impl Store<Vec<u8>> for Redis {
         if !self.is_reachable(key) {
             return Ok(false);
         }
-        let call = |by| self.command(by, |scripts| &scripts.touch, &[key]);
+        let keys = self.layout.keys(key);
+        let call = |by| self.command(by, |scripts| &scripts.touch, &[&keys]);
         let answer = self.link.repeatable(call).await?;
         if let Value::BulkString(told) = &answer {
-            self.tell_list(key, told).await;
+            self.tell_list(&keys, told).await;
         }
         Ok(answer != Value::Int(0))
     }
@@ -317,7 +329,10 @@ impl Store<Vec<u8>> for Redis {
         }
         self.link.check_size(HEADER + session.data.len())?;
         if self.link.is_cluster() {
-            Box::pin(self.move_across(old, new, session, owner.as_deref())).await
+            let (store, old, new) = (self.clone(), self.layout.keys(old), self.layout.keys(new));
+            let moving =
+                self.over_nodes(|caller| async move { store.move_across(&old, &new, session, owner.as_deref(), &caller).await });
+            Box::pin(moving).await
         } else {
             self.swap(old, new, session, owner.as_deref()).await
         }
@@ -327,12 +342,22 @@ impl Store<Vec<u8>> for Redis {
         if !self.is_reachable(key) {
             return Ok(false);
         }
-        let call = |by| self.command(by, |scripts| &scripts.delete, &[key]);
-        let answer = self.link.once(call).await?;
-        if let Value::BulkString(beside) = &answer {
-            self.leave_list(key, beside).await;
+        let keys = self.layout.keys(key);
+        if !self.link.is_cluster() || !self.layout.is_own() {
+            return Ok(self.remove(&keys).await? != Value::Int(0));
         }
-        Ok(answer != Value::Int(0))
+        // Only the answer tells whether a list is to hear of it: where it has no owner, this is one step, and no task.
+        let (store, part) = (self.clone(), self.steps.part());
+        let deleting = by_caller(move |stage| async move {
+            stage.begin();
+            let answer = store.remove(&keys).await?;
+            if let Value::BulkString(beside) = &answer {
+                store.leave_list(&keys, beside).await;
+            }
+            drop(part);
+            Ok(answer != Value::Int(0))
+        });
+        self.link.watched(deleting).await.unwrap_or_else(|| Err(StoreError::unavailable("deleting a session has panicked")))
     }
 
     fn keeps_owners(&self) -> bool {
@@ -351,8 +376,12 @@ impl Store<Vec<u8>> for Redis {
     async fn end(&self, owner: &Owner, which: Which) -> Result<u64, StoreError> {
         let list = self.list_key(owner)?;
         if self.link.is_cluster() {
-            let across = self.across();
-            return Box::pin(across.end(&across.whose(hex(owner)), which)).await;
+            let (store, owner) = (self.clone(), hex(owner));
+            let ending = self.over_nodes(|_| async move {
+                let across = store.across();
+                across.end(&across.whose(owner), which).await
+            });
+            return Box::pin(ending).await;
         }
         let (which, one) = match which {
             Which::One(handle) => ("one", handle.to_string()),
@@ -403,6 +432,7 @@ impl Store<Vec<u8>> for Redis {
 
     /// Lets what was begun end, and closes the connections.
     async fn close(&self) -> Result<(), StoreError> {
+        self.steps.close().await;
         self.link.close().await;
         Ok(())
     }
@@ -419,20 +449,21 @@ impl Redis {
     }
 
     /// A command that runs a script on these sessions.
-    fn command(&self, by: By, script: fn(&'static Scripts) -> &'static Script, sessions: &[Key<'_>]) -> Cmd {
-        let mut command = script(self.layout.scripts()).command(by, self.layout.keys() * sessions.len());
+    fn command(&self, by: By, script: fn(&'static Scripts) -> &'static Script, sessions: &[&Keys]) -> Cmd {
+        let keys = sessions.iter().map(|session| session.all().len()).sum();
+        let mut command = script(self.layout.scripts()).command(by, keys);
         for session in sessions {
-            self.layout.add_keys(*session, &mut command);
+            command.arg(session.all());
         }
         command.arg(self.about_layout());
         command
     }
 
     /// The same of a script that knows the lists of owners.
-    fn owned(&self, by: By, script: fn(&'static Owners) -> &'static Script, sessions: &[Key<'_>]) -> Cmd {
+    fn owned(&self, by: By, script: fn(&'static Owners) -> &'static Script, sessions: &[&Keys]) -> Cmd {
         let mut command = script(&OWNERS).command(by, sessions.len());
         for session in sessions {
-            self.layout.add_keys(*session, &mut command);
+            command.arg(session.all());
         }
         command.arg(self.about_layout());
         command
@@ -458,17 +489,31 @@ impl Redis {
         Across { link: &self.link, layout: &self.layout }
     }
 
-    /// What a list on another node has a session as.
-    fn name(&self, key: Key<'_>) -> String {
-        let mut key = self.layout.own_key(key);
-        key.split_off(key.len() - 64)
+    /// A step over several nodes, which goes on to its end whatever becomes of the caller.
+    async fn over_nodes<F, R>(&self, step: impl FnOnce(Caller) -> F) -> Result<R, StoreError>
+    where
+        F: Future<Output = Result<R, StoreError>> + Send + 'static,
+        R: Send + 'static,
+    {
+        self.link.watched(self.steps.run(step)).await
+    }
+
+    /// What a list on another node hears of a step that is done. It is begun in any case; but whether the step is done does not depend on it, so it is waited
+    /// for only as long as the list's node is there: who looks at the list next does what was left.
+    async fn afterwards(&self, told: impl Future<Output = ()> + Send + 'static) {
+        let part = self.steps.part();
+        let told = tokio::spawn(async move {
+            told.await;
+            drop(part);
+        });
+        let _ = timeout(TELLING, told).await;
     }
 
     /// A list on another node hears that a session lives on. If that fails, it hears the next time, before it goes.
     #[cold]
-    async fn tell_list(&self, key: Key<'_>, told: &[u8]) {
-        let (store, name, told) = (self.clone(), self.name(key), told.to_vec());
-        afterwards(async move {
+    async fn tell_list(&self, keys: &Keys, told: &[u8]) {
+        let (store, name, told) = (self.clone(), keys.name().to_owned(), told.to_vec());
+        self.afterwards(async move {
             let _ = store.across().hear(&name, &told).await;
         })
         .await;
@@ -476,10 +521,10 @@ impl Redis {
 
     /// A list on another node hears that a session is gone from this key. If that fails, who looks at it next sees that.
     #[cold]
-    async fn leave_list(&self, key: Key<'_>, beside: &[u8]) {
+    async fn leave_list(&self, keys: &Keys, beside: &[u8]) {
         let Some(owner) = owner_in(beside) else { return };
-        let (store, name) = (self.clone(), self.name(key));
-        afterwards(async move {
+        let (store, name) = (self.clone(), keys.name().to_owned());
+        self.afterwards(async move {
             let across = store.across();
             let _ = across.leave(&across.whose(owner), &name).await;
         })
@@ -487,25 +532,32 @@ impl Redis {
     }
 
     /// What was to enter a list does not.
-    async fn take_out(&self, key: Key<'_>, owner: String) {
-        let (store, name) = (self.clone(), self.name(key));
-        afterwards(async move {
+    async fn take_out(&self, keys: &Keys, owner: String) {
+        let (store, name) = (self.clone(), keys.name().to_owned());
+        self.afterwards(async move {
             let across = store.across();
             let _ = across.drop(&across.whose(owner), [name.as_str()]).await;
         })
         .await;
     }
 
+    /// What a deletion answers.
+    async fn remove(&self, keys: &Keys) -> Result<Value, StoreError> {
+        self.link.once(|by| self.command(by, |scripts| &scripts.delete, &[keys])).await
+    }
+
     async fn load_by_script(&self, key: Key<'_>) -> Result<Loaded<Vec<u8>>, StoreError> {
         let start = Instant::now();
-        let answer = self.link.repeatable(|by| self.command(by, |scripts| &scripts.load, &[key])).await?;
+        let keys = self.layout.keys(key);
+        let answer = self.link.repeatable(|by| self.command(by, |scripts| &scripts.load, &[&keys])).await?;
         let loaded = loaded(answer)?;
         Ok(if self.link.is_cluster() { ahead(loaded, start.elapsed()) } else { loaded })
     }
 
     async fn replace_by_script(&self, key: Key<'_>, next: Next, data: &[u8]) -> Result<Value, StoreError> {
+        let keys = self.layout.keys(key);
         let call = |by| {
-            let mut command = self.command(by, |scripts| &scripts.replace, &[key]);
+            let mut command = self.command(by, |scripts| &scripts.replace, &[&keys]);
             next.add_to(&mut command);
             command.arg(data);
             command
@@ -514,9 +566,9 @@ impl Redis {
     }
 
     async fn replace_for_life(&self, key: Key<'_>, next: Next, data: &[u8], lifetime: &NewLifetime) -> Result<Value, StoreError> {
-        let beside = beside(lifetime.attributes.as_deref(), None);
+        let (beside, keys) = (beside(lifetime.attributes.as_deref(), None), self.layout.keys(key));
         let call = |by| {
-            let mut command = self.command(by, |scripts| &scripts.lifetime, &[key]);
+            let mut command = self.command(by, |scripts| &scripts.lifetime, &[&keys]);
             next.add_to(&mut command);
             command.arg(millis(lifetime.limits.idle)).arg(absolute(lifetime.limits)).arg(data).arg(&beside);
             command
@@ -524,7 +576,7 @@ impl Redis {
         self.link.once(call).await
     }
 
-    async fn insert(&self, key: Key<'_>, new: &New<'_>, owner: Option<&Belonging>) -> Result<Created, StoreError> {
+    async fn insert(&self, keys: &Keys, new: &New, owner: Option<&Belonging>) -> Result<Created, StoreError> {
         let New { limits, age, data, beside } = new;
         self.link.check_size(HEADER + beside.len() + data.len())?;
         let (version, limits, age) = (first_version(), *limits, *age);
@@ -532,13 +584,13 @@ impl Redis {
             let mut command = match owner {
                 Some(_) if self.link.is_cluster() => {
                     let mut command = ACROSS.create.command(by, 1);
-                    command.arg(self.layout.own_key(key)).arg(self.about_layout());
+                    command.arg(keys.all()).arg(self.about_layout());
                     command
                 }
-                Some(_) => self.owned(by, |owners| &owners.create, &[key]),
-                None => self.command(by, |scripts| &scripts.create, &[key]),
+                Some(_) => self.owned(by, |owners| &owners.create, &[keys]),
+                None => self.command(by, |scripts| &scripts.create, &[keys]),
             };
-            command.arg(&text(version)).arg(millis(limits.idle)).arg(absolute(limits)).arg(whole_millis(age)).arg(data);
+            command.arg(&text(version)).arg(millis(limits.idle)).arg(absolute(limits)).arg(whole_millis(age)).arg(&**data);
             command.arg(beside);
             add_limit(owner, &mut command);
             command
@@ -554,26 +606,31 @@ impl Redis {
     /// created all the same.
     async fn insert_entered(
         &self,
-        key: Key<'_>,
-        new: &New<'_>,
+        keys: &Keys,
+        new: &New,
         belonging: &Belonging,
         rotation: Option<(&str, &str)>,
+        caller: &Caller,
     ) -> Result<Option<Created>, StoreError> {
-        let (across, name, start) = (self.across(), self.name(key), Instant::now());
+        let (across, name, start) = (self.across(), keys.name(), Instant::now());
         let whose = across.whose(hex(&belonging.owner));
         let (tag, from) = rotation.unwrap_or(("----------", ""));
         let idle = millis(new.limits.idle);
-        let entering = Entering { name: &name, beside: &new.beside, age: whole_millis(new.age), tag, from, idle, belonging };
+        let entering = Entering { name, beside: &new.beside, age: whole_millis(new.age), tag, from, idle, belonging };
         match across.enter(&whose, &entering).await? {
             Entered::TooMany => return Ok(Some(Created::TooMany)),
             Entered::Missing => return Ok(None),
             Entered::Taken => return Ok(Some(Created::Exists)),
             Entered::Done => {}
         }
-        is_late(start)?;
-        let created = self.insert(key, new, Some(belonging)).await?;
+        let is_late = start.elapsed() >= PATIENCE;
+        if is_late || caller.is_gone() {
+            self.take_out(keys, hex(&belonging.owner)).await;
+            return Err(if is_late { too_slow() } else { Caller::gave_up() });
+        }
+        let created = self.insert(keys, new, Some(belonging)).await?;
         if created == Created::Exists {
-            self.take_out(key, hex(&belonging.owner)).await;
+            self.take_out(keys, hex(&belonging.owner)).await;
         }
         Ok(Some(created))
     }
@@ -586,12 +643,12 @@ impl Redis {
         session: Record<Vec<u8>>,
         owner: Option<&Belonging>,
     ) -> Result<Rotated, StoreError> {
-        let tag = random_tag();
+        let (tag, keys) = (random_tag(), [self.layout.keys(old), self.layout.keys(new)]);
         let beside = beside(session.attributes.as_deref(), owner.map(|belonging| &belonging.owner));
         let call = |by| {
             let mut command = match owner {
-                Some(_) => self.owned(by, |owners| &owners.rotate, &[old, new]),
-                None => self.command(by, |scripts| &scripts.rotate, &[old, new]),
+                Some(_) => self.owned(by, |owners| &owners.rotate, &keys.each_ref()),
+                None => self.command(by, |scripts| &scripts.rotate, &keys.each_ref()),
             };
             command.arg(&text(session.version)).arg(&tag).arg(&*session.data).arg(&beside);
             add_limit(owner, &mut command);
@@ -616,28 +673,26 @@ impl Redis {
         }
     }
 
-    /// A rotation where the keys may be on different nodes. Nobody knows the new key until the old one is left; if that fails,
-    /// the row at the new key goes when it expires.
+    /// A rotation where the keys may be on different nodes. Nobody knows the new key until the old one is left: where the caller has gone by then, it is
+    /// taken back, so that who does not hear of the new id keeps the session. If leaving fails, the row at the new key goes when it expires.
     async fn move_across(
         &self,
-        old: Key<'_>,
-        new: Key<'_>,
+        old: &Keys,
+        new: &Keys,
         session: Record<Vec<u8>>,
         owner: Option<&Belonging>,
+        caller: &Caller,
     ) -> Result<Rotated, StoreError> {
         let session = session.at_present();
         let limits = Limits::new(session.idle, session.absolute_in);
         let beside = beside(session.attributes.as_deref(), owner.map(|belonging| &belonging.owner));
-        let row = New { limits, age: session.age, data: &session.data, beside };
+        let row = New { limits, age: session.age, data: session.data, beside };
         let tag = random_tag();
         let created = match owner {
-            Some(belonging) => {
-                let from = self.name(old);
-                match self.insert_entered(new, &row, belonging, Some((&tag, &from))).await? {
-                    Some(created) => created,
-                    None => return Ok(Rotated::Missing),
-                }
-            }
+            Some(belonging) => match self.insert_entered(new, &row, belonging, Some((&tag, old.name())), caller).await? {
+                Some(created) => created,
+                None => return Ok(Rotated::Missing),
+            },
             None => self.insert(new, &row, None).await?,
         };
         let version = match created {
@@ -645,6 +700,10 @@ impl Redis {
             Created::Exists => return Ok(Rotated::Exists),
             Created::TooMany => return Ok(Rotated::TooMany),
         };
+        if caller.is_gone() {
+            self.take_back(new, owner).await;
+            return Err(Caller::gave_up());
+        }
         let leave = |by| {
             let mut command = self.command(by, |scripts| &scripts.leave, &[old]);
             command.arg(&text(session.version)).arg(&tag);
@@ -664,10 +723,10 @@ impl Redis {
     }
 
     /// A rotation is refused after its new row was written.
-    async fn take_back(&self, new: Key<'_>, owner: Option<&Belonging>) {
+    async fn take_back(&self, new: &Keys, owner: Option<&Belonging>) {
         let [by_hash, by_source] = [By::Hash, By::Source].map(|by| self.command(by, |scripts| &scripts.delete, &[new]));
-        let (store, name, owner) = (self.clone(), self.name(new), owner.map(|belonging| hex(&belonging.owner)));
-        afterwards(async move {
+        let (store, name, owner) = (self.clone(), new.name().to_owned(), owner.map(|belonging| hex(&belonging.owner)));
+        self.afterwards(async move {
             let delete = |by| match by {
                 By::Hash => by_hash.clone(),
                 By::Source => by_source.clone(),
@@ -684,10 +743,10 @@ impl Redis {
     }
 
     /// A rotation is done, and the lists hear of it. If that fails, who looks at them next sees it.
-    async fn settle(&self, old: Key<'_>, new: Key<'_>, owner: Option<&Belonging>, beside: &[u8]) {
+    async fn settle(&self, old: &Keys, new: &Keys, owner: Option<&Belonging>, beside: &[u8]) {
         let (before, after) = (owner_in(beside), owner.map(|belonging| hex(&belonging.owner)));
-        let (store, old, new) = (self.clone(), self.name(old), self.name(new));
-        afterwards(async move {
+        let (store, old, new) = (self.clone(), old.name().to_owned(), new.name().to_owned());
+        self.afterwards(async move {
             let across = store.across();
             let left = before.filter(|before| after.as_ref() != Some(before)).map(|owner| across.whose(owner));
             let settled = after.map(|owner| across.whose(owner));
@@ -712,17 +771,16 @@ impl Redis {
     }
 }
 
-/// What a list on another node hears of a step that is done. It is begun in any case; but whether the step is done does not depend on it, so it is waited
-/// for only as long as the list's node is there: who looks at the list next does what was left.
-async fn afterwards(told: impl Future<Output = ()> + Send + 'static) {
-    let _ = timeout(TELLING, tokio::spawn(told)).await;
+/// A session has entered a list so long ago that its row must not be written any more.
+fn too_slow() -> StoreError {
+    StoreError::unavailable("the cluster was too slow: the session was not written")
 }
 
 /// A row that is to be written.
-struct New<'a> {
+struct New {
     limits: Limits,
     age: Duration,
-    data: &'a [u8],
+    data: Arc<Vec<u8>>,
     beside: String,
 }
 

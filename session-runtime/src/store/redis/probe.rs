@@ -3,7 +3,7 @@
 use redis::{Cmd, Pipeline, Value, cmd};
 
 use super::scripts::{By, PROBE, Script};
-use super::slot::{SLOTS, slot};
+use super::slot::{SLOTS, is_one_slot, slot};
 use super::verdict::Fitness;
 
 /// Every command that the store's scripts use; of those that write, each in a form that does nothing where there is no such key.
@@ -28,7 +28,8 @@ impl Probe {
     /// The same of two keys in one slot of a cluster, which this node has; and the slot. None if there is no such key with this prefix.
     pub(super) fn on(&self, has: impl Fn(u16) -> bool) -> Option<(u16, Self)> {
         // A node that has one slot of all is found by so many.
-        (0..20 * u32::from(SLOTS)).find_map(|number| {
+        let tries = if is_one_slot(self.prefix.as_bytes()) { 1 } else { 20 * u32::from(SLOTS) };
+        (0..tries).find_map(|number| {
             let keys = ["a", "b"].map(|name| format!("{}{{probe{number}}}:{name}", self.prefix));
             let slot = slot(keys[0].as_bytes());
             has(slot).then(|| (slot, Self { keys, prefix: self.prefix.clone(), is_sure: self.is_sure }))

@@ -8,6 +8,11 @@ pub(super) fn slot(key: &[u8]) -> u16 {
     crc16(tag(key).unwrap_or(key)) % SLOTS
 }
 
+/// Whether all keys that begin so are in one slot.
+pub(super) fn is_one_slot(prefix: &[u8]) -> bool {
+    tag(prefix).is_some()
+}
+
 fn tag(key: &[u8]) -> Option<&[u8]> {
     let (_, rest) = split(key, b'{')?;
     let (tag, _) = split(rest, b'}')?;
@@ -61,6 +66,15 @@ mod tests {
             ("foo{{bar}}zap", 4015),
         ] {
             assert_eq!(slot(key.as_bytes()), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_a_tag_leads_to_one_slot() {
+        for (prefix, expected) in
+            [("session:", false), ("{shop}:", true), ("a{b}{c}:", true), ("{}shop:", false), ("{shop:", false), ("shop}:", false)]
+        {
+            assert_eq!(is_one_slot(prefix.as_bytes()), expected, "{prefix}");
         }
     }
 }

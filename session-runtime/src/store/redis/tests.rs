@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use redis::{Cmd, RedisConnectionInfo, Value, cmd};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -16,11 +16,13 @@ use tokio::time::{sleep, timeout};
 
 use super::cluster::Cluster;
 use super::endpoint::{Common, Endpoint, of_url};
+use super::health::Health;
+use super::line::Line;
 use super::probe::Probe;
 use super::queue::{Answer, Ask};
 use super::server::Server;
 use super::tls::Certificates;
-use super::verdict::Failed;
+use super::verdict::{Connection, Failed, Ran};
 use super::wire::Address;
 
 /// A server whose connections are served by `serve`, side by side, each with its number.
@@ -47,7 +49,7 @@ async fn dead() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
-fn common() -> Common {
+pub(super) fn common() -> Common {
     of_url("redis://127.0.0.1", None, &Certificates::default()).unwrap().1
 }
 
@@ -142,6 +144,23 @@ async fn a_connection_that_says_while_it_is_idle_that_it_is_of_no_use_costs_no_c
     fine(server.ask(change, false).await);
     sleep(IDLE).await;
     fine(server.ask(change, false).await);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_connection_that_is_left_hears_no_more_than_the_one_that_was_refused() {
+    for (said, connection) in [
+        ("NOREPLICAS Not enough good replicas to write.", Connection::Over),
+        ("READONLY You can't write against a read only replica.", Connection::AllOver),
+    ] {
+        // Nothing leaves: it never answers what a new connection asks.
+        let at = listen(async |_stream, _| pending::<()>().await).await;
+        let endpoint = Arc::new(Endpoint::at(address(at), common(), None));
+        let line = Line::start(&endpoint, &Arc::new(Health::of(String::new())), 0);
+        let refused = redis::parse_redis_value(format!("-{said}\r\n").as_bytes()).unwrap().extract_error().unwrap_err();
+        let (waiting, ()) = join(line.ask(change()), async { line.leave(&Failed::from(refused)) }).await;
+        let failed = waiting.map(|answer| answer.value).unwrap_err();
+        assert_eq!((failed.verdict.ran, failed.verdict.connection), (Ran::No, connection), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,5 @@
 //! Sessions in a table of a SQL database. One engine for all of them; what differs is a [`Dialect`].
 
-mod hand_over;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod options;

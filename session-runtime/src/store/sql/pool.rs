@@ -3,7 +3,7 @@
 //! - **Begun work is the store's.** Connecting, and a statement that was sent, go on in tasks of their own where the caller gives up, and keep the
 //!   place of their connection until the server has answered. So there is a connection for the next caller, there are never more connections
 //!   than places, at the server either, and no statement is left alone half-way.
-//! - **Who waits for a place gets one**, also where callers that have one live and do not ask for their answers ([`hand_over`](super::hand_over)).
+//! - **Who waits for a place gets one**, also where callers that have one live and do not ask for their answers ([`hand_over`](crate::store::hand_over)).
 //! - **What is several statements under a lock is a task from its beginning.** Else a caller that lives and does not ask for the answer would keep the
 //!   lock, at the server, from everybody.
 //! - **An error is judged** by [`Verdict`]: whether its connection, or all of them, are over, and whether the statement is sent once more, on
@@ -29,11 +29,11 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::hand_over::{Stage, UnderWay, by_task};
 use super::options::Login;
 use super::verdict::{Connection, Verdict};
 use crate::locks::Place;
 use crate::log::Chain;
+use crate::store::hand_over::{Stage, UnderWay, by_task};
 
 /// How long making a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -186,6 +186,7 @@ impl<D: Engine> Connections<D> {
     }
 
     /// What new connections have to agree to, where the store makes them.
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, reason = "SQLite is no server"))]
     pub(super) fn terms(&self) -> Option<&D::Terms> {
         match &self.0.source {
             Source::Own(own) => Some(&own.terms),
@@ -220,6 +221,7 @@ impl<D: Engine> Connections<D> {
     }
 
     /// A connection beside these, for the caller alone.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "only PostgreSQL has poolers that mix statements up"))]
     pub(super) async fn one_more(&self) -> Result<Box<D::Connection>> {
         match &self.0.source {
             Source::Own(own) => bounded(CONNECT_TIMEOUT, own.connect()).await.map(Box::new),
@@ -647,7 +649,7 @@ async fn goodbye_to<D: Engine>(connections: Vec<D::Connection>) {
     }
 }
 
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

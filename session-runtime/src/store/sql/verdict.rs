@@ -77,10 +77,12 @@ const fn verdict(ran: Ran, connection: Connection, meaning: Meaning) -> Verdict 
 /// An error as the table reads it.
 #[derive(Debug, Clone, Copy)]
 enum Seen<'a> {
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "its errors come with its feature"))]
     Postgres {
         state: &'a str,
         severity: Severity,
     },
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "its errors come with its feature"))]
     MySql {
         number: u16,
         state: &'a str,

@@ -8,13 +8,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-
-use super::pool::locked;
 
 /// How far work is.
 #[derive(Debug, Clone)]
@@ -65,13 +63,14 @@ impl UnderWay {
         self: &Arc<Self>,
         work: impl FnOnce(Stage) -> F,
     ) -> HandOver<F> {
-        let common = Common::of(work);
+        let mut handed = by_caller(work);
         let mut numbered = locked(&self.0);
         let number = numbered.next;
         numbered.next += 1;
-        numbered.work.insert(number, Arc::clone(&common) as Arc<dyn GoesOn>);
+        numbered.work.insert(number, Arc::clone(&handed.common) as Arc<dyn GoesOn>);
         drop(numbered);
-        HandOver { common, entered: Some((number, Arc::clone(self))) }
+        handed.entered = Some((number, Arc::clone(self)));
+        handed
     }
 
     /// All of it goes on, also if its callers do not ask for it.
@@ -84,6 +83,11 @@ impl UnderWay {
         let left = locked(&self.0).work.remove(&number);
         drop(left);
     }
+}
+
+/// The caller does this, also while it keeps others waiting.
+pub(super) fn by_caller<F: Future<Output: Send> + Send + 'static>(work: impl FnOnce(Stage) -> F) -> HandOver<F> {
+    HandOver { common: Common::of(work), entered: None }
 }
 
 /// A task does this from its beginning.
@@ -113,8 +117,8 @@ impl<F: Future<Output: Send> + Send + 'static> Common<F> {
     fn of(work: impl FnOnce(Stage) -> F) -> Arc<Self> {
         let stage = Stage(Arc::new(AtomicU8::new(WAITS)));
         let work = Some(Box::pin(work(stage.clone())));
-        let state = Mutex::new(State { work, answer: None, caller: None, task: None });
-        Arc::new(Self { stage, runtime: Handle::current(), state })
+        let begin = State { work, answer: None, caller: None, task: None };
+        Arc::new(Self { stage, runtime: Handle::current(), state: Mutex::new(begin) })
     }
 
     fn go_on_in_task(self: &Arc<Self>, state: &mut State<F>) {
@@ -221,6 +225,10 @@ impl<F: Future> Drop for InTask<F> {
             caller.wake();
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -370,7 +378,9 @@ mod tests {
         let runtime = || Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (one, other) = (runtime(), runtime());
         let steps = Steps::default();
-        let answer = one.block_on(async { by_task(|stage| steps.clone().work(stage)) });
+        let inside = one.enter();
+        let answer = by_task(|stage| steps.clone().work(stage));
+        drop(inside);
         let waits = other.spawn(async move { timeout(LONG, answer).await });
         one.shutdown_background();
         assert_eq!(other.block_on(waits).unwrap(), Ok(None));
