@@ -93,7 +93,7 @@ pub(super) fn by_caller<F: Future<Output: Send> + Send + 'static>(work: impl FnO
 /// A task does this from its beginning.
 pub(super) fn by_task<F: Future<Output: Send> + Send + 'static>(work: impl FnOnce(Stage) -> F) -> HandOver<F> {
     let common = Common::of(work);
-    common.go_on_in_task(&mut locked(&common.state));
+    common.go_on_in_task(locked(&common.state));
     HandOver { common, entered: None }
 }
 
@@ -110,6 +110,8 @@ struct State<F: Future> {
     work: Option<Pin<Box<F>>>,
     answer: Option<F::Output>,
     caller: Option<Waker>,
+    /// A task does it, or is about to.
+    is_in_task: bool,
     task: Option<AbortHandle>,
 }
 
@@ -117,26 +119,36 @@ impl<F: Future<Output: Send> + Send + 'static> Common<F> {
     fn of(work: impl FnOnce(Stage) -> F) -> Arc<Self> {
         let stage = Stage(Arc::new(AtomicU8::new(WAITS)));
         let work = Some(Box::pin(work(stage.clone())));
-        let begin = State { work, answer: None, caller: None, task: None };
+        let begin = State { work, answer: None, caller: None, is_in_task: false, task: None };
         Arc::new(Self { stage, runtime: Handle::current(), state: Mutex::new(begin) })
     }
 
-    fn go_on_in_task(self: &Arc<Self>, state: &mut State<F>) {
-        if state.work.is_some() && state.task.is_none() {
-            let task = self.runtime.spawn(InTask(Arc::clone(self)));
-            state.task = Some(task.abort_handle());
+    fn go_on_in_task(self: &Arc<Self>, mut state: MutexGuard<'_, State<F>>) {
+        if state.work.is_none() || state.is_in_task {
+            return;
         }
+        state.is_in_task = true;
+        drop(state);
+        // Not under the lock, which the task takes when it is dropped: immediately, where the runtime ends.
+        let task = self.runtime.spawn(InTask(Arc::clone(self))).abort_handle();
+        let mut state = locked(&self.state);
+        if state.work.is_some() {
+            state.task = Some(task);
+            return;
+        }
+        drop(state);
+        // Done, or given up meanwhile by its caller, which did not know the task.
+        task.abort();
     }
 }
 
 impl<F: Future<Output: Send> + Send + 'static> GoesOn for Common<F> {
     fn go_on(self: Arc<Self>) {
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(state)) => state.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        self.go_on_in_task(&mut state);
+        match self.state.try_lock() {
+            Ok(state) => self.go_on_in_task(state),
+            Err(TryLockError::Poisoned(state)) => self.go_on_in_task(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
     }
 }
 
@@ -170,7 +182,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for HandOver<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let mut state = locked(&self.common.state);
-        let is_done = if state.task.is_none() { state.poll(context).is_ready() } else { state.work.is_none() };
+        let is_done = if state.is_in_task { state.work.is_none() } else { state.poll(context).is_ready() };
         if is_done {
             return Poll::Ready(state.answer.take());
         }
@@ -192,7 +204,7 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for HandOver<F> {
             return;
         }
         if self.common.stage.leave_alone() {
-            self.common.go_on_in_task(&mut state);
+            self.common.go_on_in_task(state);
             return;
         }
         let (work, task) = (state.work.take(), state.task.take());
@@ -371,6 +383,31 @@ mod tests {
         let answer = by_task(|_| async { panic!("work that panics, as this test has it") });
         let answer: Option<()> = timeout(LONG, answer).await.unwrap();
         assert_eq!(answer, None);
+    }
+
+    #[test]
+    fn a_runtime_ends_while_callers_wait_for_what_has_begun() {
+        for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+            let (ended, hears) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let runtime = builder.worker_threads(1).build().unwrap();
+                let begun = Arc::new(Notify::new());
+                let to_begin = Arc::clone(&begun);
+                runtime.spawn(async move {
+                    let under_way = Arc::new(UnderWay::default());
+                    let work = |stage: Stage| async move {
+                        stage.begin();
+                        to_begin.notify_one();
+                        std::future::pending::<()>().await;
+                    };
+                    under_way.by_caller(work).await
+                });
+                runtime.block_on(begun.notified());
+                drop(runtime);
+                ended.send(()).unwrap();
+            });
+            assert!(hears.recv_timeout(LONG).is_ok(), "it waits for itself");
+        }
     }
 
     #[test]
