@@ -51,12 +51,12 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// The key by which the counter's layer, which has the default name of the cookie, keeps the session with this id.
 /// How often a test does what it does in every run, or where `LONG_RUN` is set.
 pub fn usually(usual: u32, in_a_long_run: u32) -> u32 {
     if std::env::var_os("LONG_RUN").is_some() { in_a_long_run } else { usual }
 }
 
+/// The key by which the counter's layer, which has the default name of the cookie, keeps the session with this id.
 pub fn key(id: &SessionId) -> Key<'_> {
     static NAMESPACE: LazyLock<Namespace> = LazyLock::new(|| Namespace::new("SESSION_ID"));
     Key::new(&NAMESPACE, id)

@@ -247,6 +247,22 @@ async fn a_cluster_is_connected_to_where_a_primary_is_away_and_each_that_answers
     assert!(store.load(key(&id)).await.is_err());
 }
 
+/// Waits until the replica of a node that failed is a master; otherwise what every node that is left said of it is shown.
+async fn takes_over(cluster: &Cluster, failed: usize, replica: &mut redis::aio::MultiplexedConnection) {
+    let start = Instant::now();
+    while !is_master(replica).await {
+        if start.elapsed() > PATIENCE {
+            let logs = cluster.nodes.iter().enumerate().filter(|(number, _)| *number != failed).map(|(number, node)| {
+                let log = node.log();
+                let tail: Vec<_> = log.lines().rev().take(15).collect();
+                format!("node {number}:\n{}\n", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+            });
+            panic!("the replica of node {failed} does not take over\n{}", logs.collect::<String>());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn a_master_fails(how: &str, fail: impl FnOnce(&Server)) {
     const CLIENTS: usize = 16;
     let cluster = tokio::task::block_in_place(|| servers::start_redis_cluster(NODE_TIMEOUT));
@@ -270,7 +286,7 @@ async fn a_master_fails(how: &str, fail: impl FnOnce(&Server)) {
     course.failed.set(Instant::now()).unwrap();
     fail(&cluster.nodes[node]);
     until("nothing is refused", async || course.hit.load(Ordering::SeqCst) > 0).await;
-    until("the replica does not take over", async || is_master(&mut replica).await).await;
+    takes_over(&cluster, node, &mut replica).await;
     course.taken_over.store(true, Ordering::SeqCst);
     until("the replica is not found", async || course.served.load(Ordering::SeqCst) == CLIENTS).await;
     course.stop.store(true, Ordering::SeqCst);
@@ -330,7 +346,7 @@ async fn a_rotation_that_fails_before_its_commit_leaves_the_session_under_its_ol
         tokio::time::timeout(STORE_TIMEOUT, store.rotate(key(&old), key(&new), session_runtime::store::Rotation::new(record)))
             .await;
     assert!(!matches!(rotation, Ok(Ok(_))), "{rotation:?}");
-    until("the replica does not take over", async || is_master(&mut replica).await).await;
+    takes_over(&cluster, node, &mut replica).await;
     let start = Instant::now();
     let record = loop {
         // Not within the store's timeout: on a slow machine finding the replica takes longer, and who gives it up begins it again.

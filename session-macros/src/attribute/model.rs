@@ -84,12 +84,13 @@ fn is_of_dead_code(lint: &Meta) -> bool {
 }
 
 fn check_qualifiers(role: Role, signature: &Signature, errors: &mut Errors) {
-    if let Some(keyword) = signature.constness {
-        let why = match role {
-            Role::Generate => "cannot be `const`: a constant id is no id",
-            Role::Owner => "cannot be `const`: it is called with the data of each session",
-            Role::SessionId | Role::Middleware => "cannot be `const`: it is called for each request",
-        };
+    let no_constant = match role {
+        Role::Generate => Some("cannot be `const`: a constant id is no id"),
+        Role::SessionId | Role::Middleware => Some("cannot be `const`: it is called for each request"),
+        // It computes, and a constant function may.
+        Role::Owner => None,
+    };
+    if let (Some(keyword), Some(why)) = (signature.constness, no_constant) {
         errors.push(wrong(role, keyword.span, why));
     }
     if let (Role::Owner, Some(keyword)) = (role, signature.asyncness) {

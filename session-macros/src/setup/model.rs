@@ -36,6 +36,8 @@ pub(super) struct Given {
     pub(super) at: (Span, Span),
 }
 
+const WITHOUT_LIMIT: &str = "`when_full` says what becomes of a login beyond `owner_limit`, which is not given\n= help: give both: `owner_limit = 5, when_full = Refuse`";
+
 impl Setup {
     pub(super) fn of(pieces: Pieces) -> Self {
         let Pieces { krate, data, data_is_type, options, errors, lost } = pieces;
@@ -44,6 +46,7 @@ impl Setup {
         for piece in options {
             setup.add(piece, &written);
         }
+        setup.check_pairs();
         setup.data = data_is_type.then_some(data);
         setup
     }
@@ -66,6 +69,17 @@ impl Setup {
                 self.lost |= matches!(choice.kind, Kind::Data);
                 self.errors.push(error);
             }
+        }
+    }
+
+    /// What an option says of another is said of nothing where that is not there. What could not be read may have been it.
+    fn check_pairs(&mut self) {
+        let given = |name: &str| self.options.iter().find(|given| given.choice.name == name);
+        if let Some(lonely) = given("when_full")
+            && given("owner_limit").is_none()
+            && self.errors.is_empty()
+        {
+            self.errors.push(Error::new(lonely.name.span(), WITHOUT_LIMIT));
         }
     }
 

@@ -118,13 +118,13 @@ pub struct SessionLayerBuilder<T, D = DefaultOf<T>> {
 struct OwnerOptions<T> {
     owner: Option<OwnerOf<T>>,
     limit: Option<u32>,
-    when_full: WhenFull,
+    when_full: Option<WhenFull>,
     login_path: Option<Cow<'static, str>>,
 }
 
 impl<T> Default for OwnerOptions<T> {
     fn default() -> Self {
-        Self { owner: None, limit: None, when_full: WhenFull::default(), login_path: None }
+        Self { owner: None, limit: None, when_full: None, login_path: None }
     }
 }
 
@@ -389,9 +389,9 @@ impl<T, D> SessionLayerBuilder<T, D> {
     }
 
     /// What becomes of a login if its owner has as many sessions as [`owner_limit`](Self::owner_limit) allows; defaults to
-    /// [`WhenFull::EndOldest`].
+    /// [`WhenFull::EndOldest`]. Without a limit it is refused by [`build`](Self::build).
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
-        self.owners.when_full = when_full;
+        self.owners.when_full = Some(when_full);
         self
     }
 
@@ -407,7 +407,8 @@ impl<T, D> SessionLayerBuilder<T, D> {
     /// # Errors
     ///
     /// [`ConfigError`] names the option that is wrong: an expiry or timeout of zero, an empty namespace, a cookie name, path or domain that RFC 6265
-    /// forbids, `__Host-` with a domain or a path other than `/`, or `secure(false)` beside an option that implies `true`.
+    /// forbids, `__Host-` with a domain or a path other than `/`, `secure(false)` beside an option that implies `true`, or an
+    /// option of owners without what it is about.
     pub fn build(self) -> Result<SessionLayer<T>, ConfigError>
     where
         T: Clone + Send + Sync + 'static,
@@ -431,6 +432,9 @@ impl<T, D> SessionLayerBuilder<T, D> {
         if self.owners.limit.is_some() && self.owners.owner.is_none() {
             return Err(ConfigError::new("owner_limit", "needs to know the owner of a session: give `owner`, too"));
         }
+        if self.owners.when_full.is_some() && self.owners.limit.is_none() {
+            return Err(ConfigError::new("when_full", "says what becomes of a login beyond `owner_limit`: give that, too"));
+        }
         let keeps_owners = self.store.as_ref().is_none_or(AnyStore::keeps_owners);
         if self.owners.owner.is_some() && !keeps_owners {
             return Err(ConfigError::new(
@@ -448,7 +452,7 @@ impl<T, D> SessionLayerBuilder<T, D> {
         D: DefaultData<T>,
     {
         let OwnerOptions { owner, limit, when_full, login_path } = self.owners;
-        let limit = limit.and_then(NonZeroU32::new).map(|sessions| OwnerLimit::new(sessions, when_full));
+        let limit = limit.and_then(NonZeroU32::new).map(|sessions| OwnerLimit::new(sessions, when_full.unwrap_or_default()));
         let store = self.store.unwrap_or_else(|| AnyStore::new(MemoryStore::new())).into_erased();
         let namespace = self.namespace.unwrap_or_else(|| self.cookie.name.clone());
         let looks_when_needed = self.session_id.is_standard() && !self.middleware.is_custom();

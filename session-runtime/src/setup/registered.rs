@@ -126,6 +126,7 @@ mod tests {
     fn a_wrong_option_of_owners_is_refused_when_the_layer_is_built() {
         for (builder, option) in [
             (SessionLayer::<Visit>::builder().owner_limit(0), "owner_limit"),
+            (SessionLayer::builder().owner(named::<Visit>).when_full(crate::WhenFull::Refuse), "when_full"),
             (SessionLayer::builder().login_path("login"), "login_path"),
             (SessionLayer::builder().login_path("//example.com"), "login_path"),
             (SessionLayer::builder().login_path("/\\example.com"), "login_path"),

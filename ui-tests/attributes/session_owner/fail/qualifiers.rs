@@ -7,11 +7,6 @@ struct Visit {
 }
 
 #[session_owner]
-const fn constant(visit: &Visit) -> Option<u64> {
-    visit.user
-}
-
-#[session_owner]
 unsafe fn dangerous(visit: &Visit) -> Option<u64> {
     visit.user
 }

@@ -20,6 +20,12 @@ impl OwnerId for Account {
     }
 }
 
+/// A function that computes only.
+#[session_owner]
+const fn constant(visit: &Visit) -> Option<u64> {
+    visit.user
+}
+
 mod registered {
     use super::Visit;
 
@@ -110,6 +116,7 @@ fn main() {
     let _ = (session!(<Visit>, owner = a_borrowed_string), session!(<Visit>, owner = bytes));
     let _ = (session!(<Visit>, owner = borrowed_bytes), session!(<Visit>, owner = an_account));
     let _ = (session!(<Visit>, owner = a_negative_number), session!(<Visit>, owner = taken_apart));
+    let _ = session!(<Visit>, owner = constant);
     let _ = (session!(<Visit>, owner = always_the_same), session!(<Visit>, owner = named_lifetime));
     let _ = (session!(<Visit>, owner = r#match), session!(<Visit>, owner = aliases), session!(<Visit>, owner = of_a_macro));
     let _ = session!(<Visit>, owner = |visit: &Visit| visit.user.filter(|user| *user > 0));
