@@ -232,6 +232,11 @@ pub fn start_redis_cluster(node_timeout: Duration) -> Cluster {
     // And a replica that has not won an election within 30 seconds, on a machine that stalls, never tries again.
     let options = [&options[..], &["--cluster-replica-validity-factor", "0"]].concat();
     let nodes: Vec<_> = (0..2 * MASTERS).map(|_| start_redis_with(&options)).collect();
+    // Masters that begin with one epoch change it when they meet, and a replica whose master fails before it has heard of that is refused by the
+    // others for ever ("Failover auth denied").
+    for (number, node) in nodes.iter().enumerate() {
+        node.is_told(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1));
+    }
     // Said again until it is done: a node that does not answer within the timeout is forgotten.
     let is_known = |node: &Server| {
         let said = nodes[0].asks("CLUSTER NODES\r\n");
