@@ -42,7 +42,10 @@ fn sqlite_in_memory() -> Checks {
 }
 
 fn postgres() -> Checks {
-    let url = servers::postgres().url();
+    postgres_at(servers::postgres().url())
+}
+
+pub fn postgres_at(url: &'static str) -> Checks {
     let open = async move |place: &str| PostgresStore::connect_with(url, table(place)).await.unwrap();
     conformance(open).shared().undecodable(async move |place, key| put_a_number(&open(place).await, key).await)
 }

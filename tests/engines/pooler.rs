@@ -6,12 +6,13 @@ use session_runtime::store::{Loaded, PostgresStore, SqlOptions, Store, connect a
 use sqlx::postgres::PgPoolOptions;
 
 use crate::app::{Counter, connect, key};
+use crate::conformance::postgres_at;
 use crate::failover::{create, found, new_id};
 use crate::servers::{self, Server};
 
-async fn bouncer(postgres: &Server, settings: &'static str) -> Server {
-    let port = postgres.port();
-    tokio::task::spawn_blocking(move || servers::start_pgbouncer(port, settings)).await.unwrap()
+async fn bouncer(postgres: &Server, settings: &str) -> Server {
+    let (port, settings) = (postgres.port(), settings.to_owned());
+    tokio::task::spawn_blocking(move || servers::start_pgbouncer(port, &settings)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,14 +36,32 @@ async fn in_transaction_mode_a_store_is_refused_with_what_to_do() {
         "pool_mode = transaction\nserver_round_robin = 1",
         "pool_mode = transaction\nignore_startup_parameters = options, extra_float_digits",
     ] {
+        let keeps_none = if servers::pgbouncer_keeps_statements() { "max_prepared_statements = 0" } else { "" };
+        let settings = format!("{settings}\n{keeps_none}");
         let postgres = servers::start_postgres();
-        let pooler = bouncer(&postgres, settings).await;
+        let pooler = bouncer(&postgres, &settings).await;
         let error = open::<Counter>(pooler.url()).await.map(drop).unwrap_err().to_string();
         assert!(error.contains("session mode") && error.contains("max_prepared_statements"), "{settings}: {error}");
         let pool = PgPoolOptions::new()
             .connect_lazy_with(pooler.url().parse::<sqlx::postgres::PgConnectOptions>().unwrap().extra_float_digits(None));
         let error = PostgresStore::from_pool(pool, SqlOptions::new()).await.map(drop).unwrap_err();
         assert!(format!("{error:?}").contains("session mode"), "{settings}: {error:?}");
+    }
+}
+
+/// Debian 12 has an older one: it is run where `TEST_PGBOUNCER` names a newer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_transaction_mode_a_pooler_that_keeps_prepared_statements_keeps_the_laws() {
+    if !servers::pgbouncer_keeps_statements() {
+        return;
+    }
+    for settings in [
+        "pool_mode = transaction\nmax_prepared_statements = 100",
+        "pool_mode = transaction\nmax_prepared_statements = 100\nserver_round_robin = 1",
+    ] {
+        let postgres = servers::start_postgres();
+        let pooler = bouncer(&postgres, &format!("{settings}\ndefault_pool_size = 4")).await;
+        postgres_at(pooler.url().to_owned().leak()).await;
     }
 }
 

@@ -292,9 +292,8 @@ pub fn start_postgres_with(options: &[&str]) -> Server {
     Server::start(Program { command, url, user, ready, stop: "INT", end: "QUIT" }, folder)
 }
 
-/// A MariaDB server of the caller's own, with one database.
+/// A MariaDB server of the caller's own, with one database; or MySQL, where `TEST_MARIADBD` names a `mysqld`.
 pub fn start_mariadb() -> Server {
-    let install = installed("mariadb-install-db", &["/usr/bin"]);
     let program = installed("mariadbd", &["/usr/sbin", "/usr/libexec"]);
     let folder = temporary_folder("mariadb");
     let user = is_root().then_some("mysql");
@@ -302,9 +301,14 @@ pub fn start_mariadb() -> Server {
         run(Command::new("chown").arg(user).arg(&folder));
     }
     let data = format!("--datadir={}", path(&folder.join("data")));
-    let install = [install.as_str(), "--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"];
+    let install = if program.ends_with("mysqld") {
+        strings(&[&program, "--no-defaults", "--initialize-insecure", &data])
+    } else {
+        let install = installed("mariadb-install-db", &["/usr/bin"]);
+        strings(&[&install, "--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"])
+    };
     // Servers that share a folder for temporary files take each other's.
-    run(as_user(user, &strings(&install)).env("TMPDIR", &folder));
+    run(as_user(user, &install).env("TMPDIR", &folder));
     let accounts = folder.join("accounts.sql");
     let statements = "CREATE DATABASE IF NOT EXISTS app;\nCREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY 'app';\n\
                       GRANT ALL ON *.* TO app@'%' WITH GRANT OPTION;\n";
@@ -339,6 +343,15 @@ pub fn start_pgbouncer(postgres: u16, settings: &str) -> Server {
     let ready = |server: &Server| server.log_says("process up");
     let url = format!("postgres://app@127.0.0.1:{PORT}/postgres");
     Server::start(Program { command, url, user, ready, stop: "INT", end: "KILL" }, folder)
+}
+
+/// Whether PgBouncer can keep prepared statements apart, as it can from 1.21 on.
+pub fn pgbouncer_keeps_statements() -> bool {
+    let said = Command::new(installed("pgbouncer", &["/usr/sbin"])).arg("--version").output().expect("it says its version");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let version = said.split_whitespace().nth(1).expect("PgBouncer, its version");
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().expect("a number"));
+    (numbers.next(), numbers.next()) >= (Some(1), Some(21))
 }
 
 fn write_pgbouncer(folder: &Path, postgres: u16, settings: &str) {
@@ -565,6 +578,12 @@ fn ask(address: SocketAddr, question: &str) -> Option<String> {
 
 /// The path of a program, or a panic with the line that installs it.
 pub fn installed(program: &str, folders: &[&str]) -> String {
+    // Another one in its place, `TEST_REDIS_SERVER=/usr/bin/valkey-server` for example.
+    let variable = format!("TEST_{}", program.to_uppercase().replace('-', "_"));
+    if let Ok(other) = std::env::var(&variable) {
+        assert!(Path::new(&other).is_file(), "{variable} names `{other}`, which is no file");
+        return other;
+    }
     let path = std::env::var("PATH").unwrap_or_default();
     let places = folders.iter().copied().chain(path.split(':')).map(|folder| Path::new(folder).join(program));
     match places.into_iter().find(|place| place.is_file()) {

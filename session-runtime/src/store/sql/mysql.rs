@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool};
-use sqlx::{AssertSqlSafe, Result, Row as _, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, Error, Result, Row as _, SqlSafeStr, SqlStr};
 
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, GRACE, InUse, Options, PATIENCE_WITH_A_POOL, Work, bounded};
@@ -38,7 +38,8 @@ use crate::store::{Encoded, StoreError};
 ///   server must take changes: one that is `read_only` is refused, when the store is opened and on each new connection.
 /// - **The binary log:** an `owner_limit` needs `binlog_format` to be `ROW` or `MIXED`, if there is a binary log. With `STATEMENT` the server
 ///   refuses every login within a limit (error 1665), since such a login reads what others have committed.
-/// - **Accounts** of MySQL that use `caching_sha2_password` need TLS (feature `tls`) or a socket.
+/// - **Accounts** of MySQL that use `caching_sha2_password`, as they do unless told otherwise since 8.0, need TLS (feature `tls`) or a socket. The
+///   error says so where they have neither.
 pub type MySqlStore = Encoded<Sql<MySql>>;
 
 /// What [`MySqlStore`] talks to.
@@ -182,7 +183,24 @@ impl Engine for sqlx::MySql {
             None => Ok(()),
         }
     }
+
+    fn explain(error: Error) -> Error {
+        match error {
+            // The library names features of its own.
+            Error::Configuration(why) if why.to_string().contains("RSA auth") => Error::Configuration(ONLY_ENCRYPTED.into()),
+            error => error,
+        }
+    }
 }
+
+/// The library can do without TLS what it needs for such a password, with a crate that leaks the key to those who can measure the time it takes
+/// (RUSTSEC-2023-0071).
+const ONLY_ENCRYPTED: &str = if cfg!(feature = "tls") {
+    "this account's password is sent over TLS or a socket only (`caching_sha2_password`, the default of MySQL since 8.0), and the server offers no TLS"
+} else {
+    "this account's password is sent over TLS or a socket only (`caching_sha2_password`, the default of MySQL since 8.0): turn on the feature `tls` of \
+     session-runtime"
+};
 
 works!(sqlx::MySql: Execute, Read, Number, List, Admit, Script);
 
@@ -233,7 +251,8 @@ impl Work<sqlx::MySql> for Sweep {
 
     async fn run(self, connection: &mut InUse<sqlx::MySql>) -> Result<u64> {
         let patience = connection.patience();
-        let name = format!("CONCAT('session ', MD5(CONCAT(DATABASE(), ' {}')))", self.table);
+        // The name of a lock has at most 64 characters. MySQL 9.7 has no MD5().
+        let name = format!("CONCAT('session ', LEFT(SHA2(CONCAT(DATABASE(), ' {}'), 256), 40))", self.table);
         let lock = AssertSqlSafe(format!("SELECT CAST(GET_LOCK({name}, 0) AS SIGNED)"));
         let turn = bounded(patience, sqlx::raw_sql(lock).fetch_one(&mut **connection)).await?;
         if turn.try_get::<Option<i64>, _>(0)? != Some(1) {

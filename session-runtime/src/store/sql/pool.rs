@@ -69,6 +69,11 @@ pub(super) trait Engine: Database<Connection: Send> {
 
     /// Sets what the store depends on, and fails where that cannot be had.
     fn agree(connection: &mut Self::Connection, terms: &Self::Terms) -> impl Future<Output = Result<()>> + Send;
+
+    /// Why there is no connection, in words that say what to do.
+    fn explain(error: Error) -> Error {
+        error
+    }
 }
 
 pub(super) type Options<D> = <<D as Database>::Connection as sqlx::Connection>::Options;
@@ -431,7 +436,7 @@ impl<D: Engine> Own<D> {
             let credentials = login.credentials().await.map_err(Error::Configuration)?;
             options = D::log_in(options, credentials.user.as_deref(), &credentials.password);
         }
-        let mut connection = options.connect().await?;
+        let mut connection = options.connect().await.map_err(D::explain)?;
         D::agree(&mut connection, &self.terms).await?;
         Ok(connection)
     }

@@ -330,7 +330,7 @@ impl Writer<'_> {
             .map(|column| format!("{column} = {}", self.syntax.inserted.replace("{}", column)))
             .join(", ");
         let version = version_on_conflict.replace("{table}", table);
-        // A mark has none of these; the database knows by it of what type the parameter is.
+        // A mark has none of these; the database knows by it of what type the parameter is. MySQL cuts the data off where it does not know that.
         let of_new = |column: &str| format!("CASE WHEN moves = 1 THEN ? ELSE NULLIF({column}, {column}) END");
         let (number, id) = (of_new("idle"), of_new("id"));
         // After the last parameter.
@@ -342,7 +342,7 @@ impl Writer<'_> {
                  CASE WHEN moves = 1 THEN version + 1 ELSE {MARK} END, idle, absolute_at, created_at, \
                  CASE WHEN moves = 1 THEN {expires_at} ELSE {now} + {MARK_MILLIS} END, \
                  CASE WHEN moves = 1 THEN {sweep_at} ELSE {now} + {MARK_MILLIS} END, \
-                 CASE WHEN moves = 1 THEN ? ELSE X'' END, {now}, {number}, {number}, {number}, {id} \
+                 CASE moves WHEN 1 THEN ? WHEN 0 THEN X'' ELSE data END, {now}, {number}, {number}, {number}, {id} \
                  FROM {table} AS moving CROSS JOIN (SELECT 0 AS moves UNION ALL SELECT 1) AS twice \
                  WHERE id = ? AND version = ? AND {is_session} \
                  AND NOT EXISTS (SELECT 1 FROM {table} AS taken WHERE taken.id = ?){pads}{for_update} \

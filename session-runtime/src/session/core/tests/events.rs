@@ -118,7 +118,9 @@ fn too_many_ids_and_one_that_is_held_back_are_nobodys_whatever_was_read_before()
             assert_eq!(of(core.begin_change(ChangeKind::Edit), |_| "goes on"), answer, "{name}");
             let destroy = core.begin_destroy(None);
             match destroy {
-                Ok(BeginDestroy::Delete { ids, in_cookie }) => assert_eq!((ids.iter().count(), in_cookie), (ends, true), "{name}"),
+                Ok(BeginDestroy::Delete { ids, in_cookie }) => {
+                    assert_eq!((ids.iter().count(), in_cookie), (ends, true), "{name}")
+                }
                 other => assert_eq!(of(other, |_| "nothing"), answer, "{name}"),
             }
         }
