@@ -12,8 +12,8 @@
 //! curl -c jar -b jar -X POST localhost:3000/logout
 //! ```
 //!
-//! The accounts are `ada`/`lovelace`, `linus`/`torvalds`, and `grace`/`hopper`, who is an administrator; a new password lasts as long as the process. A form or JSON goes in, JSON comes out. What
-//! the environment says:
+//! The accounts are `ada`/`lovelace`, `linus`/`torvalds`, and `grace`/`hopper`, who is an administrator; a new password lasts as long as the process. A form or JSON goes in, JSON comes out, for
+//! refusals too (`{"error":".."}`). What another site sends is refused, unless it only reads. What the environment says:
 //!
 //! | variable | what it is | default |
 //! | --- | --- | --- |
@@ -24,20 +24,28 @@
 //! | `REMEMBER` | the same, if `remember=on` came with the login | 2592000 |
 //! | `PORT` | where it listens | 3000 |
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt::Display;
 use std::num::NonZero;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use argon2::Argon2;
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use axum::extract::{FromRequest, Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN, USER_AGENT};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use session_runtime::store::{self, AnyStore};
@@ -69,7 +77,7 @@ struct Accounts {
     /// Of a password that nobody has: an unknown name takes as long as a known one.
     nobody: String,
     /// Hashing takes memory and a processor, and must not take all of them. A site on the internet counts failures, too.
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -90,7 +98,7 @@ impl Accounts {
         let known = [("ada", "lovelace"), ("grace", "hopper"), ("linus", "torvalds")];
         let hashes = known.map(|(name, password)| (name.to_owned(), hash(password)));
         let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { hashes: Mutex::new(hashes.into()), nobody: hash("nobody's"), hashing: Semaphore::new(at_once) }
+        Self { hashes: Mutex::new(hashes.into()), nobody: hash("nobody's"), hashing: Arc::new(Semaphore::new(at_once)) }
     }
 
     fn hash_of(&self, name: &str) -> Option<String> {
@@ -99,7 +107,7 @@ impl Accounts {
 
     async fn set_password(&self, name: &str, password: String) -> Result<(), Refused> {
         let hash = self.hash(move || hash(&password)).await;
-        let hash = hash.ok_or(Refused::With(StatusCode::INTERNAL_SERVER_ERROR, "the password was not changed"))?;
+        let hash = hash.ok_or_else(|| Refused::with(StatusCode::INTERNAL_SERVER_ERROR, "the password was not changed"))?;
         self.hashes.lock().unwrap().insert(name.to_owned(), hash);
         Ok(())
     }
@@ -114,7 +122,13 @@ impl Accounts {
 
     /// It takes a while, and would hold up other requests of this thread.
     async fn hash<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Option<R> {
-        let _permit = self.hashing.acquire().await.ok()?;
+        let permit = Arc::clone(&self.hashing).acquire_owned().await.ok()?;
+        // The work goes on if the client hangs up, so the permit goes with it.
+        let work = move || {
+            let result = work();
+            drop(permit);
+            result
+        };
         tokio::task::spawn_blocking(work).await.ok()
     }
 }
@@ -131,7 +145,13 @@ fn verify(password: &str, hash: &str) -> bool {
 /// An answer that is not what was asked for.
 enum Refused {
     Session(SessionError),
-    With(StatusCode, &'static str),
+    With(StatusCode, Cow<'static, str>),
+}
+
+impl Refused {
+    fn with(status: StatusCode, why: impl Into<Cow<'static, str>>) -> Self {
+        Self::With(status, why.into())
+    }
 }
 
 impl From<SessionError> for Refused {
@@ -177,21 +197,24 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Refused;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
-        let wrong = || Refused::With(StatusCode::UNPROCESSABLE_ENTITY, "neither a form nor JSON");
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_json = content_type.starts_with("application/json");
-        if is_json {
-            return Json::from_request(request, state).await.map(|Json(fields)| Self(fields)).map_err(|_| wrong());
-        }
-        let Form(fields) = Form::<HashMap<String, String>>::from_request(request, state).await.map_err(|_| wrong())?;
-        Ok(Self(fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect()))
+        let is_json = content_type.to_ascii_lowercase().starts_with("application/json");
+        let fields = if is_json {
+            Json::from_request(request, state).await.map(|Json(fields)| fields).map_err(|error| error.status())
+        } else {
+            Form::from_request(request, state).await.map(|Form(fields)| fields).map_err(|error| error.status())
+        };
+        fields.map(Self).map_err(|status| match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Refused::with(status, "too large"),
+            _ => Refused::with(StatusCode::UNPROCESSABLE_ENTITY, "neither a form nor JSON"),
+        })
     }
 }
 
 impl Fields {
-    fn text(&self, name: &'static str) -> Result<&str, Refused> {
+    fn text(&self, name: &str) -> Result<&str, Refused> {
         let text = self.0.get(name).and_then(Value::as_str);
-        text.ok_or(Refused::With(StatusCode::UNPROCESSABLE_ENTITY, "a field is missing"))
+        text.ok_or_else(|| Refused::with(StatusCode::UNPROCESSABLE_ENTITY, format!("the field `{name}` is missing")))
     }
 
     fn is_on(&self, name: &str) -> bool {
@@ -199,12 +222,42 @@ impl Fields {
     }
 }
 
-async fn log_in(State(app): State<App>, session: Session, headers: HeaderMap, fields: Fields) -> Answer {
-    // Else another site could log a visitor in as somebody whose cart it knows.
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
-        return Err(Refused::With(StatusCode::FORBIDDEN, "log in on this site"));
+/// What the path names.
+struct Named<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let named = Path::from_request_parts(parts, state).await.map(|Path(named)| Self(named));
+        named.map_err(|_| Refused::with(StatusCode::BAD_REQUEST, "the path is not UTF-8"))
     }
-    let wrong = || Refused::With(StatusCode::FORBIDDEN, "wrong name or password");
+}
+
+/// Another site must not log a visitor in, as somebody whose cart it knows: a login takes no cookie, so `SameSite` does not prevent that. Where subdomains
+/// belong to others, it does not prevent the rest either.
+async fn refuse_other_sites(request: Request, next: Next) -> Result<Response, Refused> {
+    if request.method().is_safe() || is_from_own_site(&request) {
+        return Ok(next.run(request).await);
+    }
+    Err(Refused::with(StatusCode::FORBIDDEN, "only from this site"))
+}
+
+/// A browser says where a request comes from (Fetch Metadata); an old one says it by `Origin`. What says neither is not a browser.
+fn is_from_own_site(request: &Request) -> bool {
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let Some(origin) = text(ORIGIN.as_str()) else { return true };
+    // What ends TLS in front of the program changes the scheme. HTTP/2 has the host in the URI.
+    let from = origin.split_once("://").map(|(_, host)| host);
+    let to = text(HOST.as_str()).or_else(|| request.uri().authority().map(|host| host.as_str()));
+    from.zip(to).is_some_and(|(from, to)| from.eq_ignore_ascii_case(to))
+}
+
+async fn log_in(State(app): State<App>, session: Session, headers: HeaderMap, fields: Fields) -> Answer {
+    let wrong = || Refused::with(StatusCode::FORBIDDEN, "wrong name or password");
     let (name, password) = (fields.text("name")?.to_owned(), fields.text("password")?.to_owned());
     let hash = app.accounts.verify(&name, password).await.ok_or_else(wrong)?;
     // The role is the session's, as the cart is. A site keeps it with the account, and changes it there first.
@@ -252,7 +305,7 @@ async fn me(user: SessionOwner<Visit>, session: Session) -> Json<Value> {
     Json(json!({ "user": *user, "role": session.role, "cart": session.cart }))
 }
 
-async fn add_to_cart(session: Session, Path(item): Path<String>) -> Answer {
+async fn add_to_cart(session: Session, Named(item): Named<String>) -> Answer {
     let cart = session
         .update(|visit| {
             visit.cart.push(item.clone());
@@ -279,8 +332,8 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-async fn end_device(_: SessionOwner<Visit>, session: Session, Path(handle): Path<String>) -> Answer {
-    let none = || Refused::With(StatusCode::NOT_FOUND, "no such device");
+async fn end_device(_: SessionOwner<Visit>, session: Session, Named(handle): Named<String>) -> Answer {
+    let none = || Refused::with(StatusCode::NOT_FOUND, "no such device");
     let handle = handle.parse().map_err(|_| none())?;
     if session.end(&handle).await? { Ok(Json(json!({ "ended": 1 }))) } else { Err(none()) }
 }
@@ -295,51 +348,56 @@ async fn end_all(_: SessionOwner<Visit>, session: Session) -> Answer {
 
 async fn confirm(State(app): State<App>, user: SessionOwner<Visit>, session: Session, fields: Fields) -> Answer {
     let verified = app.accounts.verify(&user, fields.text("password")?.to_owned()).await;
-    verified.ok_or(Refused::With(StatusCode::FORBIDDEN, "wrong password"))?;
+    verified.ok_or_else(|| Refused::with(StatusCode::FORBIDDEN, "wrong password"))?;
     session.confirm().await?;
     Ok(Json(json!({ "user": *user })))
 }
 
-async fn change_password(State(app): State<App>, user: SessionOwner<Visit>, session: Session, fields: Fields) -> Answer {
+async fn change_password(
+    State(app): State<App>,
+    user: Option<SessionOwner<Visit>>,
+    session: Session,
+    fields: Result<Fields, Refused>,
+) -> Answer {
+    // A guest never is.
     session.require_fresh(app.settings.fresh)?;
-    let new = fields.text("new")?.to_owned();
+    let user = user.ok_or(SessionError::NotExists)?.into_inner();
+    let new = fields?.text("new")?.to_owned();
     if new.is_empty() {
-        return Err(Refused::With(StatusCode::UNPROCESSABLE_ENTITY, "a password has letters"));
+        return Err(Refused::with(StatusCode::UNPROCESSABLE_ENTITY, "a password has letters"));
     }
     // The form may have taken long to come, and somebody may have ended this session meanwhile: it fails then. Whoever has a copy of the cookie is out.
     session.rotate().await?;
     app.accounts.set_password(&user, new).await?;
     // Whoever knew the old one is out.
     let ended = session.end_others().await?;
-    Ok(Json(json!({ "user": *user, "ended": ended })))
+    Ok(Json(json!({ "user": user, "ended": ended })))
 }
 
 fn require_administrator(session: &Session) -> Result<(), Refused> {
     if session.role == "administrator" {
         return Ok(());
     }
-    Err(Refused::With(StatusCode::FORBIDDEN, "administrators only"))
+    Err(Refused::with(StatusCode::FORBIDDEN, "administrators only"))
 }
 
 async fn set_role(
     _: SessionOwner<Visit>,
     session: Session,
     sessions: Sessions<Visit>,
-    Path((name, role)): Path<(String, String)>,
+    Named((name, role)): Named<(String, String)>,
 ) -> Answer {
     require_administrator(&session)?;
     let changed = sessions.update_each(name, |visit| visit.role.clone_from(&role)).await?;
     Ok(Json(json!({ "changed": changed })))
 }
 
-async fn end_all_of(_: SessionOwner<Visit>, session: Session, sessions: Sessions<Visit>, Path(name): Path<String>) -> Answer {
+async fn end_all_of(_: SessionOwner<Visit>, session: Session, sessions: Sessions<Visit>, Named(name): Named<String>) -> Answer {
     require_administrator(&session)?;
     Ok(Json(json!({ "ended": sessions.end_all(name).await? })))
 }
 
 fn router(layer: SessionLayer<Visit>, settings: Settings) -> Router {
-    static ACCOUNTS: LazyLock<Arc<Accounts>> = LazyLock::new(|| Arc::new(Accounts::new()));
-
     Router::new()
         .route("/login", post(log_in))
         .route("/logout", post(log_out))
@@ -353,35 +411,58 @@ fn router(layer: SessionLayer<Visit>, settings: Settings) -> Router {
         .route("/password", post(change_password))
         .route("/admin/{name}/role/{role}", post(set_role))
         .route("/admin/{name}/end-all", post(end_all_of))
-        .with_state(App { accounts: Arc::clone(&ACCOUNTS), settings })
+        .fallback(async || Refused::with(StatusCode::NOT_FOUND, "there is nothing here"))
+        .method_not_allowed_fallback(async || Refused::with(StatusCode::METHOD_NOT_ALLOWED, "not by this method"))
+        .with_state(App { accounts: Arc::new(Accounts::new()), settings })
         .layer(layer)
+        // It needs no session.
+        .layer(middleware::from_fn(refuse_other_sites))
 }
 
-/// A number that the environment says.
-fn number(name: &str, default: u32) -> Result<u32, String> {
-    std::env::var(name).map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name} is not a number: {text:?}")))
+/// What the environment says.
+fn variable<V: FromStr<Err: Display>>(name: &str, default: V) -> Result<V, String> {
+    let Some(text) = std::env::var_os(name) else { return Ok(default) };
+    let text = text.to_string_lossy();
+    text.parse().map_err(|error| format!("{name}={text}: {error}"))
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seconds = |name, default| number(name, default).map(|seconds| Duration::from_secs(seconds.into()));
-    let settings =
-        Settings { fresh: seconds("FRESH", 300)?, idle: seconds("IDLE", 1800)?, remember: seconds("REMEMBER", 2_592_000)? };
-    let url = std::env::var("SESSION_STORE").unwrap_or_else(|_| "memory:".to_owned());
-    let store: AnyStore<Visit> = store::connect(&url).await.map_err(|error| error.to_string())?;
+async fn serve() -> Result<(), Box<dyn Error>> {
+    const HALF_AN_HOUR: NonZero<u32> = NonZero::new(30 * 60).unwrap();
+    const THIRTY_DAYS: NonZero<u32> = NonZero::new(30 * 86_400).unwrap();
+    const FIVE: NonZero<u32> = NonZero::new(5).unwrap();
+
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let settings = Settings {
+        fresh: seconds(variable("FRESH", 5 * 60)?),
+        idle: seconds(variable("IDLE", HALF_AN_HOUR)?.get()),
+        remember: seconds(variable("REMEMBER", THIRTY_DAYS)?.get()),
+    };
+    let (limit, port) = (variable("OWNER_LIMIT", FIVE)?.get(), variable("PORT", 3000_u16)?);
+    let url: String = variable("SESSION_STORE", "memory:".to_owned())?;
+    let store: AnyStore<Visit> = store::connect(&url).await?;
     // The builder takes values that are known only when the program runs.
     let layer = SessionLayer::<Visit>::builder()
         .middleware(standard::lazy_session_middleware)
         .session_expire(settings.idle)
         .owner(owner)
-        .owner_limit(number("OWNER_LIMIT", 5)?)
+        .owner_limit(limit)
         .error_response(in_json)
         .store(store)
         .build()?;
 
-    let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, router(layer, settings)).await?;
     Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("account: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

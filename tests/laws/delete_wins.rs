@@ -131,3 +131,23 @@ async fn two_parallel_logouts_both_succeed() {
     assert_eq!(slow.await.unwrap().status, StatusCode::OK);
     assert!(store.store.is_empty());
 }
+
+/// Whoever logs out means it, and the browser would send the cookie for ever.
+#[tokio::test]
+async fn a_logout_removes_the_cookie_also_of_a_session_that_is_gone() {
+    let (builder, store) = lazy();
+    let mut client = client(builder);
+    client.post("/add").await;
+    let other = client.clone();
+    client.post("/logout").await;
+    let cookie = other.cookie.clone().unwrap();
+    for cookies in [cookie.clone(), format!("{cookie}; SESSION_ID=planted")] {
+        let answer = other.with_cookie(cookies).post("/logout").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{:?}", answer.headers);
+    }
+    let mut nobody = other.clone();
+    nobody.cookie = None;
+    assert_eq!(nobody.post("/logout").await.set_cookie(), None, "nothing to remove");
+    assert!(store.store.is_empty());
+}

@@ -244,7 +244,8 @@ async fn account() {
 #[tokio::test]
 async fn account_asks_for_the_password_again_before_it_changes() {
     let mut ada = Example::run_with("account", &[("FRESH", "0")]);
-    assert_eq!(ada.post_form("/password", "new=analytical").await.status, 401);
+    let refused = ada.post_form("/password", "new=analytical").await;
+    assert_eq!((refused.status, refused.body.as_str()), (401, r#"{"error":"not fresh"}"#));
     ada.post_form("/login", "name=ada&password=lovelace").await;
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let refused = ada.post_form("/password", "new=analytical").await;
@@ -265,4 +266,165 @@ async fn account_asks_for_the_password_again_before_it_changes() {
     assert_eq!(other.post_form("/login", "name=ada&password=analytical").await.status, 200);
     assert_eq!(ada.post("/logout").await.status, 200);
     assert!(ada.jar.is_empty());
+}
+
+const ADA: &str = "name=ada&password=lovelace";
+const JSON: &str = "content-type: application/json\r\n";
+const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+
+#[tokio::test]
+async fn account_refuses_in_json_what_it_cannot_read() {
+    let mut ada = Example::run("account");
+    let large = format!("name={}", "a".repeat(3 << 20));
+    for (method, path, headers, body, status) in [
+        ("GET", "/nothing", "", "", 404),
+        ("POST", "/cart/%ff", "", "", 400),
+        ("GET", "/login", "", "", 405),
+        ("POST", "/me", "", "", 405),
+        ("GET", "/cart/tea", "", "", 405),
+        ("DELETE", "/devices", "", "", 405),
+        ("PUT", "/password", "", "", 405),
+        ("POST", "/login", "", "", 422),
+        ("POST", "/login", FORM, "name=ada", 422),
+        ("POST", "/login", FORM, "password=lovelace", 422),
+        ("POST", "/login", JSON, r#"{"name":"ada"}"#, 422),
+        ("POST", "/login", JSON, r#"{"name":"ada","password":7}"#, 422),
+        ("POST", "/login", JSON, r#"["ada","lovelace"]"#, 422),
+        ("POST", "/login", JSON, "{", 422),
+        ("POST", "/login", "content-type: text/plain\r\n", ADA, 422),
+        ("POST", "/login", FORM, &large, 413),
+    ] {
+        let answer = ada.send_body(method, path, headers, body).await;
+        let error: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        assert_eq!((answer.status, error["error"].is_string()), (status, true), "{method} {path} {body:.50}: {}", answer.body);
+        assert!(answer.set_cookies.is_empty(), "{method} {path}");
+    }
+    // The letters of a content type are all the same (RFC 9110, section 8.3.1).
+    let json = "content-type: Application/JSON; charset=utf-8\r\n";
+    let login = ada.send_body("POST", "/login", json, r#"{"name":"ada","password":"lovelace"}"#).await;
+    assert_eq!(login.status, 200, "{}", login.body);
+    let missing = ada.post_form("/password", "").await;
+    assert_eq!((missing.status, missing.body.as_str()), (422, r#"{"error":"the field `new` is missing"}"#));
+}
+
+/// Else it could log a visitor in as somebody whose cart it knows, or out.
+#[tokio::test]
+async fn account_does_not_let_another_site_log_a_visitor_in_or_out() {
+    let mut ada = Example::run("account");
+    assert_eq!(ada.post_form("/login", ADA).await.status, 200);
+    for headers in [
+        "sec-fetch-site: cross-site\r\n",
+        // A subdomain may be somebody else's.
+        "sec-fetch-site: same-site\r\n",
+        "sec-fetch-site: cross-site\r\norigin: http://example.com\r\n",
+        // Browsers that do not say it yet.
+        "origin: https://example.org\r\n",
+        "origin: http://example.com:81\r\n",
+        "origin: null\r\n",
+    ] {
+        let mut visitor = ada.another();
+        let login = visitor.send_body("POST", "/login", &format!("{headers}{FORM}"), ADA).await;
+        let error: serde_json::Value = serde_json::from_str(&login.body).unwrap_or_default();
+        assert_eq!((login.status, error["error"].is_string()), (403, true), "{headers}: {}", login.body);
+        assert!(login.set_cookies.is_empty(), "{headers}");
+        // Also where the browser sends the cookie.
+        for path in ["/logout", "/devices/end-all", "/cart/tea"] {
+            let answer = ada.send("POST", path, headers).await;
+            assert_eq!((answer.status, answer.set_cookies.len()), (403, 0), "{headers}{path}: {}", answer.body);
+        }
+        assert_eq!(ada.send("GET", "/me", headers).await.status, 200, "{headers}");
+    }
+    for headers in [
+        "sec-fetch-site: same-origin\r\norigin: http://example.com\r\n",
+        "sec-fetch-site: none\r\n",
+        "origin: http://example.com\r\n",
+        // What ends TLS in front of it passes the host on.
+        "origin: https://EXAMPLE.com\r\n",
+    ] {
+        let login = ada.another().send_body("POST", "/login", &format!("{headers}{FORM}"), ADA).await;
+        assert_eq!(login.status, 200, "{headers}: {}", login.body);
+    }
+}
+
+/// All of these logins wait for a processor one behind the other, some before the change and some behind it, and came while the old password was right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn account_lets_nobody_stay_whose_login_raced_a_new_password() {
+    let app = Example::run_with("account", &[("OWNER_LIMIT", "100")]);
+    for (old, new) in [("lovelace", "analytical"), ("analytical", "engine"), ("engine", "notes")] {
+        let fields = format!("name=ada&password={old}");
+        let mut ada = app.another();
+        assert_eq!(ada.post_form("/login", &fields).await.status, 200);
+        let log_in = || {
+            let (mut client, fields) = (app.another(), fields.clone());
+            tokio::spawn(async move { (client.post_form("/login", &fields).await.status, client) })
+        };
+        let mut logins: Vec<_> = (0..8).map(|_| log_in()).collect();
+        let change = tokio::spawn(async move { (ada.post_form("/password", &format!("new={new}")).await, ada) });
+        logins.extend((0..8).map(|_| log_in()));
+        let (changed, mut ada) = change.await.unwrap();
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        for login in logins {
+            let (status, mut client) = login.await.unwrap();
+            assert!(status == 200 || status == 403, "{status}");
+            assert_eq!(client.get("/me").await.status, 401, "after a login that was answered {status}");
+        }
+        assert_eq!(ada.get("/me").await.status, 200);
+    }
+}
+
+/// A password's hash takes 19 MiB and a processor, and goes on when nobody waits for it any more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn account_hashes_no_more_at_once_for_clients_that_hang_up() {
+    use tokio::io::AsyncWriteExt;
+
+    let app = Example::run("account");
+    let threads = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", app.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("Threads:")).unwrap();
+        line.trim().parse::<usize>().unwrap()
+    };
+    let before = threads();
+    // As many hash at once as there are processors. A thread that has given its place away may still be about to wait for more work.
+    let bound = before + 2 * std::thread::available_parallelism().unwrap().get() + 2;
+    let request = format!("POST /login HTTP/1.1\r\nhost: example.com\r\ncontent-length: {}\r\n{FORM}\r\n{ADA}", ADA.len());
+    for client in 0..300 {
+        let mut socket = tokio::net::TcpStream::connect(&app.address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        // What hangs up before its hash has begun has none.
+        tokio::time::sleep(std::time::Duration::from_millis(1 + client % 8)).await;
+        drop(socket);
+        let now = threads();
+        assert!(now <= bound, "{now} threads, of which there were {before}, after {client} clients that hung up");
+    }
+    // It is there for those who wait.
+    assert_eq!(app.another().post_form("/login", ADA).await.status, 200);
+}
+
+#[test]
+fn account_says_what_is_wrong_in_its_environment() {
+    for (name, value) in [
+        ("OWNER_LIMIT", "0"),
+        ("OWNER_LIMIT", "five"),
+        ("OWNER_LIMIT", ""),
+        ("OWNER_LIMIT", "-1"),
+        ("FRESH", "5m"),
+        ("IDLE", "0"),
+        ("IDLE", "99999999999"),
+        ("REMEMBER", "0"),
+        ("REMEMBER", "30d"),
+        ("PORT", "http"),
+        ("PORT", "65536"),
+    ] {
+        // One that starts would not end.
+        let mut process = program("account").env(name, value).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let _ = process.kill();
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(line.is_empty() && said.contains(name) && said.contains(value), "{name}={value}: {line}{said}");
+        // As a sentence, not as Rust writes a value.
+        assert!(!said.contains('"') && said.trim().lines().count() == 1, "{name}={value}: {said}");
+    }
 }

@@ -1,4 +1,4 @@
-//! What comes with the library: the compiler's messages, completion in editors, the conformance kit, the examples, and what a request costs.
+//! What comes with the library: the compiler's messages, completion in editors, the conformance kit, the examples, the README, and what a request costs.
 
 mod completion;
 mod conformance;
@@ -7,6 +7,7 @@ mod editor;
 mod examples;
 #[path = "../support/model.rs"]
 mod model;
+mod readme;
 mod request_cost;
 mod structure;
 #[path = "../support/mod.rs"]

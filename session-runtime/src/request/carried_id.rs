@@ -90,6 +90,11 @@ impl CarriedId {
         }
     }
 
+    /// The client has an id in its cookie.
+    pub(crate) const fn is_by_cookie(&self) -> bool {
+        matches!(self, Self::One { by_cookie: true, .. } | Self::Ambiguous(_))
+    }
+
     /// The id, if exactly one came.
     pub(crate) const fn one(&self) -> Option<&SharedId> {
         match self {

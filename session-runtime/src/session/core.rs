@@ -859,6 +859,14 @@ impl<T> Core<T> {
             Phase::Absent(Absence::StoreDown(error)) => Err(error.clone()),
             Phase::Absent(Absence::JustRotated) => Err(SessionError::JustRotated),
             Phase::Absent(Absence::Withheld) => Err(SessionError::CrossSite),
+            Phase::Absent(absence) if self.named().is_none() => {
+                // Nothing goes by the id that came, and the client would send it for ever.
+                let is_gone = matches!(absence, Absence::Unknown) && self.came.as_ref().is_some_and(CarriedId::is_by_cookie);
+                if is_gone && !self.head_sent {
+                    self.cookie = CookieChange::Remove;
+                }
+                Ok(BeginDestroy::Done)
+            }
             Phase::Absent(_) | Phase::Unread | Phase::Ended => {
                 Ok(self.named().map_or(BeginDestroy::Done, |ids| BeginDestroy::Delete { ids, in_cookie: true }))
             }

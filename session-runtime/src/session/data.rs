@@ -310,8 +310,8 @@ impl<T: Clone + Send + Sync + 'static> SessionData<T> {
     }
 
     /// Ends the session: a logout. One store call. The store's data goes, and the client is told to forget the cookie. If the cookie names
-    /// several sessions, it ends all of them, with one store call each. Without a session it does nothing. Later changes in this request
-    /// answer [`SessionError::NotExists`].
+    /// several sessions, it ends all of them, with one store call each. If the session of the cookie is gone already, only the cookie is
+    /// removed; without a cookie it does nothing. Later changes in this request answer [`SessionError::NotExists`].
     ///
     /// # Errors
     ///
