@@ -26,6 +26,8 @@ case "${1:-}" in
     RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --quiet -p session-macros -p session-runtime
     ;;
   "")
+    # Most tests of servers wait, for these and for time.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
     packages=(--workspace --exclude benchmarks)
     stores=(--features "all-stores,tls,session-runtime/tower-sessions")
     step tools/install-valgrind.sh

@@ -172,6 +172,7 @@ mod tests {
             (&["max-age=60", "private"], &["max-age=60", "private"]),
             (&["private=\"set-cookie\""], &["no-store"]),
             (&["no-cache=\"a, private, b\""], &["no-store"]),
+            (&["no-cache=\"set-cookie\", private"], &["no-cache=\"set-cookie\", private"]),
             (&["public", "max-age=60"], &["no-store"]),
         ] {
             let mut headers = with("cache-control", handlers);
@@ -213,5 +214,58 @@ mod tests {
         assert_eq!(all(&headers, "set-cookie"), ["theme=dark", "sidx=2", "sid=3"]);
         put(&mut headers, Some(HeaderValue::from_static("sid=4")), false, "sid");
         assert_eq!(all(&headers, "set-cookie").len(), 4);
+    }
+
+    /// What is sent for a session, by a layer with the default options.
+    fn sent(used: bool, added: bool, cookie: SendCookie) -> HeaderMap {
+        let mut response = Response::new(axum::body::Body::empty());
+        response.headers_mut().insert(SET_COOKIE, HeaderValue::from_static("theme=dark"));
+        let (template, transport) = (template(), Transport::of(&HeaderMap::new(), &http::Uri::from_static("/")));
+        if added {
+            add(&SessionId::parse("first").unwrap(), None, false, &template, &transport, &mut response);
+        }
+        write(&Departing { used, added, cookie }, &template, &transport, &mut response);
+        std::mem::take(response.headers_mut())
+    }
+
+    fn template() -> CookieTemplate {
+        crate::cookie::CookieOptions::default().into_template()
+    }
+
+    #[test]
+    fn what_a_session_adds_to_a_response() {
+        let set = || SendCookie::Set(crate::id::SharedId::new(&SessionId::parse("second").unwrap()), None);
+        for (used, added, cookie, ids, varies) in [
+            (false, false, SendCookie::None, &[][..], false),
+            // What was not used owes nothing.
+            (false, false, set(), &[], false),
+            (true, false, SendCookie::None, &[], true),
+            (true, false, set(), &["second"], true),
+            (true, true, set(), &["second"], true),
+            (true, true, SendCookie::None, &["first"], true),
+            (true, true, SendCookie::Remove, &[""], true),
+        ] {
+            let headers = sent(used, added, cookie);
+            let prefix = format!("{}=", template().name());
+            let cookies = all(&headers, "set-cookie");
+            let ours: Vec<_> = cookies.iter().filter_map(|cookie| cookie.strip_prefix(&prefix)?.split(';').next()).collect();
+            assert_eq!((&*ours, headers.contains_key(VARY)), (ids, varies));
+            assert_eq!(cookies.len(), ids.len() + 1, "that of another layer stays");
+            assert_eq!(all(&headers, "cache-control"), if ids.is_empty() { &[][..] } else { &["no-store"] });
+        }
+    }
+
+    #[test]
+    fn an_answer_in_the_place_of_another_keeps_its_cookies_and_what_it_varies_by() {
+        let mut of = with("set-cookie", &["sid=1", "theme=dark"]);
+        of.extend(with("vary", &["cookie", "accept"]));
+        let mut headers = with("set-cookie", &["page=1"]);
+        keep(&of, &mut headers);
+        assert_eq!(all(&headers, "set-cookie"), ["page=1", "sid=1", "theme=dark"]);
+        assert_eq!(all(&headers, "vary"), ["cookie", "accept"]);
+        assert_eq!(all(&headers, "cache-control"), ["no-store"]);
+        let mut headers = HeaderMap::new();
+        keep(&with("vary", &["accept"]), &mut headers);
+        assert_eq!(headers, with("vary", &["accept"]));
     }
 }

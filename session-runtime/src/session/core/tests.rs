@@ -388,6 +388,7 @@ fn a_touch_is_due_after_a_tenth_of_the_idle_limit_if_it_helps() {
         (left(91, None), false),
         (left(90, None), true),
         (left(1, None), true),
+        (left(50, None), true),
         (left(50, Some(50)), false),
         (left(41, Some(50)), false),
         (left(40, Some(50)), true),

@@ -119,7 +119,7 @@ fn too_many_ids_and_one_that_is_held_back_are_nobodys_whatever_was_read_before()
             let destroy = core.begin_destroy(None);
             match destroy {
                 Ok(BeginDestroy::Delete { ids, in_cookie }) => {
-                    assert_eq!((ids.iter().count(), in_cookie), (ends, true), "{name}")
+                    assert_eq!((ids.iter().count(), in_cookie), (ends, true), "{name}");
                 }
                 other => assert_eq!(of(other, |_| "nothing"), answer, "{name}"),
             }
@@ -305,4 +305,146 @@ fn a_head_leaves_without_a_cookie_where_none_is_owed_and_nobody_is_waited_for() 
     let mut refused = state("live");
     refused.refuse();
     assert_eq!(refused.depart_without_cookie(), None);
+}
+
+#[test]
+fn a_logout_of_what_is_gone_takes_the_cookie_that_came() {
+    let several = CarriedId::Ambiguous(Box::new(vec![id("a"), id("b")]));
+    let elsewhere = CarriedId::One { id: id("a"), by_cookie: false };
+    for (carried, left, cookie) in [
+        (one("a"), false, "remove"),
+        (several, false, "remove"),
+        (elsewhere, false, "nothing"),
+        (CarriedId::None, false, "nothing"),
+        (one("a"), true, "nothing"),
+    ] {
+        let mut core = Core::<u32>::new(true);
+        core.came(|| carried.clone());
+        let gone = carried.ids().iter().map(|_| Ok(Loaded::Missing)).collect();
+        match core.read(&carried) {
+            Ok(Read::Load(_)) => drop(core.loaded(&policy(), &carried, Ok(Loaded::Missing))),
+            Ok(Read::LoadEach(_)) => drop(core.loaded_each(&policy(), &carried, gone)),
+            _ => {}
+        }
+        if left {
+            assert_eq!(sends(&mut core), "nothing");
+        }
+        assert!(matches!(core.begin_destroy(None), Ok(BeginDestroy::Done)));
+        assert_eq!(sends(&mut core), cookie, "{carried:?}, left {left}");
+    }
+    // It may live, by an id that this request does not know.
+    let mut core = Core::<u32>::new(true);
+    core.came(|| one("a"));
+    assert!(core.loaded(&policy(), &one("a"), Ok(Loaded::JustRotated)).is_ok());
+    assert_eq!(of(core.begin_destroy(None), |_| "done"), "JustRotated");
+    assert_eq!(sends(&mut core), "nothing");
+}
+
+#[test]
+fn a_cookie_that_moves_with_its_session_is_sent_once_that_was_renewed() {
+    let due = Record { expires_in: Duration::from_secs(60), ..record(1, 1) };
+    let (mut core, carried) = (Core::<u32>::new(true), one("a"));
+    assert!(matches!(core.loaded(&persistent(), &carried, Ok(Loaded::Found(due))), Ok(AfterLoad::Done(_))));
+    assert!(matches!(core.depart(&persistent(), false), Depart::Refresh(refreshed) if refreshed == id("a")));
+    core.refreshed(Instant::now, &id("b"));
+    core.refreshed(Instant::now, &id("a"));
+    let Depart::Go(Departing { cookie: SendCookie::Set(sent, max_age), .. }) = core.depart(&persistent(), false) else {
+        panic!()
+    };
+    assert_eq!((sent, max_age), (id("a"), Some(IDLE)));
+    // Another request has ended it meanwhile.
+    let mut core = state("live");
+    core.refreshed(Instant::now, &id("b"));
+    assert_eq!(sends(&mut core), "nothing");
+}
+
+#[test]
+fn an_id_is_added_as_what_its_session_goes_by() {
+    let live = || read(true, Ok(Loaded::Found(Record { expires_in: Duration::from_secs(95), ..record(1, 1) })));
+    let mut rotated = live();
+    rotated.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
+    let left = Duration::from_secs(95);
+    for (core, add, sent, max_age) in [
+        (live(), "a", "a", left),
+        (live(), "x", "x", left),
+        (state("unknown"), "x", "x", IDLE),
+        (Core::new(true), "x", "x", IDLE),
+    ] {
+        assert_eq!(core_adds(core, add), Some((sent.to_owned(), Some(max_age))), "{add}");
+    }
+    for add in ["a", "a2"] {
+        let added = rotated.add(&policy(), &id(add)).map(|(id, max_age)| (id.as_str().to_owned(), max_age));
+        assert_eq!(added, Some(("a2".to_owned(), None)), "{add}");
+    }
+    assert!(!rotated.added() && rotated.added(), "it was added before");
+}
+
+fn core_adds(mut core: Core<u32>, name: &str) -> Option<(String, Option<Duration>)> {
+    core.add(&persistent(), &id(name)).map(|(id, max_age)| (id.as_str().to_owned(), max_age))
+}
+
+#[test]
+fn what_a_request_can_ask_of_its_session() {
+    for (name, is_new, is_late, knows) in [
+        ("new", true, false, true),
+        ("live", false, false, true),
+        ("live, left", false, true, true),
+        ("unknown", false, false, false),
+        ("unknown, left", false, true, false),
+    ] {
+        let core = state(name);
+        assert_eq!((core.is_new(), core.is_late()), (is_new, is_late), "{name}");
+        assert_eq!((core.known(&id("a")).is_some(), core.known(&id("b")).is_some()), (knows, false), "{name}");
+    }
+    let asks = [Create::Asked, Create::Visit, Create::Edit, Create::LogIn].map(|create| (create.is_visit(), create.origin()));
+    let (visit, change) = ((true, Origin::Visit), (false, Origin::Change));
+    assert_eq!(asks, [visit, visit, change, change]);
+}
+
+#[test]
+fn of_a_session_that_the_request_leaves_for_another_only_a_new_id_and_a_removal_stay_owed() {
+    let other = CarriedId::One { id: id("b"), by_cookie: false };
+    let leaves = |mut core: Core<u32>| {
+        assert!(core.loaded(&policy(), &other, Ok(Loaded::Found(record(5, 1)))).is_ok());
+        assert!(core.id().is_some_and(|at| *at == id("b")));
+        sends(&mut core)
+    };
+    assert_eq!(leaves(state("new")), "set");
+    assert_eq!(leaves(state("ended")), "remove");
+    let mut refreshing = state("live");
+    refreshing.replaced(&persistent(), Instant::now, &id("a"), Version(2), Arc::new(2));
+    assert_eq!(leaves(refreshing), "nothing");
+}
+
+#[test]
+fn a_change_looks_at_the_clock_where_the_time_that_has_passed_counts() {
+    let mut core = state("live");
+    core.replaced(&policy(), || panic!("it costs, and says nothing"), &id("a"), Version(2), Arc::new(2));
+    // A response that has started may last.
+    let mut late = read(true, Ok(Loaded::Found(record(1, 1))));
+    assert_eq!(sends(&mut late), "nothing");
+    let later = late.known(&id("a")).unwrap().at + Duration::from_secs(30);
+    assert_eq!(late.times(later).unwrap().1, Duration::from_secs(70));
+    late.replaced(&policy(), || later, &id("a"), Version(2), Arc::new(2));
+    assert_eq!(late.times(later), Some((Duration::from_secs(30), IDLE)));
+}
+
+#[test]
+fn a_touch_of_a_short_session_is_due_after_a_tenth_too() {
+    for (idle, left, is_due) in [(50, 44, true), (50, 46, false), (5, 4, true), (1, 1, false), (1, 0, true)] {
+        let record = Record { idle: Duration::from_secs(idle), expires_in: Duration::from_secs(left), ..record(1, 1) };
+        let step = Core::new(true).loaded(&policy(), &one("a"), Ok(Loaded::Found(record))).unwrap();
+        assert_eq!(matches!(step, AfterLoad::Touch(_)), is_due, "{left} of {idle}");
+    }
+}
+
+#[test]
+fn how_a_session_is_found_to_be_gone() {
+    let undecodable = || Loaded::<u32>::Undecodable(StoreError::data("no"));
+    let fails = Policy { on_undecodable: OnUndecodable::Fail, ..policy() };
+    assert_eq!(how_gone::<u32>(&policy(), Loaded::Missing).unwrap(), Gone::Missing);
+    assert_eq!(how_gone::<u32>(&policy(), Loaded::JustRotated).unwrap(), Gone::JustRotated);
+    assert_eq!(how_gone(&policy(), undecodable()).unwrap(), Gone::Discarded);
+    assert!(how_gone(&fails, undecodable()).is_err());
+    assert_eq!(how_gone::<u32>(&fails, Loaded::JustRotated).unwrap(), Gone::JustRotated);
 }
