@@ -330,7 +330,7 @@ impl Writer<'_> {
             .map(|column| format!("{column} = {}", self.syntax.inserted.replace("{}", column)))
             .join(", ");
         let version = version_on_conflict.replace("{table}", table);
-        // A mark has none of these; the database knows by it of what type the parameter is. MySQL cuts the data off where it does not know that.
+        // A mark has none of these; the database knows by it of what type the parameter is. MySQL cuts long data off where it does not know that.
         let of_new = |column: &str| format!("CASE WHEN moves = 1 THEN ? ELSE NULLIF({column}, {column}) END");
         let (number, id) = (of_new("idle"), of_new("id"));
         // After the last parameter.
