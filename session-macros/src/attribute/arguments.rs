@@ -2,12 +2,12 @@
 //! what is missing or too much is named so. Where the count is right the compiler is asked, which knows aliases.
 
 use quote::ToTokens as _;
-use syn::{FnArg, GenericArgument, PatType, PathArguments, Signature, Type};
+use syn::{FnArg, PatType, Signature, Type};
 
 use super::Role;
 use super::errors::{Errors, wrong, wrong_at};
-use super::parse::plain;
 use super::role::Argument;
+use super::types::last_segment;
 
 /// What handlers and axum's middlewares take beside the request, and where a callback finds the same.
 const EXTRACTORS: &[(&str, &str)] = &[
@@ -195,20 +195,4 @@ fn written(argument: &Argument, data: Option<&Type>) -> String {
 fn source(argument: &PatType) -> String {
     let (pattern, ty) = (argument.pat.to_token_stream(), argument.ty.to_token_stream());
     format!("{}: {}", crate::written::written(&pattern), crate::written::written(&ty))
-}
-
-/// The last segment of the type's path, also behind `&`, and inside of `Option`, `Result`, `Box` and `Arc`.
-fn last_segment(ty: &Type) -> Option<String> {
-    let segment = match plain(ty) {
-        Type::Reference(reference) => return last_segment(&reference.elem),
-        Type::Path(path) => path.path.segments.last()?,
-        _ => return None,
-    };
-    if matches!(segment.ident.to_string().as_str(), "Option" | "Result" | "Box" | "Arc")
-        && let PathArguments::AngleBracketed(arguments) = &segment.arguments
-        && let Some(GenericArgument::Type(inner)) = arguments.args.first()
-    {
-        return last_segment(inner);
-    }
-    Some(segment.ident.to_string())
 }

@@ -15,6 +15,11 @@ impl Errors {
         self.0.push(error);
     }
 
+    /// This one alone: the others are of the same mistake.
+    pub(super) fn replace(&mut self, error: Error) {
+        self.0 = vec![error];
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

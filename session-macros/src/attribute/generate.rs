@@ -9,8 +9,9 @@ use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Token, Type, Ty
 
 use super::Role;
 use super::model::{Asked, Callback};
-use super::parse::{Arguments, plain};
+use super::parse::Arguments;
 use super::role::Bound;
+use super::types::plain;
 
 /// `sound` is whether the tokens showed nothing wrong; else the types are asked about, and nothing more.
 pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, sound: bool) -> TokenStream {
@@ -19,10 +20,11 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
     }
     let imported = arguments.runtime.as_ref().map(|_| hidden_name(role, callback, "_runtime"));
     let code = Code { role, imported, data: &arguments.data, callback, sound };
-    let import = arguments.runtime.as_ref().map(|runtime| code.import(runtime));
+    let is_named = !callback.is_refused || !callback.asked.is_empty();
+    let import = arguments.runtime.as_ref().filter(|_| is_named).map(|runtime| code.import(runtime));
     let generated = match &*arguments.data {
         _ if !sound => code.only_asked(&TokenStream::new()),
-        _ if callback.wrong_lifetime => code.only_named(),
+        _ if callback.is_refused => code.only_asked(&unless_refused(role)),
         [] => code.checked(),
         [first, others @ ..] => code.registered(first, others),
     };
@@ -42,6 +44,12 @@ fn takes(argument: &Type, data: &Type) -> bool {
         }
         _ => false,
     }
+}
+
+/// `&T`, where `T` is no reference itself.
+fn is_shared_reference(ty: &Type) -> bool {
+    let Type::Reference(reference) = plain(ty) else { return false };
+    reference.mutability.is_none() && !matches!(plain(&reference.elem), Type::Reference(_))
 }
 
 /// The `O` of `Option<O>`.
@@ -74,6 +82,23 @@ fn lives_by_itself(ty: &Type) -> bool {
     !borrows.0
 }
 
+/// Where the compiler refuses the function, as far as its tokens show, nothing more is said of it, and it is not registered. Should the compiler
+/// take it nevertheless, a lint says so: lints are looked at where there is no error.
+pub(super) fn unless_refused(role: Role) -> TokenStream {
+    let text = format!("`#[{}]` cannot read this function: please report it", role.attribute());
+    quote! {
+        #[must_use = #text]
+        fn unread() -> [(); 1] {
+            [()]
+        }
+        #[deny(unused_must_use)]
+        unread();
+    }
+}
+
+/// Keywords of the macros' edition that are names in an earlier one.
+const NEW_KEYWORDS: &[&str] = &["async", "await", "dyn", "gen", "try"];
+
 /// A name beside the function's that no other function's code has.
 fn hidden_name(role: Role, callback: &Callback, what: &str) -> String {
     format!("__{}_{}{what}", role.attribute(), callback.name.unraw())
@@ -102,15 +127,9 @@ impl Code<'_> {
     }
 
     /// The questions alone, each by itself.
-    fn only_asked(&self, named: &TokenStream) -> TokenStream {
+    fn only_asked(&self, beside: &TokenStream) -> TokenStream {
         let asked = self.callback.asked.iter().map(|asked| self.ask(asked, &quote!(())));
-        self.hidden_function(&quote!(#named #(#asked;)*))
-    }
-
-    /// The questions, and whether the function can be named here.
-    fn only_named(&self) -> TokenStream {
-        let name = self.name();
-        self.only_asked(&quote!(let _ = #name;))
+        self.hidden_function(&quote!(#beside #(#asked;)*))
     }
 
     /// Without a data type: the questions, and whether the whole is a callback.
@@ -123,8 +142,10 @@ impl Code<'_> {
     /// others' call that one.
     fn registered(&self, first: &Type, others: &[Type]) -> TokenStream {
         if self.role == Role::Owner {
-            // Each asks for itself: the argument is of its own type, or made of it.
-            let registrations = self.data.iter().map(|data| self.registration(data, &self.erased()));
+            // Each asks for itself: the argument is of its own type, or made of it; unless it can be of none.
+            let is_of_none = |asked: &Asked| asked.bound == Bound::TakesData && !is_shared_reference(&asked.ty);
+            let asking = if self.callback.asked.iter().any(is_of_none) { 1 } else { self.data.len() };
+            let registrations = self.data.iter().take(asking).map(|data| self.registration(data, &self.erased()));
             return quote!(#(#registrations)*);
         }
         let registered = self.registration(first, &self.erased());
@@ -166,10 +187,14 @@ impl Code<'_> {
             let (unknown, none) = (self.path(span, span, "OwnerOfUnknownType"), self.path(span, span, "None"));
             (quote_spanned!(span=> #unknown), quote_spanned!(span=> #none))
         });
+        // That the type is less visible than the data is said of this item, so it stands where the type does.
+        let mut asked = self.callback.asked.iter().filter(|asked| asked.bound == Bound::FindsOwner);
+        let typed = asked.find_map(|asked| optional(&asked.ty)).map_or(span, |owner| at(ends(owner).0));
         let implementation = |owner: &TokenStream| {
+            let owner = quote_spanned!(typed=> type Owner = #owner;);
             quote_spanned! {span=>
                 impl #registered for #data {
-                    type Owner = #owner;
+                    #owner
 
                     fn owner(&self) -> #option<Self::Owner> {
                         #answer
@@ -311,15 +336,19 @@ impl Code<'_> {
         }
     }
 
-    /// The function's name, where it is used: the compiler offers no other name for it.
+    /// The function's name, where it is used: the compiler offers no other name for it. What is a keyword only in the edition of the
+    /// macros is raw there.
     fn name(&self) -> Ident {
         let mut name = self.callback.name.clone();
+        if NEW_KEYWORDS.iter().any(|keyword| name == keyword) {
+            name = Ident::new_raw(&name.to_string(), name.span());
+        }
         name.set_span(at(name.span()));
         name
     }
 
     fn in_registration(&self) -> bool {
-        self.sound && !self.callback.wrong_lifetime && !self.data.is_empty()
+        self.sound && !self.callback.is_refused && !self.data.is_empty()
     }
 
     /// The function in a local, handed through all the questions, the first being the outermost and so the first to be answered: an answer that is wrong has no type, so that nothing is wrong
@@ -350,7 +379,7 @@ impl Code<'_> {
             let itself = self.path(first, last, "Itself");
             quote_spanned!(last=> #itself<__Callback> as #asked)
         };
-        let named = self.sound && !self.callback.wrong_lifetime;
+        let named = self.sound && !self.callback.is_refused;
         let taken = match bound {
             Bound::TakesData => "taken_1",
             Bound::TakesSession => "taken_1_of_3",
@@ -397,7 +426,7 @@ impl Code<'_> {
     /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages
     /// would stand at the attribute.
     fn path(&self, first: Span, last: Span, name: &'static str) -> RuntimePath<'_> {
-        RuntimePath { imported: self.imported.as_deref(), first, last, name }
+        RuntimePath { imported: self.imported.as_deref(), krate: self.callback.name.span(), first, last, name }
     }
 }
 
@@ -406,6 +435,8 @@ impl Code<'_> {
 #[derive(Clone, Copy)]
 struct RuntimePath<'a> {
     imported: Option<&'a str>,
+    /// Where the crate is missed if it has another name: in each path at one place, so that it is said once.
+    krate: Span,
     first: Span,
     last: Span,
     name: &'static str,
@@ -413,14 +444,14 @@ struct RuntimePath<'a> {
 
 impl ToTokens for RuntimePath<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let &Self { imported, first, last, name } = self;
+        let &Self { imported, krate, first, last, name } = self;
         if let Some(imported) = imported {
-            tokens.append(Ident::new(imported, at(first)));
+            tokens.append(Ident::new(imported, first));
         } else {
-            for segment in ["session_runtime", "macro_support"] {
-                Token![::](first).to_tokens(tokens);
-                tokens.append(Ident::new(segment, first));
-            }
+            Token![::](first).to_tokens(tokens);
+            tokens.append(Ident::new("session_runtime", krate));
+            Token![::](first).to_tokens(tokens);
+            tokens.append(Ident::new("macro_support", first));
         }
         Token![::](last).to_tokens(tokens);
         tokens.append(Ident::new(name, last));

@@ -9,12 +9,15 @@
 mod arguments;
 mod errors;
 mod generate;
+mod lifetimes;
 mod model;
 mod parse;
 mod role;
+mod types;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
+use syn::ext::IdentExt as _;
 
 use errors::Errors;
 pub(crate) use role::Role;
@@ -23,14 +26,24 @@ pub(crate) use role::Role;
 pub(crate) fn expand(role: Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let arguments = parse::arguments(role, arguments, &mut errors);
-    let item = parse::item(role, item, &mut errors);
+    let item = parse::item(role, item, &arguments.data, &mut errors);
     let generated = item.function.as_ref().map(|function| {
         let callback = model::callback(role, function, &arguments, &mut errors);
         generate::callback(role, &arguments, &callback, errors.is_empty())
     });
     let (tokens, cfg) = (item.tokens, item.cfg);
+    let unread = item.is_no_rust.then(|| unread(role, &tokens));
     let errors = errors.into_tokens(&cfg);
-    quote!(#tokens #generated #errors)
+    quote!(#tokens #generated #errors #unread)
+}
+
+/// Beside a function that cannot be read.
+fn unread(role: Role, tokens: &TokenStream) -> TokenStream {
+    let mut tokens = tokens.clone().into_iter().skip_while(|token| !matches!(token, TokenTree::Ident(word) if word == "fn"));
+    let (Some(_), Some(TokenTree::Ident(name))) = (tokens.next(), tokens.next()) else { return TokenStream::new() };
+    let hidden = Ident::new(&format!("__{}_{}", role.attribute(), name.unraw()), Span::call_site());
+    let unless_refused = generate::unless_refused(role);
+    quote!(fn #hidden() { #unless_refused })
 }
 
 #[cfg(test)]

@@ -1,28 +1,31 @@
 //! What a function is as a callback, and what its tokens show to be wrong with it.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    AngleBracketedGenericArguments, Attribute, BoundLifetimes, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime,
-    LifetimeParam, Macro, Meta, PatType, Path, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeFnPtr,
-    TypeImplTrait, TypeInfer, TypeParamBound, TypeReference, TypeTraitObject, WherePredicate, parse_quote,
+    AngleBracketedGenericArguments, Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Meta, Pat, PatType,
+    Path, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeImplTrait, TypeInfer, TypeParamBound, TypeTraitObject,
+    WherePredicate, parse_quote,
 };
 
 use super::Role;
 use super::arguments;
 use super::errors::{Errors, wrong, wrong_at};
-use super::parse::{Arguments, Function, plain};
+use super::lifetimes::{EraseLifetimes, UsedLifetimes, has_wrong_lifetime, returns_elided};
+use super::parse::{Arguments, Function};
 use super::role::Bound;
+use super::types::{last_segment, plain};
+use crate::written::written;
 
 /// A function, as a callback.
 pub(super) struct Callback {
     pub(super) name: Ident,
     /// The types that the compiler is asked about, each with the trait it is asked for.
     pub(super) asked: Vec<Asked>,
-    /// Whether the compiler says of the function itself that a lifetime is wrong: its type is not asked about then.
-    pub(super) wrong_lifetime: bool,
+    /// Whether the compiler refuses the function itself, for a lifetime or for what it returns: its type is not asked about then.
+    pub(super) is_refused: bool,
     /// The attributes for what is generated, which names the function and its types: its `#[cfg]`s, and the lints that it allows.
     pub(super) attributes: Vec<Attribute>,
 }
@@ -40,6 +43,11 @@ pub(super) struct Asked {
 
 pub(super) fn callback(role: Role, function: &Function, given: &Arguments, errors: &mut Errors) -> Callback {
     let Function { attributes, signature, no_body } = function;
+    let attributes: Vec<_> = attributes.iter().filter_map(inherited).collect();
+    if let Some(other) = other_role(role, signature, given) {
+        errors.replace(Error::new(Span::call_site(), wrong_role(role, other, given)));
+        return Callback { name: signature.ident.clone(), is_refused: true, asked: Vec::new(), attributes };
+    }
     let found_self = find_self(signature, given);
     check_qualifiers(role, signature, errors);
     check_generics(role, &signature.generics, errors);
@@ -56,10 +64,62 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
     }
     Callback {
         name: signature.ident.clone(),
-        wrong_lifetime: has_wrong_lifetime(signature),
-        asked: if no_body.is_none() && found_self.is_none() { asked(role, signature) } else { Vec::new() },
-        attributes: attributes.iter().filter_map(inherited).collect(),
+        is_refused: has_wrong_lifetime(signature, &given.data) || returns_no_type(signature) || takes_no_type(signature),
+        asked: if no_body.is_none() && found_self.is_none() { asked(role, signature, given) } else { Vec::new() },
+        attributes,
     }
+}
+
+/// The role that a function has which takes exactly what that one takes, and nothing that `role` does.
+fn other_role(role: Role, signature: &Signature, given: &Arguments) -> Option<Role> {
+    let is_of = |role: Role| {
+        let arguments = signature.inputs.len() == role.arguments().len();
+        let mut pairs = signature.inputs.iter().zip(role.arguments());
+        arguments && pairs.all(|(argument, expected)| is_argument(role, argument, expected.segment, given))
+    };
+    let returns = |names: &[&str], is_optional: bool| match &signature.output {
+        ReturnType::Type(_, returned) => {
+            let is_option = matches!(plain(returned), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"));
+            is_option == is_optional && last_segment(returned).is_some_and(|last| names.contains(&&*last))
+        }
+        ReturnType::Default => false,
+    };
+    let is_setter = || shared_request(signature).is_none();
+    let fits = |role: &Role| match role {
+        Role::Generate => is_of(*role) && returns(&["String", "SessionId"], false),
+        Role::Owner => !given.data.is_empty() && is_of(*role),
+        Role::SessionId => is_of(*role) && (is_setter() || returns(&["String", "str", "SessionId"], true)),
+        Role::Middleware => is_of(*role),
+    };
+    // Data may be called `Parts`, too.
+    let may_be_data = |other: &Role| role == Role::Owner && given.data.is_empty() && *other == Role::SessionId;
+    if is_of(role) { None } else { Role::ALL.into_iter().find(fits).filter(|other| !may_be_data(other)) }
+}
+
+fn is_argument(role: Role, argument: &FnArg, segment: &str, given: &Arguments) -> bool {
+    let FnArg::Typed(argument) = argument else { return false };
+    let Some(last) = last_segment(&argument.ty) else { return false };
+    let is_reference = matches!(plain(&argument.ty), Type::Reference(_));
+    match role {
+        // Any data, where none is named.
+        Role::Owner if given.data.is_empty() => is_reference && last != "Parts",
+        Role::Owner => is_reference && given.data.iter().any(|data| last_segment(data).as_ref() == Some(&last)),
+        Role::SessionId => is_reference && last == segment,
+        Role::Generate | Role::Middleware => !is_reference && last == segment,
+    }
+}
+
+fn wrong_role(role: Role, other: Role, given: &Arguments) -> String {
+    let data: Vec<_> = given.data.iter().map(|data| written(&data.to_token_stream())).collect();
+    let data = if data.is_empty() { String::new() } else { format!("({})", data.join(", ")) };
+    format!(
+        "this is the form of {}, and not of {}\n= help: write `#[{}{data}]`\n= note: the signature of {} is {}",
+        other.noun(),
+        role.noun(),
+        other.attribute(),
+        role.noun(),
+        role.signature(),
+    )
 }
 
 /// What an attribute of the function says about the code beside it. A lint that is expected of the function may not show up
@@ -247,7 +307,7 @@ fn check_returned(role: Role, returned: &Type, errors: &mut Errors) {
     }
     let found = Unnameable::find(answer.as_ref().unwrap_or(plain));
     if role != Role::Middleware
-        && let Some(hidden) = found.impl_trait
+        && let Some(hidden) = found.impl_trait.filter(|hidden| !hidden.bounds.iter().any(is_wrong_future))
     {
         let name = match role {
             Role::Owner => "cannot hide what it returns: name the type",
@@ -260,10 +320,64 @@ fn check_returned(role: Role, returned: &Type, errors: &mut Errors) {
     }
 }
 
-/// The `&Parts` of a callback that only finds the id.
+/// Whether the compiler says that what the function returns is no type, or none that a function can return: a trait without `impl` or
+/// `dyn`, a future of something else than an `Output`, a text without `&`.
+fn returns_no_type(signature: &Signature) -> bool {
+    let ReturnType::Type(_, returned) = &signature.output else { return false };
+    match plain(returned) {
+        Type::ImplTrait(future) => future.bounds.iter().any(is_wrong_future),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let inner = match &last.arguments {
+                PathArguments::AngleBracketed(arguments) if last.ident == "Option" => arguments.args.first(),
+                _ => None,
+            };
+            let is_trait = last.arguments.is_none() && TRAITS.iter().any(|name| last.ident == name);
+            let holds_no_value = matches!(inner, Some(GenericArgument::Type(inner)) if is_unsized(plain(inner)));
+            is_trait || holds_no_value || associated(&last.arguments).next().is_some() || is_unsized(returned)
+        }),
+        returned => is_unsized(returned),
+    }
+}
+
+/// Whether an argument is of a type that none can be of.
+fn takes_no_type(signature: &Signature) -> bool {
+    signature.inputs.iter().any(|argument| matches!(argument, FnArg::Typed(argument) if is_unsized(plain(&argument.ty))))
+}
+
+/// Traits that are commonly tried as the type that is returned.
+const TRAITS: &[&str] = &["Display", "Future", "IntoResponse", "OwnerId", "ToString"];
+
+/// A text, a slice or a trait that is not behind a `&` or in a `Box`.
+fn is_unsized(ty: &Type) -> bool {
+    matches!(ty, Type::Slice(_) | Type::TraitObject(_)) || matches!(ty, Type::Path(path) if path.path.is_ident("str"))
+}
+
+/// `Future<Item = R>`, `Iterator<Output = R>`.
+fn is_wrong_future(bound: &TypeParamBound) -> bool {
+    let TypeParamBound::Trait(bound) = bound else { return false };
+    let Some(last) = bound.path.segments.last() else { return false };
+    let has = ["Future", "Iterator"].into_iter().zip(["Output", "Item"]).find(|(name, _)| last.ident == name);
+    has.is_some_and(|(_, associated_type)| associated(&last.arguments).any(|name| name != associated_type))
+}
+
+/// The names in `<Output = R, Item: Clone>`.
+fn associated(arguments: &PathArguments) -> impl Iterator<Item = &Ident> {
+    let arguments = match arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    };
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
+        GenericArgument::AssocType(bound) => Some(&bound.ident),
+        GenericArgument::Constraint(bound) => Some(&bound.ident),
+        _ => None,
+    })
+}
+
+/// The `&Parts` of a callback that only finds the id. A reference to a reference is wrong itself.
 fn shared_request(signature: &Signature) -> Option<&Type> {
     let ty = &*only_argument(signature)?.ty;
-    matches!(plain(ty), Type::Reference(reference) if reference.mutability.is_none()).then_some(ty)
+    let Type::Reference(reference) = plain(ty) else { return None };
+    (reference.mutability.is_none() && !matches!(plain(&reference.elem), Type::Reference(_))).then_some(ty)
 }
 
 fn only_argument(signature: &Signature) -> Option<&PatType> {
@@ -274,28 +388,33 @@ fn only_argument(signature: &Signature) -> Option<&PatType> {
 }
 
 /// The types that the compiler is asked about: those of the arguments, where their count is right, and the returned one.
-fn asked(role: Role, signature: &Signature) -> Vec<Asked> {
+fn asked(role: Role, signature: &Signature, given: &Arguments) -> Vec<Asked> {
     let generics = &signature.generics;
     if generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
         return Vec::new();
     }
     let mut asked = Vec::new();
     if signature.inputs.len() == role.arguments().len() {
-        for (given, expected) in signature.inputs.iter().zip(role.arguments()) {
+        for (given_argument, expected) in signature.inputs.iter().zip(role.arguments()) {
             // A trait object is made of the data where the function is called, which only the compiler knows to be possible.
-            if let FnArg::Typed(argument) = given
+            if let FnArg::Typed(argument) = given_argument
                 && !(role == Role::Owner && is_trait_object(&argument.ty))
             {
-                let is_doubtful =
-                    matches!(role, Role::Middleware | Role::Owner) && is_doubtful_argument(role, expected.bound, &argument.ty);
+                let is_named = !given.data.is_empty() && is_argument(role, given_argument, expected.segment, given);
+                let is_other = role == Role::Owner && !is_named;
+                let is_doubtful = is_other
+                    || (matches!(role, Role::Middleware | Role::Owner)
+                        && is_doubtful_argument(role, expected.bound, &argument.ty));
                 asked.push(Asked { ty: (*argument.ty).clone(), bound: expected.bound, is_now: false, is_doubtful });
             }
         }
     }
-    if !returns_elided(signature) {
+    if !returns_elided(signature, &given.data) && !returns_no_type(signature) {
         asked.extend(returned(role, signature));
     }
     asked.retain(|asked| matches!(Unnameable::find(&asked.ty), Unnameable { impl_trait: None, infer: false, .. }));
+    // One that is called as an argument is most often that, of which the compiler says that it is no type.
+    asked.retain(|asked| !is_name_of_argument(signature, &asked.ty) && !is_unsized(plain(&asked.ty)));
     // A type that names a lifetime that nothing declares is wrong already.
     let declared: Vec<_> = generics.lifetimes().map(|parameter| &parameter.lifetime).collect();
     asked.retain(|asked| UsedLifetimes::of(&asked.ty).are_declared(&declared));
@@ -305,8 +424,18 @@ fn asked(role: Role, signature: &Signature) -> Vec<Asked> {
     asked
 }
 
+fn is_name_of_argument(signature: &Signature, ty: &Type) -> bool {
+    let Type::Path(path) = plain(ty) else { return false };
+    let Some(name) = path.path.get_ident() else { return false };
+    signature.inputs.iter().any(|argument| match argument {
+        FnArg::Typed(argument) => matches!(&*argument.pat, Pat::Ident(pattern) if pattern.ident == *name),
+        FnArg::Receiver(_) => false,
+    })
+}
+
 fn is_trait_object(ty: &Type) -> bool {
-    matches!(plain(ty), Type::Reference(reference) if matches!(plain(&reference.elem), Type::TraitObject(_)))
+    let Type::Reference(reference) = plain(ty) else { return false };
+    reference.mutability.is_none() && matches!(plain(&reference.elem), Type::TraitObject(_))
 }
 
 /// The returned type, or that of the future in `-> impl Future<Output = R>`, and the trait it is asked for.
@@ -327,7 +456,10 @@ fn returned(role: Role, signature: &Signature) -> Option<Asked> {
     match plain(returned) {
         Type::Never(_) => None,
         Type::ImplTrait(_) if role == Role::Owner => None,
-        Type::ImplTrait(future) => output(&future.bounds).map(|ty| Asked { ty, bound, is_now: true, is_doubtful: false }),
+        Type::ImplTrait(future) => output(&future.bounds).map(|ty| {
+            let is_doubtful = DoubtfulName::is_in(&ty);
+            Asked { ty, bound, is_now: true, is_doubtful }
+        }),
         _ => {
             let is_doubtful = DoubtfulName::is_in(returned);
             Some(Asked { ty: (**returned).clone(), bound, is_now: signature.asyncness.is_some(), is_doubtful })
@@ -436,133 +568,4 @@ fn has_bound(ty: &TypeTraitObject, name: &str) -> bool {
         TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|segment| segment.ident == name),
         _ => false,
     })
-}
-
-/// Whether the signature names a lifetime that nothing declares, or returns a reference that borrows from no argument.
-fn has_wrong_lifetime(signature: &Signature) -> bool {
-    let mut used = UsedLifetimes::default();
-    used.visit_signature_mut(&mut signature.clone());
-    !used.are_declared(&[]) || returns_elided(signature)
-}
-
-fn returns_elided(signature: &Signature) -> bool {
-    let ReturnType::Type(_, returned) = &signature.output else { return false };
-    let mut returned = UsedLifetimes::of(returned);
-    let mut borrowed = UsedLifetimes::default();
-    signature.inputs.clone().iter_mut().for_each(|argument| borrowed.visit_fn_arg_mut(argument));
-    let borrows = borrowed.elided || !borrowed.named.is_empty();
-    returned.named.retain(|name| name.ident == "_");
-    (returned.elided || !returned.named.is_empty()) && !borrows && signature.inputs.iter().all(is_plain_path)
-}
-
-/// A type that has no lifetime, unless it hides it.
-fn is_plain_path(argument: &FnArg) -> bool {
-    matches!(argument, FnArg::Typed(argument) if matches!(plain(&argument.ty), Type::Path(_)))
-}
-
-#[derive(Default)]
-struct UsedLifetimes {
-    declared: Vec<Lifetime>,
-    named: Vec<Lifetime>,
-    /// There is a reference without a lifetime.
-    elided: bool,
-}
-
-impl UsedLifetimes {
-    fn of(ty: &Type) -> Self {
-        let mut used = Self::default();
-        used.visit_type_mut(&mut ty.clone());
-        used
-    }
-
-    /// Whether the type, or the function with these parameters, declares all that it names.
-    fn are_declared(&self, parameters: &[&Lifetime]) -> bool {
-        let is_declared = |name: &Lifetime| {
-            name.ident == "static" || name.ident == "_" || self.declared.contains(name) || parameters.contains(&name)
-        };
-        self.named.iter().all(is_declared)
-    }
-}
-
-impl VisitMut for UsedLifetimes {
-    fn visit_lifetime_param_mut(&mut self, parameter: &mut LifetimeParam) {
-        self.declared.push(parameter.lifetime.clone());
-        visit_mut::visit_lifetime_param_mut(self, parameter);
-    }
-
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        self.named.push(lifetime.clone());
-    }
-
-    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
-        self.elided |= reference.lifetime.is_none();
-        visit_mut::visit_type_reference_mut(self, reference);
-    }
-
-    // `fn(&u8) -> &u8` has lifetimes of its own.
-    fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
-
-    fn visit_parenthesized_generic_arguments_mut(&mut self, _: &mut syn::ParenthesizedGenericArguments) {}
-}
-
-/// Writes `'_` for the lifetimes that the function declares, since the type is named outside of it; and for those that nothing
-/// declares, which the compiler says of the function itself.
-#[derive(Default)]
-struct EraseLifetimes {
-    /// Those that the type declares itself, by `for<'r>`.
-    own: Vec<Lifetime>,
-}
-
-impl EraseLifetimes {
-    fn of(ty: &mut Type) {
-        let mut erase = Self::default();
-        OwnLifetimes(&mut erase.own).visit_type_mut(ty);
-        erase.visit_type_mut(ty);
-    }
-
-    fn keeps(&self, name: &Ident) -> bool {
-        name == "static" || self.own.iter().any(|own| own.ident == *name)
-    }
-
-    fn erase_in(&self, tokens: TokenStream) -> TokenStream {
-        let mut after_quote = false;
-        let erased = tokens.into_iter().map(|token| {
-            let names_lifetime =
-                std::mem::replace(&mut after_quote, matches!(&token, TokenTree::Punct(quote) if quote.as_char() == '\''));
-            match token {
-                TokenTree::Ident(name) if names_lifetime && !self.keeps(&name) => Ident::new("_", name.span()).into(),
-                TokenTree::Group(group) => {
-                    let mut erased = Group::new(group.delimiter(), self.erase_in(group.stream()));
-                    erased.set_span(group.span());
-                    erased.into()
-                }
-                other => other,
-            }
-        });
-        erased.collect()
-    }
-}
-
-impl VisitMut for EraseLifetimes {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if !self.keeps(&lifetime.ident) {
-            lifetime.ident = Ident::new("_", lifetime.ident.span());
-        }
-    }
-
-    fn visit_macro_mut(&mut self, ty: &mut Macro) {
-        ty.tokens = self.erase_in(std::mem::take(&mut ty.tokens));
-    }
-}
-
-/// Collects the lifetimes that a type declares.
-struct OwnLifetimes<'a>(&'a mut Vec<Lifetime>);
-
-impl VisitMut for OwnLifetimes<'_> {
-    fn visit_bound_lifetimes_mut(&mut self, declared: &mut BoundLifetimes) {
-        self.0.extend(declared.lifetimes.iter().filter_map(|parameter| match parameter {
-            GenericParam::Lifetime(lifetime) => Some(lifetime.lifetime.clone()),
-            _ => None,
-        }));
-    }
 }

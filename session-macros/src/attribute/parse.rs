@@ -4,15 +4,14 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::token::{Brace, Paren};
-use syn::visit_mut::{self, VisitMut};
-use syn::{
-    Attribute, Error, FnArg, Generics, Ident, Lifetime, LitStr, Path, Result, ReturnType, Signature, Token, Type, TypeReference,
-    Visibility,
-};
+use syn::token::Brace;
+use syn::visit_mut::VisitMut as _;
+use syn::{Attribute, Error, FnArg, Ident, LitStr, Path, Result, ReturnType, Signature, Token, Type, Visibility};
 
 use super::Role;
 use super::errors::Errors;
+use super::lifetimes::{BorrowForever, returns_elided};
+use super::types::plain;
 use crate::parsed::{is_at_end, parsed};
 use crate::written::written;
 
@@ -34,7 +33,7 @@ pub(super) struct Item {
     pub(super) tokens: TokenStream,
     /// The `#[cfg]`s on it, which go on all that is generated.
     pub(super) cfg: Vec<Attribute>,
-    /// Whether it is nothing that the language knows, of which the compiler says more.
+    /// Whether it is nothing that the language knows: the compiler has said what is wrong with it when it read it.
     pub(super) is_no_rust: bool,
     /// What it is, if it is a function.
     pub(super) function: Option<Function>,
@@ -79,10 +78,18 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
             if !input.is_empty()
                 && let Err(error) = input.parse::<Token![,]>()
             {
-                errors.push(error);
+                // Behind another mistake it is most often of the same.
+                if errors.is_empty() {
+                    errors.push(error);
+                }
                 runtime_is_wrong |= is_runtime;
                 skip_to_comma(input)?;
                 input.parse::<Option<Token![,]>>()?;
+                if input.peek(Token![=]) {
+                    // The comma stands where the `=` should.
+                    skip_to_comma(input)?;
+                    input.parse::<Option<Token![,]>>()?;
+                }
             }
         }
         Ok(())
@@ -212,80 +219,20 @@ fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn item(role: Role, tokens: TokenStream, errors: &mut Errors) -> Item {
+/// Of a function that is registered for `data`.
+pub(super) fn item(role: Role, tokens: TokenStream, data: &[Type], errors: &mut Errors) -> Item {
     let mut item = Item { tokens: tokens.clone(), ..Item::default() };
     let mut result = Ok(());
     let read = |input: ParseStream<'_>| {
-        result = read_item(role, input, &mut item, errors);
+        result = read_item(role, input, data, &mut item, errors);
         // What is left unread is no second mistake.
         input.parse::<TokenStream>().map(drop)
     };
-    if let Err(error) = read.parse2(tokens.clone()).and(result) {
-        item.is_no_rust = is_no_rust(tokens);
-        if !item.is_no_rust {
-            errors.push(error);
-        }
-    }
+    item.is_no_rust = read.parse2(tokens).and(result).is_err();
     item
 }
 
-/// Whether the compiler says of the item itself that it is none: where its parser goes on, the attribute sees what is wrong, too.
-fn is_no_rust(tokens: TokenStream) -> bool {
-    let check = |input: ParseStream<'_>| {
-        input.call(Attribute::parse_outer)?;
-        input.parse::<Visibility>()?;
-        let refused = if input.peek(Token![let]) { true } else { is_no_function(input)? };
-        input.parse::<TokenStream>()?;
-        Ok(refused)
-    };
-    check.parse2(tokens).unwrap_or(false)
-}
-
-/// Whether `fn` is followed by what no function has: a keyword for a name, no parentheses, an argument without a type or with a default,
-/// another sign than `->`.
-fn is_no_function(input: ParseStream<'_>) -> Result<bool> {
-    if other_item(input).is_some() {
-        return Ok(false);
-    }
-    while !input.peek(Token![fn]) {
-        input.parse::<TokenTree>()?;
-    }
-    input.parse::<Token![fn]>()?;
-    if input.parse::<Ident>().is_err() {
-        return Ok(true);
-    }
-    input.parse::<Generics>()?;
-    if !input.peek(Paren) {
-        return Ok(true);
-    }
-    let arguments;
-    syn::parenthesized!(arguments in input);
-    while !arguments.is_empty() {
-        if !is_argument(&arguments)? {
-            return Ok(true);
-        }
-    }
-    let goes_on = input.peek(Token![->]) || input.peek(Token![where]) || input.peek(Brace) || input.peek(Token![;]);
-    Ok(!goes_on)
-}
-
-/// Whether an argument, up to its comma, is a pattern with a type and nothing more, as far as its signs show.
-fn is_argument(input: ParseStream<'_>) -> Result<bool> {
-    let (mut typed, mut default) = (false, false);
-    while !input.is_empty() && !input.peek(Token![,]) {
-        typed |= input.peek(Token![:]) || input.peek(Token![self]) || input.peek(Token![...]);
-        default |= typed && input.peek(Token![=]);
-        if input.peek(Token![<]) {
-            input.parse::<syn::AngleBracketedGenericArguments>()?;
-        } else if input.parse::<Option<Token![::]>>()?.is_none() {
-            input.parse::<TokenTree>()?;
-        }
-    }
-    input.parse::<Option<Token![,]>>()?;
-    Ok(typed && !default)
-}
-
-fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut Errors) -> Result<()> {
+fn read_item(role: Role, input: ParseStream<'_>, data: &[Type], item: &mut Item, errors: &mut Errors) -> Result<()> {
     let attributes = input.call(Attribute::parse_outer)?;
     let (roles, attributes): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| role_of(attribute).is_some());
     if !roles.is_empty() {
@@ -299,14 +246,15 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
 
     let visibility = input.parse::<Visibility>()?;
     if let Some(keyword) = other_item(input) {
-        return Err(Error::new(
+        errors.push(Error::new(
             keyword,
             format!("`#[{}]` goes on a function\n= note: the signature is {}", role.attribute(), role.signature()),
         ));
+        return Ok(());
     }
     input.parse::<Option<Token![safe]>>()?;
     let signature: Signature = input.parse()?;
-    if !input.is_empty() && !input.peek(Brace) && !input.peek(Token![;]) {
+    if !input.peek(Brace) && !input.peek(Token![;]) {
         return Err(input.error("expected the function's body"));
     }
     let no_body = if input.peek(Token![;]) { Some(input.parse()?) } else { None };
@@ -315,23 +263,38 @@ fn read_item(role: Role, input: ParseStream<'_>, item: &mut Item, errors: &mut E
         let fixed = Signature { variadic: None, ..signature.clone() };
         item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
     }
-    if matches!(role, Role::SessionId | Role::Owner) && signature.inputs.is_empty() {
-        // What it returns borrows from the argument that it lacks.
+    if matches!(role, Role::SessionId | Role::Owner) && returns_elided(&signature, data) {
+        // What it returns borrows from the argument that it lacks, or should borrow.
         let (mut fixed, mut borrow) = (signature.clone(), BorrowForever::default());
         borrow.visit_return_type_mut(&mut fixed.output);
         if borrow.changed {
+            let rest = match whole_body(&rest) {
+                Some(body) if !signature.inputs.is_empty() && !borrow.is_hidden => {
+                    swallowed(&signature, &body, &quote!(loop {})).into()
+                }
+                _ => rest.clone(),
+            };
             item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
         }
     }
     if let (true, Some(body)) = (lacks_return(role, &signature), whole_body(&rest)) {
-        // In a function of its own that may return it nonetheless.
-        let inner = if signature.asyncness.is_some() { quote!(async #body) } else { quote!(|| #body) };
-        let mut swallowed = Group::new(Delimiter::Brace, quote!(let _ = #inner;));
-        swallowed.set_span(body.span());
+        let swallowed = swallowed(&signature, &body, &TokenStream::new());
         item.tokens = quote!(#(#attributes)* #visibility #signature #swallowed);
     }
     item.function = Some(Function { attributes, signature, no_body });
     Ok(())
+}
+
+/// The body in a function of its own, that may return what it does nonetheless.
+fn swallowed(signature: &Signature, body: &Group, end: &TokenStream) -> TokenTree {
+    let (asyncness, returned) = (&signature.asyncness, &signature.output);
+    let inner = match returned {
+        ReturnType::Default if asyncness.is_some() => quote!(async #body),
+        _ => quote!(#asyncness || #returned #body),
+    };
+    let mut swallowed = Group::new(Delimiter::Brace, quote!(let _ = #inner; #end));
+    swallowed.set_span(body.span());
+    swallowed.into()
 }
 
 /// Whether the function must return something, and says nothing of it.
@@ -358,35 +321,14 @@ fn ends_in_value(body: &Group) -> bool {
     body.stream().into_iter().last().is_some_and(|last| !matches!(last, TokenTree::Punct(end) if end.as_char() == ';'))
 }
 
-/// Writes `'static` for the lifetimes that are left out.
-#[derive(Default)]
-struct BorrowForever {
-    changed: bool,
-}
-
-impl VisitMut for BorrowForever {
-    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
-        self.changed |= reference.lifetime.is_none();
-        reference.lifetime.get_or_insert_with(|| Lifetime::new("'static", reference.and_token.span));
-        visit_mut::visit_type_reference_mut(self, reference);
-    }
-}
-
-/// The keyword of an item that is no function.
+/// The place of an item that is no function.
 fn other_item(input: ParseStream<'_>) -> Option<Span> {
-    let ahead = input.fork();
-    loop {
-        let is_qualifier = ahead.peek(Token![safe])
-            || ahead.peek(Token![const])
-            || ahead.peek(Token![async])
-            || ahead.peek(Token![unsafe])
-            || ahead.peek(Token![extern]);
-        if !is_qualifier {
-            return (!ahead.peek(Token![fn])).then(|| input.span());
-        }
-        ahead.parse::<TokenTree>().ok()?;
-        ahead.parse::<Option<LitStr>>().ok()?;
-    }
+    let is_item = |input: ParseStream<'_>| match input.parse::<syn::Item>()? {
+        syn::Item::Fn(_) | syn::Item::Verbatim(_) => Err(input.error("a function, or what is read as one")),
+        _ => input.parse::<TokenStream>().map(drop),
+    };
+    let starts_function = [input.peek(Token![fn]), input.peek(Token![async]), input.peek(Token![safe])].contains(&true);
+    (!starts_function && is_item(&input.fork()).is_ok()).then(|| input.span())
 }
 
 /// The role whose attribute this is.
@@ -400,14 +342,5 @@ fn second_role(role: Role, second: Option<Role>) -> String {
         format!("`#[{}]` stands twice on this function\n= help: name all data types in one attribute", role.attribute())
     } else {
         format!("this function is {} already: a function has one role", role.noun())
-    }
-}
-
-/// The type without parentheses, also without the invisible ones of a `$t:ty`.
-pub(super) fn plain(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => plain(&group.elem),
-        Type::Paren(paren) => plain(&paren.elem),
-        _ => ty,
     }
 }

@@ -198,7 +198,12 @@ fn is_no_const_fn(function: &Expr) -> bool {
     let mut segments = function.path.segments.iter().rev().map(|segment| segment.ident.to_string());
     let (last, before) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     let is_clock = last == "now" && matches!(before.as_str(), "Instant" | "SystemTime" | "Utc" | "Local" | "OffsetDateTime");
-    is_clock || matches!((before.as_str(), last.as_str()), ("String", "from") | ("env", "var"))
+    let is_of_a_trait = match last.as_str() {
+        "default" => matches!(before.as_str(), "Default" | "Duration" | "String") || duration::is_type(&before),
+        "from" | "try_from" => matches!(before.as_str(), "From" | "TryFrom" | "String") || duration::is_type(&before),
+        _ => false,
+    };
+    is_clock || (!before.is_empty() && is_of_a_trait) || (before == "env" && last == "var")
 }
 
 /// Looks for `Self`, and for names in lower case that the expression does not bind.
@@ -242,7 +247,8 @@ impl VisitMut for Local {
     }
 }
 
-fn has_self(tokens: &TokenStream) -> bool {
+/// Whether the tokens name `Self`.
+pub(super) fn has_self(tokens: &TokenStream) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == "Self",
         TokenTree::Group(group) => has_self(&group.stream()),

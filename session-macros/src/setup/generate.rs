@@ -25,7 +25,7 @@
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote, quote_spanned};
 
-use super::constant::Place;
+use super::constant::{self, Place};
 use super::model::{Given, Setup};
 use super::options::{Check, Constant, Kind, OPTIONS};
 use super::tokens::{KratePath, call, ends, first_field, local, own};
@@ -42,7 +42,7 @@ pub(super) fn generate(setup: &Setup, completion: &TokenStream) -> TokenStream {
     let twice = setup.twice.iter().map(|(first, again)| setup.given_twice(first, again));
     let constants = setup.options.iter().map(|given| setup.constant(given));
     let owned = setup.registered_owner(data);
-    let values = setup.options.iter().map(|given| value(given, data));
+    let values = setup.options.iter().map(|given| setup.given_value(given, data));
     let layer = setup.layer(data, unread);
     let tokens = quote! {
         #completion
@@ -80,7 +80,11 @@ impl Setup {
             return None;
         }
         let private = self.private(limit);
-        Some(quote_spanned!(own(limit)=> let _ = <#data as #private::RegisteredOwner>::register::<()>;))
+        // By a path as long as the type: there the compiler says that it has no owner, and that it is not in scope, if it is not.
+        let (first, last) = ends(data);
+        let itself = self.private(first);
+        let (open, close) = (quote_spanned!(own(first)=> #itself::Itself<), quote_spanned!(own(last)=> >));
+        Some(quote_spanned!(own(limit)=> let _ = <#open #data #close as #private::RegisteredOwner>::register::<()>;))
     }
 
     /// The constant that holds an option's value, and its check.
@@ -169,13 +173,15 @@ impl Setup {
         quote_spanned!(own(given.at.0)=> const _: () = { #body };)
     }
 
-    /// The statements as part of an array's length, where the value is `__value` if it is not an item.
+    /// The statements as part of an array's length, where the value is `__value` if it is not an item. The length of an array's value may
+    /// name a generic `Self`, of which a constant may still be known here; that of its type may not.
     fn in_an_array(&self, given: &Given, statements: &TokenStream) -> TokenStream {
         let span = own(given.at.0);
         let name = checked_value(given);
         let value = (given.place == Place::Local).then(|| self.local_constant(given));
         let value = value.map(|value| quote_spanned!(span=> let #name = #value;));
-        quote_spanned!(span=> let _: [(); { #value #statements 0 }] = [];)
+        let allowed = constant::has_self(&given.value).then(|| quote_spanned!(span=> #[allow(const_evaluatable_unchecked)]));
+        quote_spanned!(span=> #allowed let _ = [(); { #value #statements 0 }];)
     }
 
     /// The value where it is constant, of its type.
@@ -243,6 +249,20 @@ impl Setup {
         }
     }
 
+    /// The value of an option that is no constant. A tuple keeps it from being a reference to what it borrows from.
+    fn given_value(&self, given: &Given, data: &TokenStream) -> TokenStream {
+        let (name, value) = (local_name(given), &given.value);
+        match given.choice.kind {
+            Kind::Data => {
+                // Where the type is not in scope, the compiler says the same of it here as where it stands in an argument, too.
+                let private = self.private(ends(data).0);
+                quote_spanned!(own(given.at.0)=> let #name: #private::Itself<#data> = #value;)
+            }
+            Kind::Callback | Kind::Value => quote_spanned!(own(given.at.0)=> let #name = (#value,);),
+            Kind::Constant { .. } => TokenStream::new(),
+        }
+    }
+
     /// The builder's method with the value.
     fn option(&self, given: &Given) -> TokenStream {
         let method = Ident::new(given.choice.name, own(given.name.span()));
@@ -257,26 +277,16 @@ impl Setup {
     /// The builder's method that gives the default data, and a statement before it: an error in place of a value that could not be read.
     fn default_data(&self, data: &TokenStream, unread: Option<TokenStream>) -> (TokenStream, Option<TokenStream>) {
         let at = ends(data).0;
-        let value = local("__default_data", at);
+        let (value, private) = (local("__default_data", at), self.private(at));
         let given = quote_spanned!(own(at)=> .default_data(#value));
         if self.given("default_data").is_some() {
             return (given, unread);
         }
         if let Some(unread) = unread {
-            return (given, Some(quote_spanned!(own(at)=> let #value: #data = #unread;)));
+            return (given, Some(quote_spanned!(own(at)=> let #value: #private::Itself<#data> = #unread;)));
         }
         let method = local("default_data_unless_given", at);
         (quote_spanned!(own(at)=> .#method()), None)
-    }
-}
-
-/// The value of an option that is no constant. A tuple keeps it from being a reference to what it borrows from.
-fn value(given: &Given, data: &TokenStream) -> TokenStream {
-    let (name, value) = (local_name(given), &given.value);
-    match given.choice.kind {
-        Kind::Data => quote_spanned!(own(given.at.0)=> let #name: #data = #value;),
-        Kind::Callback | Kind::Value => quote_spanned!(own(given.at.0)=> let #name = (#value,);),
-        Kind::Constant { .. } => TokenStream::new(),
     }
 }
 

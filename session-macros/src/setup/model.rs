@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::{Error, Expr};
+use syn::{Block, Error, Expr, Stmt};
 
 use super::constant::Place;
 use super::elsewhere::unknown;
@@ -103,6 +103,11 @@ impl Setup {
         constant::check(choice, is, expr, data)?;
         let value = match is {
             Constant::Duration => duration::seconds(value)?,
+            Constant::Word { of, words } if matches!(expr, Expr::If(_) | Expr::Match(_) | Expr::Block(_) | Expr::Paren(_)) => {
+                let mut expr = expr.clone();
+                self.words_at_the_ends(&mut expr, of, words);
+                expr.into_token_stream()
+            }
             Constant::Text | Constant::Flag | Constant::Count | Constant::Word { .. } => value,
         };
         let place = constant::place(is, expr, &value);
@@ -119,9 +124,7 @@ impl Setup {
     ) -> Result<Option<TokenStream>, Error> {
         let text = word.to_string();
         if let Some(known) = words.iter().find(|known| known.eq_ignore_ascii_case(&text)) {
-            let krate = self.krate.at(word.span());
-            let (of, variant) = (Ident::new(of, own(word.span())), Ident::new(known, own(word.span())));
-            return Ok(Some(quote!(#krate::#of::#variant)));
+            return Ok(Some(self.variant(of, known, word.span())));
         }
         if text.chars().any(char::is_uppercase) && text == text.to_uppercase() {
             return Ok(None);
@@ -133,6 +136,40 @@ impl Setup {
             return Ok(None);
         }
         Err(Error::new(word.span(), format!("`{}` takes {}", choice.name, choice.takes())))
+    }
+
+    fn variant(&self, of: &str, word: &str, span: Span) -> TokenStream {
+        let krate = self.krate.at(span);
+        let (of, variant) = (Ident::new(of, own(span)), Ident::new(word, own(span)));
+        quote!(#krate::#of::#variant)
+    }
+
+    /// Writes the variants for the bare words at the ends of branches: `if cfg!(debug_assertions) { Lax } else { Strict }`.
+    fn words_at_the_ends(&self, expr: &mut Expr, of: &str, words: &[&str]) {
+        let end_of = |block: &mut Block| {
+            if let Some(Stmt::Expr(end, None)) = block.stmts.last_mut() {
+                self.words_at_the_ends(end, of, words);
+            }
+        };
+        match expr {
+            Expr::If(branches) => {
+                end_of(&mut branches.then_branch);
+                if let Some((_, otherwise)) = &mut branches.else_branch {
+                    self.words_at_the_ends(otherwise, of, words);
+                }
+            }
+            Expr::Block(block) => end_of(&mut block.block),
+            Expr::Match(arms) => arms.arms.iter_mut().for_each(|arm| self.words_at_the_ends(&mut arm.body, of, words)),
+            Expr::Paren(inner) => self.words_at_the_ends(&mut inner.expr, of, words),
+            Expr::Path(path) => {
+                if let Some(word) = path.path.get_ident()
+                    && words.iter().any(|known| word == known)
+                {
+                    *expr = Expr::Verbatim(self.variant(of, &word.to_string(), word.span()));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

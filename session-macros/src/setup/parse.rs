@@ -75,7 +75,9 @@ impl Reader<'_> {
                     self.lost |= self.comma(None).is_err();
                 } else {
                     self.data_is_type = true;
-                    if let Err(error) = self.comma(None) {
+                    // A comma that was written inside of the brackets is told so, and is not missed behind them.
+                    let is_missed = self.errors.is_empty() || !self.is_option(self.at);
+                    if is_missed && let Err(error) = self.comma(None) {
                         self.errors.push(error);
                     }
                 }
@@ -83,6 +85,11 @@ impl Reader<'_> {
             }
             Err(error) => {
                 self.errors.push(error);
+                if self.is_punct(start, ',') {
+                    // What stands behind it is no second mistake.
+                    self.at = self.tokens.len();
+                    return TokenStream::new();
+                }
                 // A type that is half typed ends at the first comma.
                 self.at = (start..self.tokens.len()).find(|at| self.is_punct(*at, ',')).unwrap_or(self.tokens.len());
                 let data = self.between(start, self.at);
@@ -256,6 +263,13 @@ impl Reader<'_> {
 
     /// An option behind its name, and the comma behind it.
     fn option(&mut self, name: Ident) -> Piece {
+        if self.has_comma_for_equals(self.at) {
+            let error = Error::new(self.span(self.at), right_form(&name));
+            self.at += 2;
+            let mut piece = self.value(name, self.at);
+            piece.expr = Err(error);
+            return piece;
+        }
         if self.is_at_end() {
             let error = if is_type_name(&name) {
                 Error::new(name.span(), ONE_DATA_TYPE)
@@ -293,6 +307,11 @@ impl Reader<'_> {
         if self.is_at_end() {
             let span = self.last_span(start);
             self.at += 1;
+            if self.at < self.tokens.len() && !self.is_option(self.at) {
+                // The value stands behind the comma.
+                self.lost = true;
+                self.skip_to_next();
+            }
             return Piece { expr: Err(Error::new(span, missing_value(&name))), name, value: TokenStream::new() };
         }
         if let Some(error) = self.keyword(&name) {
@@ -423,6 +442,11 @@ impl Reader<'_> {
         };
         if self.is_option(self.at) && is_known() {
             self.errors.push(Error::new(span, "expected `,` before this option"));
+            if self.has_comma_for_equals(self.at + 1) {
+                // The comma stands behind the name.
+                self.lost = true;
+                self.skip_to_next();
+            }
             return Ok(());
         }
         self.lost |= name.is_none();
@@ -450,6 +474,11 @@ impl Reader<'_> {
             at += 2;
         }
         is_name && (self.is_punct(at + 1, '=') || self.is_punct(at + 1, ',') || at + 1 == self.tokens.len())
+    }
+
+    /// Whether `, =` stands there, where `=` should.
+    fn has_comma_for_equals(&self, at: usize) -> bool {
+        self.is_punct(at, ',') && self.is_punct(at + 1, '=') && !self.is_punct(at + 2, '=')
     }
 
     fn is_at_end(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Durations as constants: of an integer of seconds, of whichever type, or of a `Duration`.
 //!
-//! `Value(24 * 3600).__to_duration("session_expire")` is resolved by autoref, since constants cannot call traits: first the methods
-//! that take `self` (`u64`, which an integer without a type becomes, and `Duration`), then those that take `&self` (the other
-//! integers), and last the trait, for what is no duration.
+//! `Value(24 * 3600).__to_duration("session_expire")` is resolved by autoref, since constants cannot call traits: first the method
+//! that takes `self` (of `u64`, which an integer without a type becomes, and all else whose type is not known), then those that take `&self`
+//! (of `Duration` and the other integers), and last the trait, for what is no duration.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct Value<T>(pub T);
 impl Value<Duration> {
     /// The duration itself.
     #[must_use]
-    pub const fn __to_duration(self, _option: &str) -> Duration {
+    pub const fn __to_duration(&self, _option: &str) -> Duration {
         self.0
     }
 }

@@ -56,6 +56,8 @@ fn main() {
         session!(<Visit>, same_site = SameSite::None, on_store_error = OnStoreError::Fail),
         session!(<Visit>, same_site = SITE, on_store_error = ANSWER),
         session!(<Visit>, same_site = if FAST { SameSite::Lax } else { SameSite::Strict }),
+        session!(<Visit>, same_site = if cfg!(debug_assertions) { Lax } else if FAST { None } else { Strict }),
+        session!(<Visit>, on_store_error = match HOURS { 0 => Fail, 1 => (Anonymous), _ => { ANSWER } }),
         session!(<Visit>, cookie_name = NAME, path = concat!("/", "shop"), domain = "example.com"),
         session!(<Visit>, cookie_name = "__Host-visit", path = "/"),
         session!(<Visit>, cookie_name = "__Secure-visit", secure = true, partitioned = !FAST),

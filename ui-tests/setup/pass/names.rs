@@ -121,7 +121,21 @@ impl Visit {
     }
 }
 
+/// A constant of a generic `Self` that is the same for all.
+struct App<T>(T);
+
+impl<T: Clone + Default + Send + std::marker::Sync + 'static> App<T> {
+    const COOKIE: &'static core::primitive::str = "app";
+    const SECURE: core::primitive::bool = true;
+    const LIMIT: u32 = 60;
+
+    fn layer() -> SessionLayer<T> {
+        session!(<T>, cookie_name = Self::COOKIE, secure = Self::SECURE, persistent = Self::SECURE, session_expire = Self::LIMIT * 2)
+    }
+}
+
 fn main() {
+    let _ = App::<Visit>::layer();
     const here: &core::primitive::str = "here";
     let _ = [
         Visit::layer(),

@@ -40,6 +40,13 @@ async fn generate() -> String {
     standard::generate_session_id().await
 }
 
+/// A name in edition 2021, and a keyword in that of the macros.
+#[must_use]
+#[generate_session_id(crate = ::sessions)]
+pub fn gen() -> String {
+    String::new()
+}
+
 #[session_middleware(Visit, crate = ::sessions)]
 async fn middleware(session_system: Session<Visit>, request: Request, next: Next) -> Response {
     standard::lazy_session_middleware(session_system, request, next).await

@@ -2,9 +2,12 @@
 #![deny(warnings)]
 
 use axum::http::request::Parts;
+use session_runtime::macro_support::RegisteredSessionId;
 use session_runtime::{SessionRequestExt, session_id_callback};
 
 struct Visit;
+struct Hidden;
+struct Named;
 struct Admin;
 mod data {
     pub(crate) struct Cart<T>(pub(crate) T);
@@ -20,7 +23,25 @@ async fn callback(request: &mut Parts) {
 #[deprecated]
 fn deprecated(_request: &mut Parts) {}
 
+/// Its type hides the lifetime that the answer borrows for.
+type Head<'r> = &'r Parts;
+
+#[session_id_callback(Hidden)]
+#[allow(mismatched_lifetime_syntaxes)]
+fn hidden(head: Head) -> Option<&str> {
+    head.cookie("id")
+}
+
+#[session_id_callback(Named)]
+fn named(head: Head<'_>) -> Option<&str> {
+    head.cookie("id")
+}
+
+fn is_registered<T: RegisteredSessionId>(_: T) {}
+
 fn main() {
+    is_registered(Hidden);
+    is_registered(Named);
     struct Local;
 
     #[session_id_callback(Local)]

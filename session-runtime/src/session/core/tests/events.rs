@@ -414,6 +414,11 @@ fn of_a_session_that_the_request_leaves_for_another_only_a_new_id_and_a_removal_
     let mut refreshing = state("live");
     refreshing.replaced(&persistent(), Instant::now, &id("a"), Version(2), Arc::new(2));
     assert_eq!(leaves(refreshing), "nothing");
+    // The other one may be that of a request without an id.
+    let mut rotated = state("live");
+    rotated.rotated(Instant::now, &id("a"), id("a2"), Version(2), Arc::new(2));
+    assert!(matches!(rotated.read(&CarriedId::None), Ok(Read::Done(View::None))));
+    assert_eq!(sends(&mut rotated), "set");
 }
 
 #[test]
