@@ -859,10 +859,10 @@ impl<T> Core<T> {
             Phase::Absent(Absence::StoreDown(error)) => Err(error.clone()),
             Phase::Absent(Absence::JustRotated) => Err(SessionError::JustRotated),
             Phase::Absent(Absence::Withheld) => Err(SessionError::CrossSite),
-            Phase::Absent(absence) if self.named().is_none() => {
-                // Nothing goes by the id that came, and the client would send it for ever.
-                let is_gone = matches!(absence, Absence::Unknown) && self.came.as_ref().is_some_and(CarriedId::is_by_cookie);
-                if is_gone && !self.head_sent {
+            Phase::Absent(Absence::Unknown) if self.named().is_none() => {
+                // Nothing goes by the id that came, if it is that which was read, and the client would send it for ever.
+                let came = self.came.as_ref().filter(|came| came.is_by_cookie() && self.is_meant_by(came));
+                if came.is_some() && !self.head_sent {
                     self.cookie = CookieChange::Remove;
                 }
                 Ok(BeginDestroy::Done)

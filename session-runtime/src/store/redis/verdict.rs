@@ -377,8 +377,10 @@ mod tests {
             ("NOPERM this user has no permissions to run the 'evalsha' command", false),
             ("ERR NOSCRIPT", false),
         ] {
-            assert_eq!(Failed::from(answered(line)).is_of_an_unknown_script(), expected, "{line}");
+            let failed = Failed::from(answered(line));
+            assert_eq!((failed.is_of_an_unknown_script(), failed.is_of_the_connection()), (expected, false), "{line}");
         }
+        assert!(Failed::from(RedisError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe))).is_of_the_connection());
     }
 
     #[test]

@@ -332,6 +332,12 @@ fn a_logout_of_what_is_gone_takes_the_cookie_that_came() {
         assert!(matches!(core.begin_destroy(None), Ok(BeginDestroy::Done)));
         assert_eq!(sends(&mut core), cookie, "{carried:?}, left {left}");
     }
+    // What was read is not what came, which may live.
+    let mut core = Core::<u32>::new(true);
+    core.came(|| one("a"));
+    assert!(core.loaded(&policy(), &one("b"), Ok(Loaded::Missing)).is_ok());
+    assert!(matches!(core.begin_destroy(None), Ok(BeginDestroy::Done)));
+    assert_eq!(sends(&mut core), "nothing");
     // It may live, by an id that this request does not know.
     let mut core = Core::<u32>::new(true);
     core.came(|| one("a"));
