@@ -81,6 +81,7 @@ pub enum Mistake {
     AttributesAreLostOnAChange,
     AttributesAreLostOnRotation,
     LifetimeIsNotTaken,
+    LifetimeCountsFromTheChange,
     LifetimeRevertsOnRotation,
     RotationLeavesTheOldEntry,
     RotationKeepsTheOwner,
@@ -414,11 +415,13 @@ impl Step<'_> {
     /// Of a session that was just replaced.
     fn set_lifetime(&mut self, name: u128, lifetime: &NewLifetime) {
         let (mistake, is_mistaken) = (self.mistake, self.makes(M::LifetimeIsNotTaken));
+        let (now, counts_from_the_change) = (self.now, self.makes(M::LifetimeCountsFromTheChange));
         let Some(row) = self.rows.map.get_mut(&name) else { return };
         row.attributes.clone_from(&lifetime.attributes);
         if !is_mistaken {
             row.limits = lifetime.limits;
-            row.absolute_at = lifetime.limits.absolute.and_then(|limit| end(row.created_at, limit, mistake));
+            let from = if counts_from_the_change { now } else { row.created_at };
+            row.absolute_at = lifetime.limits.absolute.and_then(|limit| end(from, limit, mistake));
         }
         self.renew(name);
     }

@@ -79,6 +79,7 @@ const MISTAKES: &[(Mistake, &str, &str)] = &[
     (AttributesAreLostOnAChange, "what_is_beside_the_data_is_kept", "after replace and touch, the attributes"),
     (AttributesAreLostOnRotation, "what_is_beside_the_data_is_kept", "after rotate, the attributes"),
     (LifetimeIsNotTaken, "a_lifetime_sticks", "after replace with a lifetime, the idle limit"),
+    (LifetimeCountsFromTheChange, "a_lifetime_sticks", "counts from the creation"),
     (LifetimeRevertsOnRotation, "a_lifetime_sticks", "after that, rotate, the idle limit"),
     (RotationLeavesTheOldEntry, "a_list_is_exact", "list"),
     (RotationKeepsTheOwner, "a_list_is_exact", "after rotate to another owner"),
@@ -233,7 +234,7 @@ fn between(low: u64, high: u64) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_without_a_mistake_passes_whenever_one_of_its_calls_stalls() {
-    for (rare, stall) in [(100, 10_000), (30, 2_000), (10, 400)] {
+    for (rare, stall) in [(100, 10_000), (20, 10_000), (50, 20_000), (30, 2_000), (10, 400)].repeat(3) {
         let way = move || if rand::random_range(0..rare) == 0 { between(0, stall) } else { between(0, 2) };
         assert_all_kept(&checks_behind(&Places::default(), Nothing, move || (way(), way())).report().await);
     }

@@ -163,7 +163,13 @@ impl End {
 
     /// The end of a time that began during a call.
     fn of(limit: Duration, call: Call) -> Self {
-        Self { earliest: call.begun.checked_add(limit), latest: call.answered.checked_add(limit) }
+        Self { earliest: Some(call.begun), latest: Some(call.answered) }.and_then(limit)
+    }
+
+    /// The end of a time that begins here.
+    fn and_then(self, limit: Duration) -> Self {
+        let later = |moment: Moment| moment.and_then(|at| at.checked_add(limit));
+        Self { earliest: later(self.earliest), latest: later(self.latest) }
     }
 
     fn or(self, other: Self) -> Self {
@@ -217,6 +223,15 @@ impl Clock {
             let end = End::of(life.idle, call).or(life.absolute);
             // Others may renew it at the same time.
             life.end = End { earliest: last(life.end.earliest, end.earliest), latest: last(life.end.latest, end.latest) };
+        }
+    }
+
+    /// A session has other limits since a call, by which it is renewed; the absolute one counts from its creation.
+    pub(super) fn limited(&self, id: &SessionId, limits: Limits, call: Call) {
+        if let Some(life) = self.known().get_mut(id).and_then(|known| known.session.as_mut()) {
+            let absolute = limits.absolute.map_or(End::NEVER, |limit| life.born.and_then(limit));
+            let end = End::of(limits.idle, call).or(absolute);
+            *life = Life { idle: limits.idle, absolute, end, ..*life };
         }
     }
 
@@ -387,6 +402,17 @@ mod tests {
         clock.rotated(&id, &new, read, rotation);
         let earliest = call.begun + LIMIT * 3 / 2 - 3 * read.took();
         assert_eq!(clock.ends(&new), (earliest, rotation.answered + LIMIT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_limits_count_from_the_call_and_from_the_creation() {
+        let (clock, id, made) = clock(LIMIT / 4, None).await;
+        time::sleep_until(made.begun + LIMIT / 2).await;
+        let call = Call { begun: Instant::now(), answered: Instant::now() + LIMIT / 4 };
+        clock.limited(&id, Limits::new(LIMIT * 2, Some(LIMIT * 9)), call);
+        assert_eq!(clock.ends(&id), (call.begun + LIMIT * 2, call.answered + LIMIT * 2));
+        clock.limited(&id, Limits::new(LIMIT * 9, Some(LIMIT * 3)), call);
+        assert_eq!(clock.ends(&id), (made.begun + LIMIT * 3, made.answered + LIMIT * 3));
     }
 
     #[tokio::test(start_paused = true)]

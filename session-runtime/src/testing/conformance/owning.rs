@@ -9,7 +9,7 @@ use tokio::time;
 
 use super::bench::{Bench, Handle, Read, Seen, Verdict, at_once, both, broken, ensure, expect};
 use super::data::ConformanceData;
-use super::sessions::{LONG, fresh_id};
+use super::sessions::{HOUR, LONG, fresh_id};
 use crate::SessionId;
 use crate::config::WhenFull;
 use crate::owner::{Owner, SessionHandle};
@@ -129,6 +129,16 @@ impl<T: ConformanceData> Handle<T> {
         Ok(self.ask("replace_listed", &[], |store| store.replace_listed(owner, handle, expected, change)).await?.0)
     }
 
+    /// Gives a session that is there, at its version, other limits.
+    async fn given_lifetime(&self, id: &SessionId, expected: Version, lifetime: NewLifetime) -> Verdict {
+        let limits = lifetime.limits;
+        let mut change = Change::new(Arc::new(T::of_text("data")));
+        change.lifetime = Some(Box::new(lifetime));
+        let (answer, call) = self.ask("replace", &[id], |store| store.replace(self.key(id), expected, change)).await?;
+        self.clock.limited(id, limits, call);
+        ensure(matches!(answer, Replaced::Replaced(_)), || format!("replace with a lifetime answered {answer:?}"))
+    }
+
     async fn expect_shown(&self, when: &str, owner: &Owner, wanted: &[(SessionHandle, &str)]) -> Verdict {
         let wanted: Shown = wanted.iter().map(|(handle, text)| (*handle, (*text).to_owned())).collect();
         expect(format!("{when}, count"), self.count(owner).await?, wanted.len() as u64)?;
@@ -201,7 +211,7 @@ pub(super) async fn what_has_expired_is_not_listed<T: ConformanceData>(bench: Be
 
 pub(super) async fn a_list_tells_of_each_session_and_renews_none<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let (store, owner) = (&bench.store, somebody(&bench.store));
-    let limits = Limits::new(bench.unit * 40, Some(bench.unit * 50));
+    let limits = Limits::new(HOUR * 24, Some(HOUR * 48));
     let begun = time::Instant::now();
     let (unused, _) = store.create_owned(&owner, "unused", limits, None).await?;
     let (used, _) = store.create_owned(&owner, "used", limits, None).await?;
@@ -218,7 +228,7 @@ pub(super) async fn a_list_tells_of_each_session_and_renews_none<T: ConformanceD
             format!("list gave {since:?} since the last use, of a session that was used between {least:?} and {most:?} ago")
         })?;
         expect("the idle limit that list gave,", record.idle, limits.idle)?;
-        ensure(record.absolute_in.is_some_and(|left| left <= bench.unit * 50), || {
+        ensure(record.absolute_in.is_some_and(|left| left <= HOUR * 48), || {
             format!("list gave {:?} until the absolute limit", record.absolute_in)
         })?;
         let attributes = record.attributes.as_deref().copied().unwrap_or_default();
@@ -379,8 +389,7 @@ pub(super) async fn the_one_that_goes_is_the_one_proven_first<T: ConformanceData
 pub(super) async fn a_listed_session_is_replaced_and_not_renewed<T: ConformanceData>(bench: Bench<T>) -> Verdict {
     let (store, twin) = (&bench.store, &bench.twin);
     let (owner, other) = (somebody(store), somebody(store));
-    let limits = Limits::new(bench.unit * 40, None);
-    let (kept, _) = store.create_owned(&owner, "data", limits, None).await?;
+    let (kept, _) = store.create_owned(&owner, "data", LONG, None).await?;
     time::sleep(bench.unit / 2).await;
     let version = twin.found("before replace_listed", &kept.id).await?.version;
     let answer = twin.replace_listed(&other, kept.handle, version, "other").await?;
@@ -394,7 +403,7 @@ pub(super) async fn a_listed_session_is_replaced_and_not_renewed<T: ConformanceD
     let read = store.found("after replace_listed", &kept.id).await?;
     expect("after replace_listed, the data that load found, which", &*read.data.text(), "changed")?;
     expect("after replace_listed, the version that load found, which", read.version, changed)?;
-    ensure(read.expires_in <= limits.idle.saturating_sub(bench.unit / 2) + Duration::from_millis(2), || {
+    ensure(read.expires_in <= LONG.idle.saturating_sub(bench.unit / 2) + Duration::from_millis(2), || {
         format!("after replace_listed, load gave {:?} until the session expires; it is not renewed", read.expires_in)
     })?;
     expect("replace at the version before replace_listed", store.replace(&kept.id, version, "late").await?, Replaced::Conflict)?;
@@ -442,22 +451,25 @@ pub(super) async fn what_is_beside_the_data_is_kept<T: ConformanceData>(bench: B
 }
 
 pub(super) async fn a_lifetime_sticks<T: ConformanceData>(bench: Bench<T>) -> Verdict {
-    let (store, twin) = (&bench.store, &bench.twin);
-    let short = Limits::new(bench.unit * 30, Some(bench.unit * 30));
-    let (id, version) = store.new_session("data", short).await?;
+    let (store, twin, clock) = (&bench.store, &bench.twin, &bench.store.clock);
+    let (id, version) = store.new_session("data", Limits::new(HOUR, Some(HOUR))).await?;
     let attributes = Attributes { persistent: Some(true), ..Attributes::new() };
-    let mut change = Change::new(Arc::new(T::of_text("data")));
-    let limits = Limits::new(LONG.idle, Some(LONG.idle * 2));
-    change.lifetime = Some(Box::new(NewLifetime::new(limits, Some(Arc::new(attributes)))));
-    let (answer, _) = store.ask("replace", &[&id], |store| store.replace(bench.store.key(&id), version, change)).await?;
-    ensure(matches!(answer, Replaced::Replaced(_)), || format!("replace with a lifetime answered {answer:?}"))?;
+    let limits = Limits::new(HOUR * 12, Some(HOUR * 48));
+    // So that it is seen from when the absolute limit counts.
+    time::sleep(bench.unit / 4).await;
+    store.given_lifetime(&id, version, NewLifetime::new(limits, Some(Arc::new(attributes)))).await?;
     let see = async |when: &str, id: &SessionId| {
         let found = twin.found(when, id).await?;
         expect(format!("{when}, the idle limit that load gave, which"), found.idle, limits.idle)?;
-        let about = |left: Duration, limit: Duration| left <= limit + Duration::from_millis(1) && limit <= left + bench.unit * 20;
-        ensure(about(found.expires_in, limits.idle), || format!("{when}, load gave {:?} until it expires", found.expires_in))?;
-        let absolute = found.absolute_in.unwrap_or_default();
-        ensure(about(absolute, LONG.idle * 2), || format!("{when}, load gave {absolute:?} until the absolute limit"))?;
+        let fits = clock.fits_the_end(id, found.expires_in, found.call);
+        ensure(fits, || format!("{when}, load gave {:?} until it expires", found.expires_in))?;
+        let fits = clock.fits_the_absolute_limit(id, found.absolute_in, found.call);
+        ensure(fits, || {
+            format!(
+                "{when}, load gave {:?} until the absolute limit; that counts from the creation of the session",
+                found.absolute_in
+            )
+        })?;
         let kept = found.attributes.as_deref().copied().unwrap_or_default();
         expect(format!("{when}, the attributes that load gave, which"), kept, attributes)?;
         Ok(found)
@@ -471,11 +483,7 @@ pub(super) async fn a_lifetime_sticks<T: ConformanceData>(bench: Bench<T>) -> Ve
     let read = see("after that, rotate", &new).await?;
 
     // And back, to what is nearly over.
-    let mut change = Change::new(Arc::new(T::of_text("data")));
-    change.lifetime = Some(Box::new(NewLifetime::new(Limits::new(bench.unit / 4, None), None)));
-    let version = read.version;
-    let (answer, _) = store.ask("replace", &[&new], |store| store.replace(bench.store.key(&new), version, change)).await?;
-    ensure(matches!(answer, Replaced::Replaced(_)), || format!("replace with a lifetime answered {answer:?}"))?;
-    time::sleep(bench.unit / 4).await;
+    store.given_lifetime(&new, read.version, NewLifetime::new(Limits::new(bench.unit / 4, None), None)).await?;
+    clock.over(&new).await;
     twin.expect_seen("when a lifetime that was set is over", &new, Seen::Missing).await
 }
