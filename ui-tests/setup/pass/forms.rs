@@ -1,4 +1,5 @@
 //! Every way to write `session!`.
+#![allow(unused_parens)]
 
 use axum::response::Html;
 use session_runtime::{OnStoreError, OnUndecodable, SameSite, SessionError, SessionLayer, session};
