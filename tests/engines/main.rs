@@ -37,10 +37,12 @@ mod rivals;
 #[path = "../support/servers.rs"]
 mod servers;
 mod slow_disk;
+mod sql_under_load;
 mod starting;
 mod sweeping;
 #[cfg(feature = "tls")]
 mod tls;
 mod together;
 mod undecodable;
+mod under_load;
 mod wire;

@@ -268,25 +268,40 @@ pub fn start_postgres() -> Server {
 
 /// A PostgreSQL server of the caller's own, with further options.
 pub fn start_postgres_with(options: &[&str]) -> Server {
-    let newest = newest_postgres();
-    let initdb = installed("initdb", &[newest.as_str()]);
-    let program = installed("postgres", &[newest.as_str()]);
+    let initdb = installed("initdb", &[newest_postgres().as_str()]);
+    postgres_whose_data(options, |data| {
+        strings(&[&initdb, "--pgdata", data, "--username", "app", "--auth", "trust", "--no-sync", "--encoding", "UTF8"])
+    })
+}
+
+/// A standby of a PostgreSQL server, which has all that it has and follows it.
+pub fn start_postgres_standby(primary: &Server) -> Server {
+    let base_backup = installed("pg_basebackup", &[newest_postgres().as_str()]);
+    postgres_whose_data(&[], |data| {
+        let from = format!("host=127.0.0.1 port={} user=app", primary.port());
+        let how = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"];
+        [strings(&[&base_backup, "--pgdata", data, "--dbname", &from]), strings(&how)].concat()
+    })
+}
+
+/// `data` is the command that makes the folder which it is given.
+fn postgres_whose_data(options: &[&str], data: impl FnOnce(&str) -> Vec<String>) -> Server {
+    let program = installed("postgres", &[newest_postgres().as_str()]);
     let folder = temporary_folder("postgres");
     // PostgreSQL does not run as root.
     let user = is_root().then_some("postgres");
     if let Some(user) = user {
         run(Command::new("chown").arg(user).arg(&folder));
     }
-    let data = path(&folder.join("data"));
-    let initdb =
-        strings(&[&initdb, "--pgdata", &data, "--username", "app", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]);
-    run(&mut as_user(user, &initdb));
+    let folder_of_data = path(&folder.join("data"));
+    run(&mut as_user(user, &data(&folder_of_data)));
+    let data = folder_of_data;
     let mut command = strings(&[&program, "-D", &data, "-h", "127.0.0.1", "-p", PORT, "-k", &path(&folder)]);
     command.extend(strings(&["-c", "shared_preload_libraries=pg_stat_statements", "-c", "max_connections=200"]));
     // Nothing is synced, since it is the program that is killed, not the machine; and the time zone is far from UTC.
     command.extend(strings(&["-c", "fsync=off", "-c", "timezone=Pacific/Auckland"]));
     command.extend(strings(options));
-    let ready = |server: &Server| server.log_says("ready to accept connections");
+    let ready = |server: &Server| server.log_says("ready to accept");
     let url = format!("postgres://app@127.0.0.1:{PORT}/postgres");
     // It waits for its clients on SIGTERM, and leaves shared memory behind on SIGKILL.
     Server::start(Program { command, url, user, ready, stop: "INT", end: "QUIT" }, folder)
@@ -294,6 +309,11 @@ pub fn start_postgres_with(options: &[&str]) -> Server {
 
 /// A MariaDB server of the caller's own, with one database; or MySQL, where `TEST_MARIADBD` names a `mysqld`.
 pub fn start_mariadb() -> Server {
+    start_mariadb_with(&[])
+}
+
+/// The same, with further options.
+pub fn start_mariadb_with(options: &[&str]) -> Server {
     let program = installed("mariadbd", &["/usr/sbin", "/usr/libexec"]);
     let folder = temporary_folder("mariadb");
     let user = is_root().then_some("mysql");
@@ -320,6 +340,7 @@ pub fn start_mariadb() -> Server {
     command.extend(strings(&["--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--max-connections=200"]));
     // The file is written for each commit, and synced once a second: it is the program that is killed, not the machine.
     command.extend(strings(&["--innodb-flush-log-at-trx-commit=2", "--default-time-zone=+13:00"]));
+    command.extend(strings(options));
     let ready = |server: &Server| server.log_says("ready for connections");
     let url = format!("mysql://app:app@127.0.0.1:{PORT}/app");
     Server::start(Program { command, url, user, ready, stop: "TERM", end: "KILL" }, folder)

@@ -514,6 +514,56 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "postgres")]
+    #[derive(Debug)]
+    struct Said(&'static str);
+
+    #[cfg(feature = "postgres")]
+    impl std::fmt::Display for Said {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    impl std::error::Error for Said {}
+
+    #[cfg(feature = "postgres")]
+    impl sqlx::error::DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::Other
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_pooler_that_hands_no_parameter_on_says_so_in_words() {
+        for (error, refuses) in [
+            (Error::Database(Box::new(Said("unsupported startup parameter: default_transaction_read_only"))), true),
+            (Error::Database(Box::new(Said("unsupported startup parameter in options: search_path"))), true),
+            (Error::Database(Box::new(Said("server login failed"))), false),
+            (Error::Protocol("unsupported startup parameter".into()), false),
+        ] {
+            assert_eq!(Verdict::refuses_parameters(&error), refuses, "{error:?}");
+        }
+    }
+
     #[test]
     fn of_two_verdicts_on_a_connection_the_worse_one_counts() {
         assert!(Sound < Over && Over < AllOver);
