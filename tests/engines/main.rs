@@ -24,6 +24,7 @@ mod kinds;
 mod latency;
 #[path = "../support/log.rs"]
 mod log;
+mod moved_file;
 mod owners;
 mod pooler;
 mod probed;

@@ -1,5 +1,7 @@
 //! Sessions in a table of a SQL database. One engine for all of them; what differs is a [`Dialect`].
 
+#[cfg(feature = "sqlite")]
+mod file;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod options;
@@ -76,8 +78,8 @@ pub trait Dialect: Send + Sync + 'static {
     /// Runs a statement that is one of this program alone; it does nothing.
     fn try_out(&self, sql: &SqlStr) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// From now on each new connection is tried out by this statement, which changes nothing.
-    fn rely_on(&self, change: &SqlStr);
+    /// From now on each new connection is tried out by one of these statements that changes nothing.
+    fn rely_on(&self, statements: &Statements);
 
     /// Runs a statement; the number of rows it changed.
     fn execute(&self, statement: Statement, again: Again) -> impl Future<Output = sqlx::Result<u64>> + Send;
@@ -138,8 +140,7 @@ impl<D: Dialect> Sql<D> {
             };
             return Err(not_usable(&statements.table, problem, error));
         }
-        let [_, _, (_, update), _] = &statements.permitted;
-        database.rely_on(update);
+        database.rely_on(&statements);
         let inner = Arc::new(Inner { database, statements, batch: AtomicI64::new(BATCH), lines: Arc::default() });
         sweeper::start(Arc::downgrade(&inner), options.sweep_every);
         Ok(Encoded::new(Self { inner }))

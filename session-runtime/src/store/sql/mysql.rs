@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Error, Result, Row as _, SqlSafeStr, SqlStr};
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, GRACE, InUse, Options, PATIENCE_WITH_A_POOL, Work, bounded};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
-use super::statements::{Shorten, Syntax};
+use super::statements::{Shorten, Statements, Syntax};
 use super::table::Table;
 use super::url::{self, read_url};
 use super::verdict::{Connection, Verdict};
@@ -311,9 +311,9 @@ impl Dialect for MySql {
         self.connections.call(Script(sql.clone()), Again::Harmless).await
     }
 
-    fn rely_on(&self, change: &SqlStr) {
+    fn rely_on(&self, statements: &Statements) {
         if let Some(terms) = self.connections.terms() {
-            terms.probe.get_or_init(|| change.clone());
+            terms.probe.get_or_init(|| statements.update().clone());
         }
     }
 

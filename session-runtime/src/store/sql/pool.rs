@@ -70,6 +70,11 @@ pub(super) trait Engine: Database<Connection: Send> {
     /// Sets what the store depends on, and fails where that cannot be had.
     fn agree(connection: &mut Self::Connection, terms: &Self::Terms) -> impl Future<Output = Result<()>> + Send;
 
+    /// Why the connections are over, where that can be told without asking them.
+    fn are_over(_: &Self::Terms, _now: Instant) -> Option<Error> {
+        None
+    }
+
     /// Why there is no connection, in words that say what to do.
     fn explain(error: Error) -> Error {
         error
@@ -304,6 +309,9 @@ impl<D: Engine> Clone for Connections<D> {
 impl<D: Engine> Shared<D> {
     fn next(shared: &Arc<Self>, own: &Own<D>, here: runtime::Id) -> Next<D> {
         let now = Instant::now();
+        if let Some(error) = D::are_over(&own.terms, now) {
+            shared.all_over(shared.era(), &error);
+        }
         let mut state = own.state();
         if let Some(at) = state.idle.iter().rposition(|idle| idle.runtime == here) {
             let idle = state.idle.remove(at);
@@ -690,7 +698,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_is_tested_while_all_of_its_time_are_over_is_not_kept() {
         let options = SqliteConnectOptions::new().in_memory(true);
-        let connections: Connections<sqlx::Sqlite> = Connections::own(options, None, (), 2, CONNECT_TIMEOUT).await.unwrap();
+        let connections: Connections<sqlx::Sqlite> = Connections::own(options, None, None, 2, CONNECT_TIMEOUT).await.unwrap();
         let shared = &connections.0;
         let Source::Own(own) = &shared.source else { panic!("they are the store's") };
         let since = Instant::now().checked_sub(2 * TEST_AFTER).unwrap();

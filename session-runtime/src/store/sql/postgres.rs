@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, GRACE, InUse, Options, PATIENCE_WITH_A_POOL, Work};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
-use super::statements::{Shorten, Syntax};
+use super::statements::{Shorten, Statements, Syntax};
 use super::table::Table;
 use super::url::{self, read_url};
 use super::verdict::{Meaning, Verdict};
@@ -260,9 +260,9 @@ impl Dialect for Postgres {
         self.connections.call(Script(sql.clone()), Again::Harmless).await
     }
 
-    fn rely_on(&self, change: &SqlStr) {
+    fn rely_on(&self, statements: &Statements) {
         if let Some(terms) = self.connections.terms() {
-            terms.get_or_init(|| change.clone());
+            terms.get_or_init(|| statements.update().clone());
         }
     }
 

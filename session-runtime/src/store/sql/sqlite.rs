@@ -1,15 +1,16 @@
 //! SQLite.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Result, SqlSafeStr, SqlStr};
 use tokio::sync::Mutex;
 
+use super::file::File;
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, Options};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
-use super::statements::{Shorten, Syntax};
+use super::statements::{Shorten, Statements, Syntax};
 use super::table::Table;
 use super::turns::{Turns, until_not_busy};
 use super::url::{self, read_url};
@@ -33,6 +34,8 @@ use crate::store::{Encoded, StoreError};
 /// - **Several processes** take turns: one that has changed the file for 50 ms, or for 10 ms where it has met others, leaves it free
 ///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`]. A pool of your own takes no turns: its changes wait as long as its
 ///   `busy_timeout` says, and on a slow disk some may wait in vain.
+/// - **A file that is moved, removed or replaced** is noticed within a second, on systems of the Unix kind; the store goes on with what is there,
+///   or with a new file.
 /// - **On a crash** of the program or the machine every change that was acknowledged is there: the file is in WAL mode with
 ///   `synchronous = FULL`, which costs a sync of the disk for each change. [`from_pool`](Self::from_pool) takes your own choice:
 ///   with `NORMAL` a power failure, though not a crash of the program, may undo the last changes, a logout among them.
@@ -85,15 +88,20 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(limit);
         let file = connect.get_filename().display().to_string();
+        // Where the program goes elsewhere, the file stays where it was found.
+        let path = std::path::absolute(connect.get_filename()).map_err(StoreError::unavailable)?;
+        let connect = if is_in_memory(url) { connect } else { connect.filename(&path) };
+        let here = || (!is_in_memory(url)).then(|| File::at(path.clone()));
         let not_opened = |error: sqlx::Error| StoreError::unavailable(format!("the file {file:?} cannot be opened: {error}"));
         // Changes wait in turns, not inside SQLite.
         let changes = connect.clone().busy_timeout(Duration::ZERO);
-        let changes = until_not_busy(|| Connections::own(changes.clone(), None, (), 1, PATIENCE)).await.map_err(not_opened)?;
+        let changes =
+            until_not_busy(|| Connections::own(changes.clone(), None, here(), 1, PATIENCE)).await.map_err(not_opened)?;
         let database = if is_in_memory(url) {
             let anchor = Mutex::new(connect.connect().await.map_err(not_opened)?);
             Sqlite { changes: Turns::alone(changes.clone()), reads: changes, _anchor: Some(anchor) }
         } else {
-            let reads = Connections::own(connect, None, (), READERS, PATIENCE).await.map_err(not_opened)?;
+            let reads = Connections::own(connect, None, here(), READERS, PATIENCE).await.map_err(not_opened)?;
             Sqlite { changes: Turns::with_others(changes, limit), reads, _anchor: None }
         };
         Sql::open(database, options).await
@@ -111,20 +119,42 @@ impl SqliteStore {
     }
 }
 
+/// The data is last: what stands behind it in a row is found only by way of all its pages.
+fn creation(table: &Table) -> String {
+    let (name, sweep_at, owner) = (table.quoted('"'), table.index("sweep_at", '"'), table.index("owner", '"'));
+    format!(
+        "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
+         absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, \
+         used_at INTEGER NOT NULL, handle INTEGER, proven INTEGER, persistent INTEGER, owner BLOB, data BLOB NOT NULL); \
+         CREATE INDEX IF NOT EXISTS {sweep_at} ON {name} (sweep_at); \
+         CREATE INDEX IF NOT EXISTS {owner} ON {name} (owner) WHERE owner IS NOT NULL"
+    )
+}
+
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
 }
 
 impl Engine for sqlx::Sqlite {
-    type Terms = ();
+    /// Nothing for a database in memory.
+    type Terms = Option<File>;
 
     /// There is nobody to log in to.
     fn log_in(options: Options<Self>, _: Option<&str>, _: &str) -> Options<Self> {
         options
     }
 
-    async fn agree(_: &mut SqliteConnection, (): &()) -> Result<()> {
+    async fn agree(connection: &mut SqliteConnection, file: &Option<File>) -> Result<()> {
+        let Some(file) = file else { return Ok(()) };
+        if let Some(table) = file.table.get() {
+            sqlx::raw_sql(table.clone()).execute(connection).await?;
+        }
+        file.was_opened();
         Ok(())
+    }
+
+    fn are_over(file: &Option<File>, now: Instant) -> Option<sqlx::Error> {
+        file.as_ref()?.was_moved(now)
     }
 }
 
@@ -183,18 +213,14 @@ impl Dialect for Sqlite {
         }
     }
 
-    fn rely_on(&self, _: &SqlStr) {}
+    fn rely_on(&self, statements: &Statements) {
+        for file in [self.changes.terms(), self.reads.terms()].into_iter().flatten().flatten() {
+            file.table.get_or_init(|| AssertSqlSafe(creation(&statements.table)).into_sql_str());
+        }
+    }
 
-    /// The data is last: what stands behind it in a row is found only by way of all its pages.
     async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
-        let (name, sweep_at, owner) = (table.quoted('"'), table.index("sweep_at", '"'), table.index("owner", '"'));
-        let sql = format!(
-            "CREATE TABLE IF NOT EXISTS {name} (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, idle INTEGER NOT NULL, \
-             absolute_at INTEGER NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sweep_at INTEGER NOT NULL, \
-             used_at INTEGER NOT NULL, handle INTEGER, proven INTEGER, persistent INTEGER, owner BLOB, data BLOB NOT NULL); \
-             CREATE INDEX IF NOT EXISTS {sweep_at} ON {name} (sweep_at); \
-             CREATE INDEX IF NOT EXISTS {owner} ON {name} (owner) WHERE owner IS NOT NULL; {WRITE_BACK}"
-        );
+        let sql = format!("{}; {WRITE_BACK}", creation(table));
         self.changes.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
     }
 

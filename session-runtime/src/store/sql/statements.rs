@@ -86,7 +86,7 @@ pub(super) struct Sure {
     pub(super) locked: Option<Sql>,
 }
 
-pub(super) struct Statements {
+pub struct Statements {
     pub(super) table: Table,
     /// Fails unless the table is there with all its columns.
     pub(super) probe: SqlStr,
@@ -115,6 +115,13 @@ pub struct Shorten {
 }
 
 impl Statements {
+    /// Fails unless a row may be changed, and changes none.
+    #[cfg_attr(not(any(feature = "mysql", feature = "postgres")), allow(dead_code, reason = "SQLite is no server"))]
+    pub(super) const fn update(&self) -> &SqlStr {
+        let [_, _, (_, update), _] = &self.permitted;
+        update
+    }
+
     pub(super) fn new(syntax: &Syntax, table: Table) -> Self {
         let write = Writer { syntax, table: table.quoted(syntax.quote) };
         let sure = |first: Sql, locked: Sql| Sure { first, locked: syntax.sees_time_first.then_some(locked) };

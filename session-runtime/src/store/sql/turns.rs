@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Error, Result, Sqlite};
 use tokio::time::sleep;
 
-use super::pool::{Again, Connections, InUse, Line, Work, bounded};
+use super::pool::{Again, Connections, Engine, InUse, Line, Work, bounded};
 use super::verdict::{Meaning, Verdict};
 
 /// How long opening a file waits for other processes.
@@ -61,6 +61,11 @@ impl Turns {
     /// Connections that take no turns: SQLite lets them wait as it was told, or there is nobody to wait for.
     pub(super) const fn alone(connections: Connections<Sqlite>) -> Self {
         Self { connections, turn: None, patience: Duration::ZERO }
+    }
+
+    /// What the connections are made by.
+    pub(super) fn terms(&self) -> Option<&<Sqlite as Engine>::Terms> {
+        self.connections.terms()
     }
 
     /// Closes the connections, when no change has them any more.

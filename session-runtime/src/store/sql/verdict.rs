@@ -108,6 +108,17 @@ enum Severity {
     Panic,
 }
 
+#[cfg(feature = "postgres")]
+impl Severity {
+    const fn of(said: sqlx::postgres::PgSeverity) -> Self {
+        match said {
+            sqlx::postgres::PgSeverity::Panic => Self::Panic,
+            sqlx::postgres::PgSeverity::Fatal => Self::Fatal,
+            _ => Self::Error,
+        }
+    }
+}
+
 impl Verdict {
     /// What `error` means.
     pub(super) fn of(error: &Error) -> Self {
@@ -146,21 +157,15 @@ fn looked_at<R>(error: &Error, look: impl FnOnce(Seen<'_>) -> R) -> R {
             let state = database.code().unwrap_or_default();
             #[cfg(feature = "postgres")]
             if let Some(error) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-                use sqlx::postgres::PgSeverity;
-                let severity = match error.severity() {
-                    PgSeverity::Panic => Severity::Panic,
-                    PgSeverity::Fatal => Severity::Fatal,
-                    _ => Severity::Error,
-                };
-                return look(Seen::Postgres { state: &state, severity });
+                return look(Seen::Postgres { state: &state, severity: Severity::of(error.severity()) });
             }
             #[cfg(feature = "mysql")]
             if let Some(error) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
                 return look(Seen::MySql { number: error.number(), state: &state });
             }
             match state.parse() {
-                Ok(code) if cfg!(feature = "sqlite") => look(Seen::Sqlite { code }),
-                _ => look(Seen::Broken),
+                Ok(code) => look(Seen::Sqlite { code }),
+                Err(_) => look(Seen::Broken),
             }
         }
         Error::Io(error) => look(Seen::Io(error.kind())),
@@ -326,6 +331,7 @@ mod tests {
             (&["08P01"], Error, verdict(No, AllOver, MixedUp)),
             (&["57P01", "57P03", "57P04", "57P05", "25P03"], Fatal, verdict(No, AllOver, Other)),
             (&["57P02"], Fatal, verdict(Maybe, AllOver, Other)),
+            (&["57P02"], Error, verdict(Maybe, AllOver, Other)),
             (&["25006"], Error, verdict(No, AllOver, ReadOnly)),
             (&["25006"], Fatal, verdict(No, AllOver, ReadOnly)),
             (&["26000", "34000", "42P05"], Error, verdict(No, AllOver, MixedUp)),
@@ -359,6 +365,20 @@ mod tests {
             for state in states {
                 assert_eq!(judge(Seen::Postgres { state, severity }), expected, "{state:?} {severity:?}");
             }
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn postgres_says_how_serious_it_is() {
+        use sqlx::postgres::PgSeverity;
+        for (said, severity) in [
+            (PgSeverity::Panic, Severity::Panic),
+            (PgSeverity::Fatal, Severity::Fatal),
+            (PgSeverity::Error, Severity::Error),
+            (PgSeverity::Warning, Severity::Error),
+        ] {
+            assert_eq!(Severity::of(said), severity, "{said:?}");
         }
     }
 
