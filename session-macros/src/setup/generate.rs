@@ -9,7 +9,7 @@
 //!         let __asked = (&&&&&Data::<Visit>::NEW).__asked();
 //!         __asked.__ask(Clone::clone, __asked.pointer);
 //!         (__asked.start.finish)(
-//!             __asked.start.builder.default_data_unless_given().cookie_name(__SESSION_COOKIE_NAME).store(__store.0) ..
+//!             __asked.start.builder.default_data_unless_given().cookie_name(__SESSION_COOKIE_NAME).store(__store.0.__value()) ..
 //!         )
 //!     })()
 //! }
@@ -268,7 +268,12 @@ impl Setup {
         let method = Ident::new(given.choice.name, own(given.name.span()));
         let argument = match given.choice.kind {
             Kind::Data => return TokenStream::new(),
-            Kind::Callback | Kind::Value => first_field(&local_name(given), given.at),
+            Kind::Callback | Kind::Value => {
+                let value = first_field(&local_name(given), given.at);
+                let known = may_be_of_any_type(given).then(|| call(&local("__value", given.at.0), TokenStream::new(), given.at));
+                let known = known.map(|known| quote_spanned!(own(given.at.1)=> .#known));
+                quote!(#value #known)
+            }
             Kind::Constant { .. } => self.used(given),
         };
         quote_spanned!(own(given.name.span())=> .#method(#argument))
@@ -288,6 +293,12 @@ impl Setup {
         let method = local("default_data_unless_given", at);
         (quote_spanned!(own(at)=> .#method()), None)
     }
+}
+
+/// Whether the value is more than a name, such as a call, whose type may have to be inferred from where it is used. Where it cannot be, a
+/// method of the value makes one error of it; the builder's method would make a second one.
+fn may_be_of_any_type(given: &Given) -> bool {
+    given.value.clone().into_iter().any(|token| matches!(token, TokenTree::Group(_)))
 }
 
 /// Whether the value is the literal `false`.

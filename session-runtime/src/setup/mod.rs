@@ -34,6 +34,7 @@ pub mod probed {
     pub use super::bounds::{
         DataIsWhole as _, DataMustBeClone as _, DataMustBeSend as _, DataMustBeSized as _, DataMustBeSync as _,
     };
+    pub use super::data::OptionValue as _;
     pub use super::registered::Standard as _;
 }
 
