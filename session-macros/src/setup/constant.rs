@@ -7,6 +7,7 @@ use syn::{Error, Expr, ExprCall, ExprLit, ExprMethodCall, Lit, Pat, UnOp};
 
 use super::options::{Choice, Constant};
 use super::{duration, suggest};
+use crate::written::written;
 
 /// Where a value stands in the expansion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,16 +57,31 @@ fn wrong_literal(choice: &Choice, is: Constant, expr: &Expr) -> Option<String> {
             Constant::Count => format!("`{name}` is negative: it is at least 1"),
             _ => format!("`{name}` takes {takes}"),
         }),
+        Expr::Call(call) if is_cfg(call) => {
+            let asked = call.args.to_token_stream();
+            Some(format!("`{name}` takes {takes}, and `cfg` is a macro: write `{name} = cfg!({})`", written(&asked)))
+        }
         Expr::Call(call) if call.args.iter().any(|argument| matches!(argument, Expr::Assign(_))) => {
             let meant = by_name(is, call).map(|meant| format!(": write `{name} = {meant}`")).unwrap_or_default();
             Some(format!("`{name}` takes {takes}, and a function takes no arguments by name{meant}"))
         }
+        Expr::Binary(_) if matches!(is, Constant::Word { .. }) => Some(format!("`{name}` takes {takes}, one of them")),
         Expr::MethodCall(call) if is_unit_of_literal(is, call) => {
             let meant = duration::in_words(in_words(&call.receiver, &call.method))?;
             Some(format!("`{name}` takes {takes}: write `{name} = {meant}`"))
         }
         _ => None,
     }
+}
+
+/// `cfg(debug_assertions)`.
+fn is_cfg(call: &ExprCall) -> bool {
+    let asks = |argument: &Expr| match argument {
+        Expr::Path(option) => ["debug_assertions", "test", "unix", "windows"].iter().any(|known| option.path.is_ident(known)),
+        Expr::Assign(_) => true,
+        _ => false,
+    };
+    matches!(&*call.func, Expr::Path(function) if function.path.is_ident("cfg")) && call.args.iter().any(asks)
 }
 
 /// `24h` for `timedelta(hours = 24)`.

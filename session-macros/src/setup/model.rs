@@ -202,12 +202,16 @@ fn optional(choice: &Choice, expr: &Expr, value: &TokenStream) -> Option<Error> 
 fn called(choice: &Choice, expr: &Expr) -> Option<Error> {
     let (Kind::Callback, Expr::Call(call)) = (&choice.kind, expr) else { return None };
     let Expr::Path(function) = &*call.func else { return None };
-    let module = function.path.segments.iter().rev().nth(1)?;
-    (call.args.is_empty() && module.ident == "standard").then(|| {
+    let mut segments = function.path.segments.iter().rev().map(|segment| &segment.ident);
+    let is_standard = segments.next().is_some_and(|name| STANDARD.iter().any(|standard| name == standard))
+        && segments.next().is_some_and(|module| module == "standard");
+    (call.args.is_empty() && is_standard).then(|| {
         let function = written(&function.to_token_stream());
         Error::new_spanned(call, format!("`{name}` takes the function itself: write `{name} = {function}`", name = choice.name))
     })
 }
+
+const STANDARD: &[&str] = &["fetch_session_id", "generate_session_id", "session_middleware", "lazy_session_middleware"];
 
 fn sole_ident(tokens: &TokenStream) -> Option<Ident> {
     let mut tokens = tokens.clone().into_iter();

@@ -134,6 +134,15 @@ impl<T: Clone + Default + Send + std::marker::Sync + 'static> App<T> {
     }
 }
 
+/// A module of one's own with the name of the library's: it makes what is to be passed.
+mod standard {
+    use super::{Next, Request, Response, Session, Visit};
+
+    pub fn middleware() -> fn(Session<Visit>, Request, Next) -> Response {
+        |_, _, _| Response::default()
+    }
+}
+
 fn main() {
     let _ = App::<Visit>::layer();
     const here: &core::primitive::str = "here";
@@ -145,6 +154,7 @@ fn main() {
         session!(<Visit>, cookie_name = <Visit as Named>::NAME),
         session!(<Visit>, cookie_name = text.into(), session_expire = Text.to_owned()),
         session!(<Visit>, r#path = "/", cookie_name = here),
+        session!(<Visit>, middleware = standard::middleware()),
     ];
     let _: Router = Router::new().layer(session!(<Visit>));
 }
