@@ -7,7 +7,7 @@ use syn::{FnArg, PatType, Signature, Type};
 use super::Role;
 use super::errors::{Errors, wrong, wrong_at};
 use super::role::Argument;
-use super::types::last_segment;
+use super::types::{last_segment, plain};
 
 /// What handlers and axum's middlewares take beside the request, and where a callback finds the same.
 const EXTRACTORS: &[(&str, &str)] = &[
@@ -50,6 +50,14 @@ pub(super) fn check_count(role: Role, signature: &Signature, data: Option<&Type>
     let arguments: Vec<_> = signature.inputs.iter().filter_map(typed).collect();
     let expected = role.arguments();
     if arguments.len() == expected.len() {
+        return;
+    }
+    if let ([argument], 2..) = (&arguments[..], expected.len())
+        && let Type::Tuple(tuple) = plain(&argument.ty)
+        && tuple.elems.len() == expected.len()
+    {
+        let several = format!("takes {}, not one that is a tuple of them: leave out its parentheses", count(role));
+        errors.push(wrong_at(role, tuple, &several));
         return;
     }
     let mut given = classify(role, &arguments);
@@ -104,7 +112,7 @@ fn has(given: &[Given], index: usize) -> bool {
 }
 
 /// A type that is certainly not what an alias of an expected one is called.
-fn is_known_elsewhere(segment: &str) -> bool {
+pub(super) fn is_known_elsewhere(segment: &str) -> bool {
     extractor(segment).is_some() || Role::ALL.iter().any(|role| role.arguments().iter().any(|other| other.segment == segment))
 }
 

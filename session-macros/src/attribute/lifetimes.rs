@@ -4,8 +4,8 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    BoundLifetimes, FnArg, GenericParam, Ident, Lifetime, LifetimeParam, Macro, ReturnType, Signature, Type, TypeFnPtr,
-    TypeImplTrait, TypeReference,
+    BoundLifetimes, FnArg, GenericParam, Ident, Lifetime, LifetimeParam, Macro, PathSegment, ReturnType, Signature, Type,
+    TypeFnPtr, TypeImplTrait, TypeReference,
 };
 
 use super::types::plain;
@@ -42,7 +42,11 @@ fn is_owned(argument: &FnArg, data: &[Type]) -> bool {
     let FnArg::Typed(argument) = argument else { return false };
     let Type::Path(path) = plain(&argument.ty) else { return false };
     let last = path.path.segments.last();
-    if last.is_some_and(|last| last.arguments.is_none() && OWNED.iter().any(|known| last.ident == known)) {
+    let is_known = |last: &PathSegment| {
+        let is_session = last.ident == "Session" && UsedLifetimes::of(&argument.ty).has_none();
+        is_session || (last.arguments.is_none() && OWNED.iter().any(|known| last.ident == known))
+    };
+    if last.is_some_and(is_known) {
         return true;
     }
     let written = argument.ty.to_token_stream().to_string();
@@ -54,7 +58,7 @@ const OWNED: &[&str] = &["Parts", "Request", "HeaderMap", "Next", "String"];
 #[derive(Default)]
 pub(super) struct UsedLifetimes {
     declared: Vec<Lifetime>,
-    named: Vec<Lifetime>,
+    pub(super) named: Vec<Lifetime>,
     /// There is a reference without a lifetime.
     elided: bool,
 }
@@ -64,6 +68,10 @@ impl UsedLifetimes {
         let mut used = Self::default();
         used.visit_type_mut(&mut ty.clone());
         used
+    }
+
+    fn has_none(&self) -> bool {
+        self.named.is_empty() && !self.elided
     }
 
     /// Whether the type, or the function with these parameters, declares all that it names.

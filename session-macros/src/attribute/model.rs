@@ -5,9 +5,9 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    AngleBracketedGenericArguments, Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Meta, Pat, PatType,
-    Path, PathArguments, ReturnType, Safety, Signature, Token, Type, TypeImplTrait, TypeInfer, TypeParamBound, TypeTraitObject,
-    WherePredicate, parse_quote,
+    AngleBracketedGenericArguments, Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, Lifetime,
+    LifetimeParam, Meta, Pat, PatType, Path, PathArguments, PredicateLifetime, ReturnType, Safety, Signature, Token, Type,
+    TypeImplTrait, TypeInfer, TypeParamBound, TypeTraitObject, WherePredicate, parse_quote,
 };
 
 use super::Role;
@@ -50,7 +50,7 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
     }
     let found_self = find_self(signature, given);
     check_qualifiers(role, signature, errors);
-    check_generics(role, &signature.generics, errors);
+    check_generics(role, signature, errors);
     check_free(role, found_self, errors);
     check_arguments(role, signature, errors);
     arguments::check_count(role, signature, given.data.first(), errors);
@@ -62,10 +62,15 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
             "is a free function with a body: no function of a `trait` or an `extern` block is one",
         ));
     }
+    let is_asked = no_body.is_none() && found_self.is_none();
+    let (asked, leaves_type_out) = if is_asked { asked(role, signature, given) } else { (Vec::new(), false) };
     Callback {
         name: signature.ident.clone(),
-        is_refused: has_wrong_lifetime(signature, &given.data) || returns_no_type(signature) || takes_no_type(signature),
-        asked: if no_body.is_none() && found_self.is_none() { asked(role, signature, given) } else { Vec::new() },
+        is_refused: has_wrong_lifetime(signature, &given.data)
+            || returns_no_type(signature)
+            || takes_no_type(signature)
+            || leaves_type_out,
+        asked,
         attributes,
     }
 }
@@ -167,23 +172,50 @@ fn check_qualifiers(role: Role, signature: &Signature, errors: &mut Errors) {
     }
 }
 
-fn check_generics(role: Role, generics: &Generics, errors: &mut Errors) {
-    for parameter in &generics.params {
+fn check_generics(role: Role, signature: &Signature, errors: &mut Errors) {
+    let Generics { params, where_clause, .. } = &signature.generics;
+    let is_fixed = |bounds: &Punctuated<Lifetime, Token![+]>, lifetime| {
+        let borrowed = borrowed(role, signature);
+        bounds.iter().chain([lifetime]).any(|bound| borrowed.contains(bound))
+    };
+    for parameter in params {
         match parameter {
             GenericParam::Lifetime(lifetime) if lifetime.bounds.is_empty() => {}
-            GenericParam::Lifetime(lifetime) => errors.push(wrong_at(role, lifetime, ANY_LIFETIME)),
+            GenericParam::Lifetime(LifetimeParam { lifetime, bounds, .. }) => {
+                if is_fixed(bounds, lifetime) {
+                    errors.push(wrong_at(role, parameter, any_lifetime(role)));
+                }
+            }
             GenericParam::Type(parameter) => errors.push(wrong(role, parameter.ident.span(), NOT_GENERIC)),
             GenericParam::Const(parameter) => errors.push(wrong(role, parameter.ident.span(), NOT_GENERIC)),
         }
     }
-    for predicate in generics.where_clause.iter().flat_map(|clause| &clause.predicates) {
-        if let WherePredicate::Lifetime(predicate) = predicate {
-            errors.push(wrong_at(role, predicate, ANY_LIFETIME));
+    for predicate in where_clause.iter().flat_map(|clause| &clause.predicates) {
+        if let WherePredicate::Lifetime(PredicateLifetime { lifetime, bounds, .. }) = predicate
+            && is_fixed(bounds, lifetime)
+        {
+            errors.push(wrong_at(role, predicate, any_lifetime(role)));
         }
     }
 }
 
-const ANY_LIFETIME: &str = "must work for a request of any lifetime: this bound allows only some";
+/// The lifetimes that the function must leave open: that of the reference that it takes, or what an alias of one names. A bound on
+/// one, even one that always holds, makes the compiler fix it.
+fn borrowed(role: Role, signature: &Signature) -> Vec<Lifetime> {
+    match only_argument(signature).map(|argument| plain(&argument.ty)) {
+        Some(Type::Reference(reference)) => reference.lifetime.iter().cloned().collect(),
+        Some(alias) if role != Role::Middleware => UsedLifetimes::of(alias).named,
+        _ => Vec::new(),
+    }
+}
+
+const fn any_lifetime(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "must work for data of any lifetime, and a bound on one leaves only some: remove it",
+        _ => "must work for a request of any lifetime, and a bound on one leaves only some: remove it",
+    }
+}
+
 const NOT_GENERIC: &str = "cannot be generic: the session system calls it, and knows no parameters for it";
 
 /// The code beside an associated function could not name it.
@@ -315,7 +347,7 @@ fn check_returned(role: Role, returned: &Type, errors: &mut Errors) {
         };
         errors.push(wrong_at(role, hidden, name));
     }
-    if let Some(future) = found.local_future {
+    if let Some(future) = local_future(answer.as_ref().unwrap_or(plain)) {
         errors.push(wrong_at(role, future, "returns a future that is `Send`: add `+ Send`"));
     }
 }
@@ -331,9 +363,8 @@ fn returns_no_type(signature: &Signature) -> bool {
                 PathArguments::AngleBracketed(arguments) if last.ident == "Option" => arguments.args.first(),
                 _ => None,
             };
-            let is_trait = last.arguments.is_none() && TRAITS.iter().any(|name| last.ident == name);
             let holds_no_value = matches!(inner, Some(GenericArgument::Type(inner)) if is_unsized(plain(inner)));
-            is_trait || holds_no_value || associated(&last.arguments).next().is_some() || is_unsized(returned)
+            holds_no_value || associated(&last.arguments).next().is_some() || is_unsized(returned)
         }),
         returned => is_unsized(returned),
     }
@@ -344,7 +375,7 @@ fn takes_no_type(signature: &Signature) -> bool {
     signature.inputs.iter().any(|argument| matches!(argument, FnArg::Typed(argument) if is_unsized(plain(&argument.ty))))
 }
 
-/// Traits that are commonly tried as the type that is returned.
+/// Traits that are commonly tried as a type.
 const TRAITS: &[&str] = &["Display", "Future", "IntoResponse", "OwnerId", "ToString"];
 
 /// A text, a slice or a trait that is not behind a `&` or in a `Box`.
@@ -373,11 +404,17 @@ fn associated(arguments: &PathArguments) -> impl Iterator<Item = &Ident> {
     })
 }
 
-/// The `&Parts` of a callback that only finds the id. A reference to a reference is wrong itself.
+/// The `&Parts` of a callback that only finds the id. A reference to something else is wrong itself.
 fn shared_request(signature: &Signature) -> Option<&Type> {
     let ty = &*only_argument(signature)?.ty;
     let Type::Reference(reference) = plain(ty) else { return None };
-    (reference.mutability.is_none() && !matches!(plain(&reference.elem), Type::Reference(_))).then_some(ty)
+    let Type::Path(head) = plain(&reference.elem) else { return None };
+    if reference.mutability.is_some() {
+        return None;
+    }
+    let name = head.path.segments.last()?.ident.to_string();
+    let may_be_head = name == "Parts" || !(name == "str" || name == "String" || arguments::is_known_elsewhere(&name));
+    may_be_head.then_some(ty)
 }
 
 fn only_argument(signature: &Signature) -> Option<&PatType> {
@@ -387,13 +424,15 @@ fn only_argument(signature: &Signature) -> Option<&PatType> {
     }
 }
 
-/// The types that the compiler is asked about: those of the arguments, where their count is right, and the returned one.
-fn asked(role: Role, signature: &Signature, given: &Arguments) -> Vec<Asked> {
+/// The types that the compiler is asked about: those of the arguments, where their count is right, and the returned one. And whether there
+/// is a `_` in one of them, which the compiler would not have there.
+fn asked(role: Role, signature: &Signature, given: &Arguments) -> (Vec<Asked>, bool) {
     let generics = &signature.generics;
     if generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
-        return Vec::new();
+        return (Vec::new(), false);
     }
     let mut asked = Vec::new();
+    let mut leaves_type_out = false;
     if signature.inputs.len() == role.arguments().len() {
         for (given_argument, expected) in signature.inputs.iter().zip(role.arguments()) {
             // A trait object is made of the data where the function is called, which only the compiler knows to be possible.
@@ -412,7 +451,11 @@ fn asked(role: Role, signature: &Signature, given: &Arguments) -> Vec<Asked> {
     if !returns_elided(signature, &given.data) && !returns_no_type(signature) {
         asked.extend(returned(role, signature));
     }
-    asked.retain(|asked| matches!(Unnameable::find(&asked.ty), Unnameable { impl_trait: None, infer: false, .. }));
+    asked.retain(|asked| {
+        let found = Unnameable::find(&asked.ty);
+        leaves_type_out |= found.infer;
+        found.impl_trait.is_none() && !found.infer
+    });
     // One that is called as an argument is most often that, of which the compiler says that it is no type.
     asked.retain(|asked| !is_name_of_argument(signature, &asked.ty) && !is_unsized(plain(&asked.ty)));
     // A type that names a lifetime that nothing declares is wrong already.
@@ -421,7 +464,7 @@ fn asked(role: Role, signature: &Signature, given: &Arguments) -> Vec<Asked> {
     for asked in &mut asked {
         EraseLifetimes::of(&mut asked.ty);
     }
-    asked
+    (asked, leaves_type_out)
 }
 
 fn is_name_of_argument(signature: &Signature, ty: &Type) -> bool {
@@ -468,7 +511,8 @@ fn returned(role: Role, signature: &Signature) -> Option<Asked> {
 }
 
 /// Looks for a name of one word in the arguments of a type, unless the language has it. Where it is not in scope, the compiler offers to
-/// declare it as a parameter of the function, which makes another error of each other place that names it.
+/// declare it as a parameter of the function, which makes another error of each other place that names it. So does a trait in place of a
+/// type, of which a name is no proof.
 #[derive(Default)]
 struct DoubtfulName {
     depth: usize,
@@ -491,8 +535,11 @@ impl VisitMut for DoubtfulName {
     }
 
     fn visit_path_mut(&mut self, path: &mut Path) {
-        let name = path.get_ident().filter(|_| self.depth > 0);
-        self.found |= name.is_some_and(|name| name != "String" && name != "str");
+        if let Some(last) = path.segments.last().filter(|last| last.arguments.is_none()) {
+            let name = last.ident.to_string();
+            let is_word = self.depth > 0 && path.get_ident().is_some();
+            self.found |= (is_word && name != "String" && name != "str") || TRAITS.contains(&&*name);
+        }
         visit_mut::visit_path_mut(self, path);
     }
 }
@@ -529,13 +576,29 @@ fn output<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<Ty
     })
 }
 
-/// What stands in a type that keeps it from being named in another function, or from being sent to another thread.
+/// The `dyn Future<Output = R>` without `Send` of `Pin<Box<..>>`. Another type around it may be `Send` nonetheless, or no future.
+fn local_future(returned: &Type) -> Option<&TypeTraitObject> {
+    match plain(returned) {
+        Type::TraitObject(object) if output(&object.bounds).is_some() => {
+            (has_bound(object, "Future") && !has_bound(object, "Send")).then_some(object)
+        }
+        Type::Path(path) => {
+            let last = path.path.segments.last().filter(|last| last.ident == "Pin" || last.ident == "Box")?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(inner) => local_future(inner),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What stands in a type that keeps it from being named in another function.
 #[derive(Default)]
 struct Unnameable {
     impl_trait: Option<TypeImplTrait>,
     infer: bool,
-    /// `dyn Future` without `Send`.
-    local_future: Option<TypeTraitObject>,
 }
 
 impl Unnameable {
@@ -553,13 +616,6 @@ impl VisitMut for Unnameable {
 
     fn visit_type_infer_mut(&mut self, _: &mut TypeInfer) {
         self.infer = true;
-    }
-
-    fn visit_type_trait_object_mut(&mut self, ty: &mut TypeTraitObject) {
-        if has_bound(ty, "Future") && !has_bound(ty, "Send") {
-            self.local_future.get_or_insert_with(|| ty.clone());
-        }
-        visit_mut::visit_type_trait_object_mut(self, ty);
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::token::Brace;
+use syn::token::{Brace, Paren};
 use syn::visit_mut::VisitMut as _;
 use syn::{Attribute, Error, FnArg, Ident, LitStr, Path, Result, ReturnType, Signature, Token, Type, Visibility};
 
@@ -121,7 +121,11 @@ fn argument(role: Role, input: ParseStream<'_>) -> Result<Argument> {
     if input.peek(syn::Lit) || input.peek(Token![,]) {
         return Err(input.error(takes(role)));
     }
-    input.parse().map(Argument::Data).map_err(|error| Error::new(error.span(), unread(&error).unwrap_or_else(|| takes(role))))
+    let data = input.parse().map_err(|error| Error::new(error.span(), unread(&error).unwrap_or_else(|| takes(role))))?;
+    if input.peek(Paren) || input.peek(Brace) {
+        return Err(input.error(format!("name the data type, not a value of it: `#[{}(Visit)]`", role.attribute())));
+    }
+    Ok(Argument::Data(data))
 }
 
 /// What is said of an argument that ends too early.

@@ -143,4 +143,36 @@ pub fn destructured(Parts { headers, .. }: &Parts) -> Option<&str> {
 #[session_id_callback]
 pub fn unnamed(_: &mut Parts) {}
 
+#[session_id_callback]
+pub fn bounded<'r, 'other: 'static>(request: &'r Parts) -> Option<&'r str>
+where
+    'static: 'other,
+{
+    request.cookie("id")
+}
+
+/// Types of one's own with the names of traits.
+pub mod called_as_traits {
+    use axum::http::request::Parts;
+    use session_runtime::session_id_callback;
+
+    pub struct Visit;
+    pub type ToString = String;
+    pub type Display = Option<ToString>;
+    pub type Future = ();
+
+    #[session_id_callback(Visit)]
+    pub fn finds(_: &Parts) -> Display {
+        None
+    }
+
+    #[session_id_callback]
+    pub async fn finds_later(_: &Parts) -> Option<ToString> {
+        None
+    }
+
+    #[session_id_callback]
+    pub fn sets(_: &mut Parts) -> Future {}
+}
+
 fn main() {}

@@ -75,4 +75,67 @@ pub async fn next(_: Session<Visit>, request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// Types of one's own with the names of traits.
+pub mod called_as_traits {
+    use axum::extract::Request;
+    use axum::middleware::Next;
+    use axum::response::Response;
+    use session_runtime::{Session, session_middleware};
+
+    pub struct Visit;
+    pub struct Display;
+
+    impl axum::response::IntoResponse for Display {
+        fn into_response(self) -> Response {
+            Response::default()
+        }
+    }
+
+    pub type IntoResponse = Result<Display, super::called_as_traits::Display>;
+
+    #[session_middleware(Visit)]
+    pub async fn registered(_: Session<Visit>, _: Request, _: Next) -> Display {
+        Display
+    }
+
+    #[session_middleware]
+    pub fn by_an_alias(_: Session<Visit>, _: Request, _: Next) -> IntoResponse {
+        Ok(Display)
+    }
+
+    #[session_middleware]
+    pub async fn in_a_result(_: Session<Visit>, _: Request, _: Next) -> Result<Display, super::called_as_traits::Display> {
+        Ok(Display)
+    }
+}
+
+/// A future that may not be sent, in a type that is no future.
+pub struct Unsent(Pin<Box<dyn Future<Output = Response>>>);
+
+impl IntoResponse for Unsent {
+    fn into_response(self) -> Response {
+        drop(self.0);
+        "never polled".into_response()
+    }
+}
+
+pub struct Holder<F: ?Sized>(Box<F>);
+
+impl<F: ?Sized> IntoResponse for Holder<F> {
+    fn into_response(self) -> Response {
+        drop(self.0);
+        "never polled".into_response()
+    }
+}
+
+#[session_middleware]
+pub fn holds_a_future(_: Session<Visit>, request: Request, next: Next) -> Holder<dyn Future<Output = Response>> {
+    Holder(Box::new(next.run(request)))
+}
+
+#[session_middleware]
+pub fn hides_a_future(_: Session<Visit>, request: Request, next: Next) -> Unsent {
+    Unsent(Box::pin(next.run(request)))
+}
+
 fn main() {}

@@ -109,6 +109,48 @@ macro_rules! owner {
 
 owner!(of_a_macro, Visit, u32);
 
+/// Types of one's own with the names of traits.
+pub mod called_as_traits {
+    use session_runtime::{OwnerBytes, session_owner};
+
+    #[derive(Clone, Default)]
+    pub struct Visit(u64);
+
+    pub struct OwnerId(u64);
+
+    impl session_runtime::OwnerId for OwnerId {
+        fn write(&self, owner: &mut OwnerBytes) {
+            self.0.write(owner);
+        }
+    }
+
+    pub type Display = Option<OwnerId>;
+
+    #[session_owner(Visit)]
+    pub fn registered(visit: &Visit) -> Option<OwnerId> {
+        Some(OwnerId(visit.0))
+    }
+
+    #[session_owner]
+    pub fn by_a_path(visit: &Visit) -> Option<self::OwnerId> {
+        registered(visit)
+    }
+
+    #[session_owner]
+    pub fn by_an_alias(visit: &Visit) -> Display {
+        registered(visit)
+    }
+}
+
+#[session_owner]
+fn bounded<'visit, 'other>(visit: &'visit Visit) -> Option<&'visit str>
+where
+    'static: 'other,
+    'other: 'static,
+{
+    visit.name.as_deref()
+}
+
 fn main() {
     let _ = session!(<Visit>);
     let _ = session!(<Visit>, owner = a_text, owner_limit = 5, when_full = EndOldest, login_path = "/login");
@@ -116,7 +158,7 @@ fn main() {
     let _ = (session!(<Visit>, owner = a_borrowed_string), session!(<Visit>, owner = bytes));
     let _ = (session!(<Visit>, owner = borrowed_bytes), session!(<Visit>, owner = an_account));
     let _ = (session!(<Visit>, owner = a_negative_number), session!(<Visit>, owner = taken_apart));
-    let _ = session!(<Visit>, owner = constant);
+    let _ = (session!(<Visit>, owner = constant), session!(<Visit>, owner = bounded));
     let _ = (session!(<Visit>, owner = always_the_same), session!(<Visit>, owner = named_lifetime));
     let _ = (session!(<Visit>, owner = r#match), session!(<Visit>, owner = aliases), session!(<Visit>, owner = of_a_macro));
     let _ = session!(<Visit>, owner = |visit: &Visit| visit.user.filter(|user| *user > 0));
