@@ -286,8 +286,6 @@ fn sqlite(code: u32) -> Verdict {
     match code & 0xFF {
         5 | 6 | 15 => verdict(No, Sound, Busy),
         8 => verdict(No, AllOver, ReadOnly),
-        // Where a sync fails, what was written may be there all the same.
-        10 => verdict(Maybe, AllOver, Other),
         // The file is damaged, cannot be opened, or is none.
         11 | 14 | 26 => verdict(No, AllOver, Other),
         13 => verdict(No, Sound, Full),
@@ -299,6 +297,7 @@ fn sqlite(code: u32) -> Verdict {
         3 | 23 => verdict(No, Sound, Denied),
         // No memory, interrupted, and no such table or column.
         1 | 7 | 9 => verdict(No, Sound, Other),
+        // Such as 10: where a sync fails, what was written may be there all the same.
         _ => verdict(Maybe, AllOver, Other),
     }
 }
