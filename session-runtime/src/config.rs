@@ -43,7 +43,8 @@ pub enum WhenFull {
     /// It ends the session whose user proved who they are the longest ago.
     #[default]
     EndOldest,
-    /// It is refused: [`SessionError::TooManySessions`](crate::SessionError::TooManySessions), which answers 409.
+    /// It is refused: [`SessionError::TooManySessions`](crate::SessionError::TooManySessions), which answers 409. So is a second click on "log in" at the limit,
+    /// and a login that is repeated because its answer was lost, until that session has expired.
     Refuse,
 }
 

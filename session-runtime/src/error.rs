@@ -54,8 +54,8 @@ pub enum SessionError {
     },
     /// The store does not keep who its sessions belong to. 500. Take another store, or leave the owner out.
     NoOwners,
-    /// The head of the response has left, so a cookie cannot be set any more: creating and rotating a session is over. Nothing
-    /// was stored. 500. Do it before the response is returned.
+    /// The head of the response has left, or the request was given up, as by a client that hangs up, while a task of it goes on: a cookie cannot be
+    /// set any more, so creating and rotating a session is over. Nothing was stored. 500. Do it before the response is returned.
     ResponseStarted,
     /// The store cannot be reached or failed. 503. Try again later; the cause is in `source()` and in the log.
     StoreUnavailable(StoreError),

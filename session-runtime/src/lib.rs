@@ -101,6 +101,7 @@ mod setup;
 pub mod standard;
 pub mod store;
 pub mod testing;
+mod to_its_end;
 mod transport;
 mod word;
 

@@ -193,3 +193,115 @@ async fn a_change_that_is_left_half_done_holds_nobody_up_for_ever() {
         assert_eq!((answer.status, answer.set_cookie()), (status, None), "{path}");
     }
 }
+
+/// A time limit inside of the layer gives the handler up and not the response, which tells the client the new id, however far the store was.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_given_up_while_it_rotates_leaves_the_client_with_the_session() {
+    use std::time::Duration;
+
+    use axum::extract::Request;
+    use axum::middleware::{Next, from_fn};
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::{get, post};
+    use session_runtime::SessionData;
+
+    async fn limited(request: Request, next: Next) -> Response {
+        let response = tokio::time::timeout(Duration::from_millis(100), next.run(request)).await;
+        response.unwrap_or_else(|_| axum::http::StatusCode::REQUEST_TIMEOUT.into_response())
+    }
+
+    for lazily in [true, false] {
+        for before in (0..150).step_by(10) {
+            let store = Arc::new(MemoryStore::new());
+            // A store behind a network.
+            let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
+            let builder = SessionLayer::<Visit>::builder().store(slow);
+            let builder = if lazily { builder.middleware(standard::lazy_session_middleware) } else { builder };
+            let rotate = async move |session: SessionData<Visit>| {
+                tokio::time::sleep(Duration::from_millis(before)).await;
+                session.rotate_with(|visit| visit.count += 1).await
+            };
+            let app = Router::new()
+                .route("/add", post(async |session: SessionData<Visit>| session.update(|visit| visit.count += 1).await))
+                .route("/rotate", post(rotate))
+                .route("/", get(async |session: SessionData<Visit>| session.count.to_string()))
+                .layer(from_fn(limited))
+                .layer(builder.build().unwrap());
+            let mut client = Client::of(app);
+            client.post("/add").await;
+            client.post("/rotate").await;
+            let read = client.get("/").await.body;
+            assert!(read == "1" || read == "2", "{read:?} after {before} ms");
+            assert_eq!(store.len(), 1);
+        }
+    }
+}
+
+/// A client that hangs up, or a time limit outside of the layer: nobody gets the cookie of what a task of the request does afterwards.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_outlives_its_request_neither_creates_nor_rotates_and_may_change_and_end() {
+    use std::time::Duration;
+
+    use axum::extract::Path;
+    use axum::routing::post;
+    use session_runtime::{SessionData, SessionError};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn later(session: SessionData<Visit>, Path(what): Path<String>) -> Result<(), SessionError> {
+        let task = async move {
+            tokio::time::sleep(LONG).await;
+            match &*what {
+                "rotate" => session.rotate_with(|visit| visit.name.push('x')).await,
+                "add" => session.update(|visit| visit.count += 1).await,
+                _ => session.destroy().await,
+            }
+        };
+        tokio::spawn(task).await.unwrap()
+    }
+
+    async fn middleware_of_ones_own(
+        session: session_runtime::Session<Visit>,
+        request: axum::extract::Request,
+        next: axum::middleware::Next,
+    ) -> axum::response::Response {
+        standard::lazy_session_middleware(session, request, next).await
+    }
+
+    let memory = |store: &Arc<MemoryStore<Visit>>| SessionLayer::<Visit>::builder().store(Arc::clone(store));
+    let slow = |store: &Arc<MemoryStore<Visit>>| SessionLayer::<Visit>::builder().store(Yielding::sharing(Arc::clone(store)));
+    for kind in 0..5 {
+        let store = Arc::new(MemoryStore::new());
+        let layer = match kind {
+            0 => memory(&store).middleware(standard::lazy_session_middleware),
+            1 => memory(&store),
+            2 => slow(&store).middleware(standard::lazy_session_middleware),
+            3 => slow(&store),
+            _ => memory(&store).middleware(middleware_of_ones_own),
+        };
+        let add = async |session: SessionData<Visit>| session.update(|visit| visit.count += 1).await;
+        let read = async |session: SessionData<Visit>| format!("{}{}", session.name, session.count);
+        let app = Router::new()
+            .route("/later/{what}", post(later))
+            .route("/", axum::routing::get(read).post(add))
+            .layer(layer.build().unwrap());
+        let mut client = Client::of(app);
+        client.post("/").await;
+        let hang_up = async |client: &Client, what: &str| {
+            let client = client.clone();
+            let path = format!("/later/{what}");
+            assert!(tokio::time::timeout(LONG / 2, client.clone().post(&path)).await.is_err());
+            tokio::time::sleep(LONG).await;
+        };
+        hang_up(&client, "rotate").await;
+        assert_eq!(client.get("/").await.body, "1", "{kind}");
+        hang_up(&client, "add").await;
+        assert_eq!(client.get("/").await.body, "2", "{kind}");
+        hang_up(&client, "logout").await;
+        assert_eq!(store.len(), 0);
+        if kind != 1 && kind != 3 {
+            hang_up(&client, "add").await;
+            assert_eq!(store.len(), 0, "{kind}");
+        }
+    }
+}

@@ -136,3 +136,32 @@ async fn expired_sessions_leave_memory_by_themselves() {
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert!(store.store.is_empty(), "{} sessions are still in memory", store.store.len());
 }
+
+/// Another deployment: nodes with the old limits and with the new ones may serve one session in turn.
+#[tokio::test(start_paused = true)]
+async fn a_session_keeps_the_limits_that_it_was_created_with_when_the_layers_change() {
+    use std::sync::Arc;
+
+    use session_runtime::SessionLayer;
+    use session_runtime::store::MemoryStore;
+
+    use crate::support::visit::Visit;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let store = Arc::new(MemoryStore::<Visit>::new());
+    let node = |idle| {
+        client(SessionLayer::<Visit>::builder().default_data(Visit::default()).store(Arc::clone(&store)).session_expire(idle))
+    };
+    let mut old = node(2 * HOUR);
+    old.post("/add").await;
+    let mut new = node(HOUR).with_cookie(old.cookie.clone().unwrap());
+    new.post("/add").await;
+    advance(HOUR + HOUR / 2).await;
+    assert_eq!(new.get("/read").await.body, " 2");
+    advance(2 * HOUR).await;
+    assert_eq!(new.get("/read").await.body, " 0");
+    let answer = new.post("/add").await;
+    assert_eq!(answer.body, "1");
+    advance(HOUR).await;
+    assert_eq!(new.get("/read").await.body, " 0");
+}

@@ -49,3 +49,37 @@ async fn layers_of_one_namespace_share_their_sessions() {
     }
     assert_eq!(one.get("/read").await.body, "ada 2");
 }
+
+/// The guide's way: the sessions of before stay, and get the cookie of the new name with their next new id.
+#[tokio::test]
+async fn a_cookie_can_be_renamed_and_the_sessions_be_kept() {
+    use axum::extract::Request;
+    use axum::http::{HeaderValue, header};
+    use axum::middleware::{Next, from_fn};
+    use axum::response::Response;
+    use session_runtime::SessionRequestExt as _;
+
+    async fn old_cookie(mut request: Request, next: Next) -> Response {
+        if request.cookie("new").is_none()
+            && let Some(id) = request.cookie("old")
+            && let Ok(cookie) = HeaderValue::try_from(format!("new={id}"))
+        {
+            request.headers_mut().append(header::COOKIE, cookie);
+        }
+        next.run(request).await
+    }
+
+    let store = store();
+    let mut before = Client::of(served(&store, "old", None));
+    before.post("/login/ada").await;
+    let old = before.cookie.clone().unwrap();
+    let mut after = Client::of(served(&store, "new", Some("old")).layer(from_fn(old_cookie))).with_cookie(old.clone());
+    assert_eq!(after.get("/read").await.body, "ada 0");
+    let answer = after.post("/rotate").await;
+    let new = answer.set_cookie().unwrap().split(';').next().unwrap().to_owned();
+    assert!(new.starts_with("new="));
+    let mut both = after.with_cookie(format!("{old}; {new}"));
+    assert_eq!(both.get("/read").await.body, "ada 0");
+    assert_eq!(both.post("/logout").await.status, StatusCode::OK);
+    assert_eq!(after.with_cookie(old).get("/read").await.body, " 0");
+}

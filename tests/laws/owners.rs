@@ -838,3 +838,28 @@ async fn an_owner_of_ones_own_type_is_told_by_all_its_parts() {
         assert_eq!(sessions.count(other).await.unwrap(), 0);
     }
 }
+
+/// Whoever is sent to the login page loses his work.
+#[tokio::test]
+async fn a_guard_sends_nobody_to_the_login_page_for_an_outage() {
+    for answer in [OnStoreError::Fail, OnStoreError::Anonymous] {
+        for (builder, store) in [standard(), lazy()] {
+            let layer = builder.on_store_error(answer).login_path("/login").build().unwrap();
+            let handler = async |user: SessionOwner<Visit>| user.to_string();
+            let app = Router::new().route("/me", get(handler)).route("/login/{user}", post(login)).layer(layer);
+            let mut client = Client::of(app);
+            client.post("/login/7").await;
+            let open = async || {
+                let request = axum::http::Request::get("/me").header("sec-fetch-mode", "navigate");
+                client
+                    .request(request.header("cookie", client.cookie.as_ref().unwrap()).body(axum::body::Body::empty()).unwrap())
+                    .await
+            };
+            store.set_down(true);
+            let answer = open().await;
+            assert_eq!((answer.status, answer.header("location")), (StatusCode::SERVICE_UNAVAILABLE, None));
+            store.set_down(false);
+            assert_eq!(open().await.body, "7");
+        }
+    }
+}

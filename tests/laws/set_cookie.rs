@@ -200,3 +200,74 @@ async fn a_cookie_is_not_read_where_the_callback_does_not_read_it() {
     assert_eq!(client.post("/add").await.body, "1");
     assert_eq!(client.post("/add").await.body, "1");
 }
+
+/// Whatever a middleware says after the cookie was added: one around the standard one, and one that adds it by hand.
+#[tokio::test]
+async fn a_middleware_around_the_cookie_does_not_make_it_public() {
+    use axum::extract::Request;
+    use axum::middleware::Next;
+    use axum::response::Response;
+    use session_runtime::{Session, SessionError, SessionRequestExt as _, standard as middlewares};
+
+    fn public(mut response: Response) -> Response {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+        response.headers_mut().insert("cdn-cache-control", HeaderValue::from_static("max-age=60"));
+        response
+    }
+
+    async fn around(session: Session<Visit>, request: Request, next: Next) -> Response {
+        public(middlewares::session_middleware(session, request, next).await)
+    }
+
+    async fn by_hand(session: Session<Visit>, mut request: Request, next: Next) -> Result<Response, SessionError> {
+        session.fetch_session_id(&mut request).await;
+        if session.session_exists(&request).await? {
+            return Ok(public(next.run(request).await));
+        }
+        let id = session.create_session().await?;
+        request.set_session_id(id);
+        Ok(public(session.add_session_id(next.run(request).await, &id)))
+    }
+
+    for mut client in [client(standard().0.middleware(around)), client(standard().0.middleware(by_hand))] {
+        let answer = client.get("/read").await;
+        assert!(answer.set_cookie().is_some());
+        assert_eq!((answer.header("cache-control"), answer.header("cdn-cache-control")), (Some("no-store"), None));
+        let answer = client.get("/read").await;
+        assert_eq!((answer.set_cookie(), answer.header("cache-control")), (None, Some("public, max-age=60")));
+        assert_eq!(client.post("/rotate").await.header("cache-control"), Some("no-store"));
+    }
+}
+
+/// A dead bearer token, or one that is somebody else's, beside the cookie of a session: the answer would take that cookie's place.
+#[tokio::test]
+async fn no_new_session_takes_the_place_of_a_cookie_that_is_not_read() {
+    use axum::http::StatusCode;
+    use axum::http::request::Parts;
+    use session_runtime::SessionRequestExt as _;
+
+    fn bearer_or_cookie(request: &Parts) -> Option<&str> {
+        let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+        header.and_then(|value| value.strip_prefix("Bearer ")).or_else(|| request.cookie("SESSION_ID"))
+    }
+
+    for (builder, store) in [lazy(), standard()] {
+        let mut client = client(builder.session_id_callback(bearer_or_cookie));
+        client.post("/login/ada").await;
+        for token in ["0123456789abcdef0123456789abcdef", &"eyJ.".repeat(100)] {
+            let send = async |method, path| {
+                let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+                client.request(request.header("cookie", client.cookie.as_ref().unwrap()).body(Body::empty()).unwrap()).await
+            };
+            let answer = send("GET", "/read").await;
+            assert_eq!((answer.status, &*answer.body, answer.set_cookie()), (StatusCode::OK, " 0", None));
+            let answer = send("POST", "/add").await;
+            assert_eq!((answer.status, answer.set_cookie()), (StatusCode::UNAUTHORIZED, None));
+            assert_eq!(store.store.len(), 1);
+        }
+        assert_eq!(client.get("/read").await.body, "ada 0");
+        let login = Request::post("/login/eve").header("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+        let login = login.header("cookie", client.cookie.as_ref().unwrap()).body(Body::empty()).unwrap();
+        assert!(client.request(login).await.id().is_some(), "who logs in means it");
+    }
+}

@@ -182,3 +182,50 @@ async fn ending_another_session_of_the_user_leaves_the_one_of_the_request() {
         assert_eq!(sessions(&store), 1, "the other one is gone, and its mark does not count");
     }
 }
+
+/// What is no id does not hide the one that is, also from a callback that takes the first.
+#[tokio::test]
+async fn a_value_that_is_no_id_before_the_real_one_changes_nothing() {
+    fn set_first_cookie(request: &mut Parts) {
+        if let Some(id) = request.cookie("SESSION_ID").map(str::to_owned) {
+            request.set_session_id(id);
+        }
+    }
+
+    let found = [lazy(), standard()].map(|(builder, store)| (builder.session_id_callback(first_cookie), store));
+    let set = [lazy(), standard()].map(|(builder, store)| (builder.session_id_callback(set_first_cookie), store));
+    for (builder, store) in found.into_iter().chain(set) {
+        let mut client = Client::of(router(builder));
+        client.post("/login/ada").await;
+        let real = client.cookie.clone().unwrap();
+        for planted in ["", "a b", "\"\"", "%00,"] {
+            let mut client = client.with_cookie(format!("SESSION_ID={planted}; {real}"));
+            assert_eq!(client.get("/read").await.body, "ada 0", "{planted}");
+        }
+        assert_eq!(store.store.len(), 1);
+    }
+}
+
+/// One that was left under another path, and has just been rotated away.
+#[tokio::test]
+async fn logging_out_with_a_just_rotated_cookie_beside_the_live_one_ends_that_without_reading_either() {
+    use axum::Router;
+    use axum::extract::Request;
+    use axum::routing::post;
+    use session_runtime::Session;
+
+    for (builder, store) in [lazy(), standard()] {
+        let layer = builder.build().unwrap();
+        let destroy = async |session: Session<Visit>, request: Request| session.destroy(&request).await;
+        let login = async |session: session_runtime::SessionData<Visit>| session.rotate_with(|visit| visit.count += 1).await;
+        let mut client = Client::of(Router::new().route("/destroy", post(destroy)).route("/login", post(login)).layer(layer));
+        client.post("/login").await;
+        let old = client.cookie.clone().unwrap();
+        client.post("/login").await;
+        let mut client = client.with_cookie(format!("{old}; {}", client.cookie.as_ref().unwrap()));
+        let answer = client.post("/destroy").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")));
+        assert_eq!(sessions(&store), 0);
+    }
+}

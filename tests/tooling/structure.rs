@@ -12,7 +12,7 @@ use syn::{Attribute, Item, UseTree, Visibility};
 
 /// What stands in `session-runtime/src`, from the bottom up.
 const FLOORS: &[&[&str]] = &[
-    &["inline_vec", "locks", "log", "maybe_ready", "random", "transport", "word"],
+    &["inline_vec", "locks", "log", "maybe_ready", "random", "to_its_end", "transport", "word"],
     &["error"],
     &["config"],
     &["id"],

@@ -7,9 +7,8 @@ use http::request::Parts;
 
 use crate::callback::signature::{FoundId, Never, Nothing};
 use crate::callback::{guard, is_function};
-use crate::id::IntoSessionId;
 use crate::maybe_ready::MaybeReady;
-use crate::request::{Ask, Carried, CarriedId, Done, RunSessionId, SessionIdCallback};
+use crate::request::{Ask, Carried, Done, RunSessionId, SessionIdCallback, given};
 use crate::standard;
 
 /// What can be a `session_id_callback`: a function or closure of one of these forms, sync or async (also `-> impl Future`,
@@ -198,8 +197,8 @@ where
     const IMMEDIATE: bool = true;
 
     fn answer<'a>(&'a self, request: &'a mut Parts) -> Done<'a> {
-        let found = guard::call::<F, _>(|| self(request).and_then(IntoSessionId::into_shared_id));
-        MaybeReady::ready(found.map(|id| Carried::of(&mut request.extensions).put(CarriedId::set(id))))
+        let found = guard::call::<F, _>(|| given(self(request), &request.extensions, &request.headers));
+        MaybeReady::ready(found.map(|id| Carried::of(&mut request.extensions).put(id)))
     }
 }
 
@@ -234,8 +233,9 @@ where
     {
         MaybeReady::boxed(async move {
             let future = guard::call::<F, _>(|| self(request))?;
-            let found = guard::wait::<F, _>(future).await?.and_then(IntoSessionId::into_shared_id);
-            Carried::of(&mut request.extensions).put(CarriedId::set(found));
+            let found = guard::wait::<F, _>(future).await?;
+            let found = given(found, &request.extensions, &request.headers);
+            Carried::of(&mut request.extensions).put(found);
             Ok(())
         })
     }

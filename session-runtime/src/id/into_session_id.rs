@@ -18,6 +18,16 @@ pub trait IntoSessionId {
     {
         self.into_session_id().map(|id| SharedId::new(&id))
     }
+
+    /// The same; a text that is no valid id is shown to `refused`.
+    #[doc(hidden)]
+    fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId>
+    where
+        Self: Sized,
+    {
+        let _ = refused;
+        self.into_shared_id()
+    }
 }
 
 impl IntoSessionId for SessionId {
@@ -40,6 +50,14 @@ impl IntoSessionId for &str {
     fn into_shared_id(self) -> Option<SharedId> {
         SharedId::parse(self.as_bytes())
     }
+
+    fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId> {
+        let id = SharedId::parse(self.as_bytes());
+        if id.is_none() {
+            refused(self.as_bytes());
+        }
+        id
+    }
 }
 
 impl IntoSessionId for String {
@@ -49,6 +67,14 @@ impl IntoSessionId for String {
 
     fn into_shared_id(self) -> Option<SharedId> {
         SharedId::parse(self.as_bytes())
+    }
+
+    fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId> {
+        let id = SharedId::parse(self.as_bytes());
+        if id.is_none() {
+            refused(self.as_bytes());
+        }
+        id
     }
 }
 
@@ -60,6 +86,14 @@ impl IntoSessionId for &String {
     fn into_shared_id(self) -> Option<SharedId> {
         SharedId::parse(self.as_bytes())
     }
+
+    fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId> {
+        let id = SharedId::parse(self.as_bytes());
+        if id.is_none() {
+            refused(self.as_bytes());
+        }
+        id
+    }
 }
 
 impl<I: IntoSessionId> IntoSessionId for Option<I> {
@@ -69,5 +103,9 @@ impl<I: IntoSessionId> IntoSessionId for Option<I> {
 
     fn into_shared_id(self) -> Option<SharedId> {
         self.and_then(I::into_shared_id)
+    }
+
+    fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId> {
+        self.and_then(|id| id.into_shared_id_or(refused))
     }
 }

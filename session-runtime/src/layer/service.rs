@@ -18,7 +18,7 @@ use crate::callback::{CustomMiddleware, MiddlewareKind};
 use crate::error::SessionError;
 use crate::maybe_ready::poll_immediate;
 use crate::session::Session;
-use crate::session::driver::Driver;
+use crate::session::driver::{Driver, Leaving};
 use crate::standard;
 
 /// A service with sessions: what [`SessionLayer`](crate::SessionLayer) makes of the service that it is around.
@@ -159,7 +159,8 @@ where
         let inner = match self {
             Self::Custom(custom) => {
                 let inner = custom.with_middleware.call(request);
-                return ResponseFuture::boxed(async move { depart(&driver, infallible(inner.await)).await });
+                let driver = Leaving(driver);
+                return ResponseFuture::boxed(async move { depart(&driver.0, infallible(inner.await)).await });
             }
             Self::Direct(inner) => inner,
         };
@@ -181,6 +182,7 @@ where
         let clone = inner.clone();
         let mut inner = std::mem::replace(inner, clone);
         ResponseFuture::boxed(async move {
+            let leaving = Leaving(Arc::clone(&session.0));
             if !is_found {
                 session.fetch_session_id(&mut request).await;
             }
@@ -188,7 +190,9 @@ where
                 Ok(()) => respond(inner.call(request)).await,
                 Err(error) => error.into_response(),
             };
-            depart(&session.0, response).await
+            let response = depart(&leaving.0, response).await;
+            drop(session);
+            response
         })
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap, Method};
 
 use super::carried_id::CarriedId;
+use crate::cookie;
+use crate::id::{IntoSessionId, SessionId};
 use crate::inline_vec::InlineVec;
 use crate::maybe_ready::MaybeReady;
 
@@ -22,6 +24,8 @@ pub(crate) trait EnteredLayer: Send + Sync + 'static {
     fn found(&self, method: &Method, headers: &HeaderMap) -> Option<&CarriedId>;
     /// Reads which of several ids counts.
     fn settle<'a>(&'a self, carried: &'a CarriedId) -> MaybeReady<'a, CarriedId>;
+    /// What came as the id is not in the cookie, which has an id, too.
+    fn leave_cookie_unread(&self);
     /// The request is refused: what was created for it is to be undone, and it gets no cookie.
     fn refuse(&self);
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -91,4 +95,37 @@ impl Carried {
         }
         self.current = Some(layer);
     }
+}
+
+/// What a callback has found, or a middleware has set. Whether the cookie has it shows only where it is looked at. If it is a value of the cookie that is no
+/// id, another of its values may be (law 5).
+#[inline]
+pub(crate) fn given(given: impl IntoSessionId, extensions: &Extensions, headers: &HeaderMap) -> CarriedId {
+    let mut is_in_cookie = false;
+    match given.into_shared_id_or(|refused| is_in_cookie = is_in_cookie_of(refused, extensions, headers)) {
+        Some(id) => CarriedId::One { id, by_cookie: false },
+        None if is_in_cookie => in_cookies(extensions, headers),
+        None => CarriedId::None,
+    }
+}
+
+/// Whether what was taken for an id is a value of the cookie. If it came from elsewhere, and the cookie has an id, the layer gets to know that.
+#[cold]
+fn is_in_cookie_of(refused: &[u8], extensions: &Extensions, headers: &HeaderMap) -> bool {
+    let Some(layer) = current(extensions) else { return false };
+    let values = || cookie::values(headers, layer.cookie_name()).map(cookie::unquoted);
+    let is_in_cookie = values().any(|value| value == refused);
+    if !is_in_cookie && values().any(SessionId::is_valid) {
+        layer.leave_cookie_unread();
+    }
+    is_in_cookie
+}
+
+#[cold]
+fn in_cookies(extensions: &Extensions, headers: &HeaderMap) -> CarriedId {
+    current(extensions).map_or(CarriedId::None, |layer| CarriedId::in_cookies(headers, layer.cookie_name()))
+}
+
+fn current(extensions: &Extensions) -> Option<&Arc<dyn EnteredLayer>> {
+    extensions.get::<Carried>()?.current.as_ref()
 }

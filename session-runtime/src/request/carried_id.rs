@@ -43,11 +43,6 @@ fn ambiguous(ids: &[SharedId]) -> CarriedId {
 const MOST_KEPT: usize = 64;
 
 impl CarriedId {
-    /// An id that was set, or that there is none. Whether the cookie has it shows only where it is looked at.
-    pub(crate) fn set(id: Option<SharedId>) -> Self {
-        id.map_or(Self::None, |id| Self::One { id, by_cookie: false })
-    }
-
     /// The ids that the cookies of this name have.
     pub(crate) fn in_cookies(headers: &HeaderMap, name: &str) -> Self {
         let mut carried = Self::None;

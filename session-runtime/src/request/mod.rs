@@ -12,7 +12,7 @@ use http::{Extensions, HeaderMap, Method, Request};
 use crate::cookie;
 use crate::id::{IntoSessionId, SessionId};
 
-pub(crate) use carried::{Carried, EnteredLayer};
+pub(crate) use carried::{Carried, EnteredLayer, given};
 pub(crate) use carried_id::CarriedId;
 pub use finder::SessionIdCallback;
 pub(crate) use finder::{Ask, Done, RunSessionId, fetch_session_id};
@@ -53,7 +53,8 @@ pub trait SessionRequestExt: sealed::Head {
     where
         Self: Sized,
     {
-        Carried::of(self.extensions_mut()).put(CarriedId::set(id.into_shared_id()));
+        let id = given(id, self.extensions(), self.headers());
+        Carried::of(self.extensions_mut()).put(id);
     }
 
     /// The value of the first cookie of this exact name, without the one pair of double quotes that it may be in (RFC 6265, section

@@ -71,6 +71,8 @@ struct Rare {
     /// What is kept beside the data when the rotation under way is done.
     after_rotation: Option<Arc<Attributes>>,
     failed: Option<SessionError>,
+    /// The cookie has another id than the one that came, and is not read: it may be that of a session.
+    cookie_is_unread: bool,
 }
 
 /// A session whose id is owed to the client.
@@ -96,7 +98,7 @@ enum Absence {
     JustRotated,
     /// No cookie came, but the browser may be holding it back (law 15).
     Withheld,
-    /// Several sessions came, or too many ids to look them up (law 5).
+    /// Several sessions came, or too many ids to look them up (law 5), or none by an id from elsewhere, and the cookie has another id, which is not read.
     Ambiguous,
     /// The store is down, and the layer lets the request go on without a session (law 11).
     StoreDown(SessionError),
@@ -117,6 +119,8 @@ struct Live<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CookieChange {
     Unchanged,
+    /// `add_session_id` has put it into the response.
+    Added,
     /// The id is new.
     Set,
     /// The same, and the request has left the session for another one since.
@@ -248,13 +252,26 @@ pub(crate) enum BeginDestroy {
 }
 
 /// What became of the sessions that were to be deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deleted {
     None,
     /// At least one was there.
     Some,
     /// One goes by an id that this request does not know.
     JustRotated,
+    /// One goes by an id that this request does not know, and at least one other was there.
+    SomeAndJustRotated,
+}
+
+impl Deleted {
+    /// Of several.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, one) | (one, Self::None) => one,
+            (one, other) if one == other => one,
+            _ => Self::SomeAndJustRotated,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,6 +330,16 @@ impl<T> Core<T> {
         self.refused = true;
     }
 
+    /// The id that came is not that in the cookie. A new session's cookie would take that one's place.
+    #[cold]
+    pub(crate) fn leave_cookie_unread(&mut self) {
+        self.rare().cookie_is_unread = true;
+    }
+
+    fn is_cookie_unread(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.cookie_is_unread)
+    }
+
     /// From now on a change creates the session if there is none.
     pub(crate) const fn make_lazy(&mut self) {
         self.lazy = true;
@@ -368,6 +395,7 @@ impl<T> Core<T> {
             CarriedId::Ambiguous(ids) if ids.len() <= MOST_LOOKED_UP => return Ok(Read::LoadEach(ids)),
             CarriedId::Ambiguous(_) => Absence::Ambiguous,
             CarriedId::Withheld => Absence::Withheld,
+            CarriedId::None if self.is_cookie_unread() => Absence::Ambiguous,
             CarriedId::None if matches!(self.phase, Phase::Unread) => {
                 (self.phase, self.none_is_alias) = (Phase::Absent(Absence::Unknown), true);
                 return Ok(Read::Done(self.view()));
@@ -400,7 +428,10 @@ impl<T> Core<T> {
                 Ok(self.after_load(policy, arrived))
             }
             other => {
-                let (absence, discarded) = absence(policy, other)?;
+                let (mut absence, discarded) = absence(policy, other)?;
+                if matches!(absence, Absence::Unknown) && !*by_cookie && self.is_cookie_unread() {
+                    absence = Absence::Ambiguous;
+                }
                 let named = if discarded { carried.ids() } else { &[] };
                 self.arrive(carried, self.without(absence), named);
                 Ok(AfterLoad::Done(self.view()))
@@ -881,6 +912,12 @@ impl<T> Core<T> {
         deleted: Deleted,
     ) -> Result<AfterDelete, SessionError> {
         let is_among = |id: &SharedId| ids.iter().any(|deleted| deleted == id);
+        let deleted = match (deleted, &self.phase) {
+            // Of several that were not read, the one that exists counts (law 5).
+            (Deleted::SomeAndJustRotated, Phase::Unread) => Deleted::Some,
+            (Deleted::SomeAndJustRotated, _) => Deleted::JustRotated,
+            (deleted, _) => deleted,
+        };
         match &self.phase {
             Phase::Live(live) if !is_among(&live.id) => {
                 if self.aliases.iter().any(is_among) {
@@ -929,6 +966,11 @@ impl<T> Core<T> {
 
     // Leaving.
 
+    /// No response will leave: what needs a cookie is as late as after one.
+    pub(crate) const fn give_up(&mut self) {
+        self.head_sent = true;
+    }
+
     /// The response's head leaves if it owes the client no cookie and waits for nobody; whether the session was read or changed.
     pub(crate) fn depart_without_cookie(&mut self) -> Option<bool> {
         let leaves = self.cookie == CookieChange::Unchanged && !self.exclusive && !self.refused;
@@ -952,7 +994,7 @@ impl<T> Core<T> {
             }
         }
         if self.cookie == CookieChange::Refresh {
-            self.cookie = CookieChange::Unchanged;
+            self.cookie = self.nothing_owed();
             if let Phase::Live(live) = &self.phase {
                 return Depart::Refresh(live.id.clone());
             }
@@ -996,7 +1038,7 @@ impl<T> Core<T> {
 
     /// A cookie was added.
     pub(crate) const fn added(&mut self) -> bool {
-        self.cookie = CookieChange::Unchanged;
+        self.cookie = CookieChange::Added;
         mem::replace(&mut self.added, true)
     }
 
@@ -1030,6 +1072,14 @@ impl<T> Core<T> {
         match &self.phase {
             Phase::Live(live) => live.record.attributes.as_deref().copied().unwrap_or_default(),
             _ => Attributes::new(),
+        }
+    }
+
+    /// The store is down, and the layer lets the request go on without a session.
+    pub(crate) fn outage(&self) -> Option<SessionError> {
+        match &self.phase {
+            Phase::Absent(Absence::StoreDown(error)) => Some(error.clone()),
+            _ => None,
         }
     }
 
@@ -1098,7 +1148,7 @@ impl<T> Core<T> {
             self.rare().left = Some(Owed { id: live.id.clone(), expires_in: live.record.expires_in, persistent });
             self.cookie = CookieChange::SetLeft;
         } else if !matches!(self.cookie, CookieChange::Remove | CookieChange::SetLeft) {
-            self.cookie = CookieChange::Unchanged;
+            self.cookie = self.nothing_owed();
         }
         true
     }
@@ -1120,13 +1170,18 @@ impl<T> Core<T> {
             self.aliases.push(live.id.clone());
         }
         self.phase = phase;
-        self.cookie = CookieChange::Unchanged;
+        self.cookie = self.nothing_owed();
     }
 
     fn owe(&mut self, change: CookieChange) {
-        if self.cookie == CookieChange::Unchanged {
+        if matches!(self.cookie, CookieChange::Unchanged | CookieChange::Added) {
             self.cookie = change;
         }
+    }
+
+    /// Nothing is owed, or nothing any more.
+    const fn nothing_owed(&self) -> CookieChange {
+        if self.added { CookieChange::Added } else { CookieChange::Unchanged }
     }
 }
 

@@ -18,13 +18,19 @@ use crate::transport::Transport;
 
 /// Adds what the session owes the client.
 pub(super) fn write(departing: &Departing, template: &CookieTemplate, transport: &Transport, response: &mut Response) {
-    if !departing.used {
+    if !departing.used && !departing.added {
         return;
     }
     let headers = response.headers_mut();
     vary(headers);
     let cookie = match &departing.cookie {
-        SendCookie::None => return,
+        SendCookie::None => {
+            // A middleware may have said something else since.
+            if departing.added && headers.contains_key(&SET_COOKIE) {
+                keep_from_shared_caches(headers);
+            }
+            return;
+        }
         SendCookie::Set(id, max_age) => {
             if template.is_secure(transport.is_loopback()) {
                 transport.warn_if_plain(template.name());
@@ -99,7 +105,12 @@ fn is_for_some_caches(name: &HeaderName) -> bool {
     let name = name.as_str();
     // No shorter name is one of them, and most are shorter.
     name.len() >= "edge-control".len()
-        && (name.ends_with("cdn-cache-control") || matches!(name, "x-accel-expires" | "surrogate-control" | "edge-control"))
+        && (is_targeted(name) || matches!(name, "x-accel-expires" | "surrogate-control" | "edge-control"))
+}
+
+/// A targeted field, as `CDN-Cache-Control` is (RFC 9213). (The length comes first: it tells `content-length` apart.)
+fn is_targeted(name: &str) -> bool {
+    name.len() > "-cache-control".len() && name.ends_with("-cache-control")
 }
 
 /// `private` or `no-store`, and not for some headers only, as `private="x-name"` is (RFC 9111, section 5.2.2.7).
@@ -183,8 +194,15 @@ mod tests {
 
     #[test]
     fn what_only_some_caches_believe_goes() {
-        for name in ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "x-accel-expires", "edge-control"]
-        {
+        for name in [
+            "cdn-cache-control",
+            "cloudflare-cdn-cache-control",
+            "akamai-cache-control",
+            "x-litespeed-cache-control",
+            "surrogate-control",
+            "x-accel-expires",
+            "edge-control",
+        ] {
             let mut headers = with(name, &["max-age=60"]);
             headers.insert("cache-control", HeaderValue::from_static("private"));
             keep_from_shared_caches(&mut headers);
@@ -252,6 +270,21 @@ mod tests {
             assert_eq!((&*ours, headers.contains_key(VARY)), (ids, varies));
             assert_eq!(cookies.len(), ids.len() + 1, "that of another layer stays");
             assert_eq!(all(&headers, "cache-control"), if ids.is_empty() { &[][..] } else { &["no-store"] });
+        }
+    }
+
+    #[test]
+    fn what_was_said_to_caches_after_the_cookie_was_added_is_taken_back() {
+        for (cookie, becomes) in [(Some("sid=1"), "no-store"), (None, "public")] {
+            let mut response = Response::new(axum::body::Body::empty());
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public"));
+            if let Some(cookie) = cookie {
+                response.headers_mut().insert(SET_COOKIE, HeaderValue::from_static(cookie));
+            }
+            let transport = Transport::of(&HeaderMap::new(), &http::Uri::from_static("/"));
+            let departing = Departing { used: true, added: true, cookie: SendCookie::None };
+            write(&departing, &template(), &transport, &mut response);
+            assert_eq!(all(response.headers(), "cache-control"), [becomes]);
         }
     }
 

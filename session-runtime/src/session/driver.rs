@@ -32,8 +32,9 @@ use crate::owner::{Owner, OwnerBytes, OwnerOf, SessionHandle};
 use crate::request::{Carried, CarriedId, EnteredLayer, SessionIdCallback, SessionRequestExt};
 use crate::store::{
     Answer, Attributes, Belonging, Change, Created, ErasedStore, Limits, Loaded, NewSession, OwnerLimit, Replaced, Rotated,
-    Traced,
+    Rotation, Traced,
 };
+use crate::to_its_end::ToItsEnd;
 use crate::transport::Transport;
 
 /// How many new ids are tried if each one is taken.
@@ -194,7 +195,8 @@ enum RotateStart<'d, 'a, T> {
     /// These are to be ended before.
     After(InlineVec<SharedId>),
     IdChanged,
-    Started(Called<'a, Rotated>, Exclusive<'d, T>),
+    /// The step ends with the second, or with the first.
+    Started(Called<'a, Rotated>, Option<Exclusive<'d, T>>),
 }
 
 /// How the creation of a session begins.
@@ -340,6 +342,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 if by_cookie && beside_others {
                     // Whichever of them a callback has taken, the one that exists counts (law 5).
                     return CarriedId::in_cookies(request.headers(), self.setup.cookie.name());
+                }
+                if beside_others {
+                    self.core().leave_cookie_unread();
                 }
                 CarriedId::One { id: id.clone(), by_cookie }
             }
@@ -501,7 +506,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// Changes the session's data by compare-and-swap, and its id with it if `kind` says so. If there is none, the change may create it.
     pub(crate) async fn change<R, E: From<SessionError>>(
-        &self,
+        self: &Arc<Self>,
         kind: ChangeKind,
         mut edit: impl FnMut(&Arc<T>) -> Result<(R, Arc<T>), E>,
     ) -> Result<R, E> {
@@ -617,7 +622,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     async fn rotate(
-        &self,
+        self: &Arc<Self>,
         how: (ChangeKind, OwnerStep),
         owner: Option<Box<Belonging>>,
         base: &Base<T>,
@@ -651,7 +656,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     fn start_rotate<'d: 'a, 'a>(
-        &'d self,
+        self: &'d Arc<Self>,
         (kind, step): (ChangeKind, OwnerStep),
         owner: Option<&Belonging>,
         base: &'a Base<T>,
@@ -667,14 +672,41 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             BeginRotate::After(ids) => return Ok(RotateStart::After(ids)),
             BeginRotate::Move => {}
         }
-        let exclusive = Exclusive(self);
         let Some(rotation) = core.rotation(Instant::now, (kind, step, handle), base, data, owner.cloned().map(Box::new)) else {
-            drop(core);
+            core.end_exclusive();
             return Ok(RotateStart::IdChanged);
         };
         drop(core);
+        if !self.setup.begins_immediately && !self.setup.store.is_immediate() {
+            return Ok(RotateStart::Started(self.rotate_to_its_end(base, new, rotation, data), None));
+        }
+        let exclusive = Exclusive(self);
         let rotating = self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation));
-        Ok(RotateStart::Started(rotating, exclusive))
+        Ok(RotateStart::Started(rotating, Some(exclusive)))
+    }
+
+    /// If the task that makes the rotation is given up, as by a handler's own time limit, and the response is not, it goes on: nobody else could tell the
+    /// client the new id.
+    #[cold]
+    #[inline(never)]
+    fn rotate_to_its_end<'a>(
+        self: &Arc<Self>,
+        base: &Base<T>,
+        new: &SharedId,
+        rotation: Rotation<T>,
+        data: &Arc<T>,
+    ) -> Called<'a, Rotated> {
+        let (driver, old, new, data) = (Arc::clone(self), base.id.clone(), new.clone(), Arc::clone(data));
+        let rotating = async move {
+            let _exclusive = Exclusive(&driver);
+            let rotated = driver.call("rotate", |store| store.rotate(driver.key(&old), driver.key(&new), rotation)).await?;
+            if let Rotated::Rotated(version) = rotated {
+                driver.core().rotated(Instant::now, &old, new.clone(), version, data);
+            }
+            Ok(rotated)
+        };
+        let driver = Arc::clone(self);
+        MaybeReady::boxed(ToItsEnd::new(rotating, move || driver.core().is_late()))
     }
 
     /// Stores a new session of `data`, with limits of its own if there are any; `None` if another task of the request has created one.
@@ -780,7 +812,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     async fn delete_each(&self, ids: &InlineVec<SharedId>) -> Result<Deleted, SessionError> {
         let mut all = Deleted::None;
         for deleted in join_all(ids.iter().map(|id| self.delete(id))).await {
-            all = all.max(deleted?);
+            all = all.and(deleted?);
         }
         Ok(all)
     }
@@ -979,12 +1011,37 @@ impl<T: Clone + Send + Sync + 'static> EnteredLayer for Driver<T> {
         })
     }
 
+    fn leave_cookie_unread(&self) {
+        self.core().leave_cookie_unread();
+    }
+
     fn refuse(&self) {
         self.core().refuse();
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
+    }
+}
+
+/// The response that is on its way. If it is given up, as by a client that hangs up, a task of the request that goes on can send no cookie any more.
+pub(crate) struct Leaving<T>(pub(crate) Arc<Driver<T>>);
+
+impl<T> Drop for Leaving<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // Mostly nobody else is there. If the head has left, that is known already.
+        if Arc::strong_count(&self.0) > 1 {
+            self.0.give_up();
+        }
+    }
+}
+
+impl<T> Driver<T> {
+    #[cold]
+    #[inline(never)]
+    fn give_up(&self) {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner).give_up();
     }
 }
 

@@ -18,7 +18,8 @@ use crate::owner::{OwnerId, RegisteredOwner};
 ///
 /// It derefs to the owner. Without one it rejects with 401. If the layer has a `login_path`, and it is a browser that goes to a page by GET, it answers 303
 /// instead, to the login page, with the page it wanted as `?next=`, which is a path of this site ([`next_path`] reads it again). `Option<SessionOwner<T>>` is
-/// `None` if nobody is logged in.
+/// `None` if nobody is logged in. While the store is down it rejects with 503, also where `on_store_error` lets requests go on without a session: nobody is
+/// sent to the login page for an outage.
 ///
 /// It costs what extracting [`SessionData`] costs.
 ///
@@ -125,6 +126,10 @@ where
         let (driver, view) = SessionData::<T>::read(parts).await.map_err(SessionOwnerRejection::Failed)?;
         if let Some(owner) = owner_of(&view) {
             return Ok(owner);
+        }
+        // Whoever is logged in is not to log in again because of an outage.
+        if let Some(error) = driver.core().outage() {
+            return Err(SessionOwnerRejection::Failed(error));
         }
         Err(match &driver.setup.login_path {
             Some(path) if is_navigation(&parts.method, &parts.headers) => SessionOwnerRejection::LogIn(login_uri(path, parts)),

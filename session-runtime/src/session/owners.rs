@@ -355,7 +355,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     /// Ends sessions of this session's owner. If it is one of them, the client is told to forget the cookie.
-    pub(super) async fn end(&self, which: Ends) -> Result<u64, SessionError> {
+    pub(super) async fn end(self: &Arc<Self>, which: Ends) -> Result<u64, SessionError> {
         let mut own = self.own().await?;
         if matches!((&own, &which), (Own::Unlisted(_), Ends::Others | Ends::All)) && self.core().tells_the_client() {
             // Another request may list it meanwhile, under an id that this one does not know: it would be another, and not be ended by its id.

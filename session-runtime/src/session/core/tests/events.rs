@@ -264,6 +264,13 @@ fn what_a_logout_leaves_the_client_with() {
         assert_eq!(core.deleted(&only("a"), true, deleted).unwrap(), AfterDelete::Done);
         assert_eq!(sends(&mut core), cookie, "{deleted:?}");
     }
+    // Of several that were not read, the one that exists counts.
+    assert_eq!(Deleted::None.and(Deleted::JustRotated).and(Deleted::None), Deleted::JustRotated);
+    assert_eq!(Deleted::JustRotated.and(Deleted::Some).and(Deleted::None), Deleted::SomeAndJustRotated);
+    for (mut core, answer) in [(Core::new(true), "done"), (state("live"), "JustRotated")] {
+        let said = of(core.deleted(&only("a"), true, Deleted::SomeAndJustRotated), |_| "done");
+        assert_eq!((said, sends(&mut core)), (answer, if answer == "done" { "remove" } else { "nothing" }));
+    }
     // A cookie that was added is taken back.
     let mut core = state("new");
     assert!(!core.added());
