@@ -3,6 +3,7 @@
 use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -189,14 +190,14 @@ enum WriteOutcome {
 }
 
 /// How a rotation begins.
-enum RotateStart<'d, 'a, T> {
+enum RotateStart<'a> {
     /// Another step is under way that owes the client a cookie.
     Busy,
     /// These are to be ended before.
     After(InlineVec<SharedId>),
     IdChanged,
-    /// The step ends with the second, or with the first.
-    Started(Called<'a, Rotated>, Option<Exclusive<'d, T>>),
+    Done(Rotated),
+    Waits(Called<'a, Rotated>),
 }
 
 /// How the creation of a session begins.
@@ -630,19 +631,18 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     ) -> Result<WriteOutcome, SessionError> {
         for _ in 0..NEW_ID_TRIES {
             let new = self.setup.generate.call().await?;
-            let (rotating, _exclusive) = loop {
+            let rotated = loop {
                 let before = match self.start_rotate(how, owner.as_deref(), base, &new, &data)? {
-                    RotateStart::Started(rotating, exclusive) => break (rotating, exclusive),
+                    RotateStart::Done(rotated) => break rotated,
+                    RotateStart::Waits(rotating) => break rotating.await?,
                     RotateStart::IdChanged => return Ok(WriteOutcome::IdChanged),
                     RotateStart::After(ids) => Some(ids),
                     RotateStart::Busy => None,
                 };
                 self.prepare(before).await?;
             };
-            let rotated = rotating.await?;
             match rotated {
-                Rotated::Rotated(version) => {
-                    self.core().rotated(Instant::now, &base.id, new, version, data);
+                Rotated::Rotated(_) => {
                     self.note("a session has got a new id");
                     return Ok(WriteOutcome::Committed);
                 }
@@ -655,14 +655,14 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         Err(SessionError::RepeatedId { callback: self.setup.generate.name() })
     }
 
-    fn start_rotate<'d: 'a, 'a>(
-        self: &'d Arc<Self>,
+    fn start_rotate<'a>(
+        self: &'a Arc<Self>,
         (kind, step): (ChangeKind, OwnerStep),
         owner: Option<&Belonging>,
         base: &'a Base<T>,
         new: &'a SharedId,
-        data: &Arc<T>,
-    ) -> Result<RotateStart<'d, 'a, T>, SessionError> {
+        data: &'a Arc<T>,
+    ) -> Result<RotateStart<'a>, SessionError> {
         // Before the lock is held: it asks a generator.
         let handle = matches!(step, OwnerStep::New | OwnerStep::Listed).then(SessionHandle::random);
         let mut core = self.core();
@@ -678,11 +678,17 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         };
         drop(core);
         if !self.setup.begins_immediately && !self.setup.store.is_immediate() {
-            return Ok(RotateStart::Started(self.rotate_to_its_end(base, new, rotation, data), None));
+            return Ok(RotateStart::Waits(self.rotate_to_its_end(base, new, rotation, data)));
         }
         let exclusive = Exclusive(self);
-        let rotating = self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation));
-        Ok(RotateStart::Started(rotating, Some(exclusive)))
+        match self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation)).try_now() {
+            Ok(rotated) => Ok(RotateStart::Done(exclusive.rotated(&base.id, new, rotated?, data))),
+            Err(rotating) => {
+                Ok(RotateStart::Waits(MaybeReady::boxed(
+                    async move { Ok(exclusive.rotated(&base.id, new, rotating.await?, data)) },
+                )))
+            }
+        }
     }
 
     /// If the task that makes the rotation is given up, as by a handler's own time limit, and the response is not, it goes on: nobody else could tell the
@@ -698,12 +704,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     ) -> Called<'a, Rotated> {
         let (driver, old, new, data) = (Arc::clone(self), base.id.clone(), new.clone(), Arc::clone(data));
         let rotating = async move {
-            let _exclusive = Exclusive(&driver);
+            let exclusive = Exclusive(&driver);
             let rotated = driver.call("rotate", |store| store.rotate(driver.key(&old), driver.key(&new), rotation)).await?;
-            if let Rotated::Rotated(version) = rotated {
-                driver.core().rotated(Instant::now, &old, new.clone(), version, data);
-            }
-            Ok(rotated)
+            Ok(exclusive.rotated(&old, &new, rotated, &data))
         };
         let driver = Arc::clone(self);
         MaybeReady::boxed(ToItsEnd::new(rotating, move || driver.core().is_late()))
@@ -1047,11 +1050,31 @@ impl<T> Driver<T> {
 
 pub(super) struct Exclusive<'a, T>(pub(super) &'a Driver<T>);
 
-impl<T> Drop for Exclusive<'_, T> {
-    fn drop(&mut self) {
-        self.0.core.lock().unwrap_or_else(PoisonError::into_inner).end_exclusive();
+impl<T: Clone + Send + Sync + 'static> Exclusive<'_, T> {
+    /// The step was a rotation, to which the store has answered.
+    fn rotated(self, old: &SharedId, new: &SharedId, rotated: Rotated, data: &Arc<T>) -> Rotated {
+        if let Rotated::Rotated(version) = rotated {
+            let mut core = self.0.core();
+            core.rotated(Instant::now, old, new.clone(), version, Arc::clone(data));
+            self.end(core);
+            mem::forget(self);
+        }
+        rotated
+    }
+}
+
+impl<T> Exclusive<'_, T> {
+    fn end(&self, mut core: MutexGuard<'_, Core<T>>) {
+        core.end_exclusive();
+        drop(core);
         if let Some(seldom) = self.0.seldom.get() {
             seldom.released.notify_waiters();
         }
+    }
+}
+
+impl<T> Drop for Exclusive<'_, T> {
+    fn drop(&mut self) {
+        self.end(self.0.core.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
