@@ -92,6 +92,7 @@ pub fn router_for(store: AnyStore<Counter>, store_timeout: Duration, idle: Durat
         .route("/slow/{millis}", post(slow))
         .route("/held/{name}", post(held))
         .route("/rotate", post(async |session: Session| session.rotate().await))
+        .route("/rotate/within/{millis}", post(rotate_within))
         .route("/logout", post(log_out))
         .route("/clock", get(clock))
         .layer(layer)
@@ -135,6 +136,11 @@ async fn held(session: Session, Path(name): Path<String>) -> Result<String, Sess
     hold.is_there.notify_one();
     hold.go_on.notified().await;
     add(session).await
+}
+
+/// Answers after this time, whatever has become of it.
+async fn rotate_within(session: Session, Path(millis): Path<u64>) {
+    let _ = tokio::time::timeout(Duration::from_millis(millis), session.rotate()).await;
 }
 
 async fn log_out(session: Session) -> Result<StatusCode, SessionError> {

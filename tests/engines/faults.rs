@@ -125,6 +125,24 @@ async fn a_change_whose_answer_is_lost_is_done_once_and_the_caller_is_told_that_
     with_each(check).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_gives_its_rotation_up_leaves_the_client_with_an_id_that_works() {
+    async fn check(engine: Engine, port: u16) {
+        let name = engine.name;
+        let proxy = Proxy::to(port).await;
+        let mut client = Client::to(&serve(connect(&proxy.url(&engine.url, port)).await).await).await;
+        for count in 1..=5 {
+            assert_eq!(client.post("/add").await.body, count.to_string(), "{name}");
+            // It reads first. On a machine that stalls it is given up then; else when the rotation is under way.
+            proxy.hold_back(Duration::from_millis(100));
+            assert_eq!(client.post("/rotate/within/150").await.status, 200, "{name}");
+            proxy.hold_back(Duration::ZERO);
+            assert_eq!(client.get("/").await.body, count.to_string(), "{name}");
+        }
+    }
+    with_each(check).await;
+}
+
 async fn found(store: &AnyStore<Counter>, key: Key<'_>) -> Record<Counter> {
     match store.load(key).await.unwrap() {
         Loaded::Found(record) => record,
