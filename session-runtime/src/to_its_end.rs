@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
@@ -41,10 +41,13 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Some((step, _)) = &mut self.step else { return Poll::Pending };
-        let done = ready!(step.as_mut().poll(context));
-        self.step = None;
-        Poll::Ready(done)
+        // If it panics, it is over.
+        let Some((mut step, is_in_vain)) = self.step.take() else { return Poll::Pending };
+        let polled = step.as_mut().poll(context);
+        if polled.is_pending() {
+            self.step = Some((step, is_in_vain));
+        }
+        polled
     }
 }
 
@@ -64,5 +67,29 @@ where
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::maybe_ready::poll_immediate;
+
+    #[tokio::test]
+    async fn a_step_that_panicked_is_over() {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&polls);
+        let step = poll_fn(move |_| -> Poll<()> {
+            counted.fetch_add(1, Ordering::Relaxed);
+            panic!("a step that panics, as this test has it");
+        });
+        catch_unwind(AssertUnwindSafe(|| poll_immediate(ToItsEnd::new(step, || false)))).unwrap_err();
+        tokio::task::yield_now().await;
+        assert_eq!(polls.load(Ordering::Relaxed), 1);
     }
 }
