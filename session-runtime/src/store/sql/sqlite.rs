@@ -1,5 +1,6 @@
 //! SQLite.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
@@ -88,10 +89,12 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(limit);
         let file = connect.get_filename().display().to_string();
-        // Where the program goes elsewhere, the file stays where it was found.
-        let path = std::path::absolute(connect.get_filename()).map_err(StoreError::unavailable)?;
-        let connect = if is_in_memory(url) { connect } else { connect.filename(&path) };
-        let here = || (!is_in_memory(url)).then(|| File::at(path.clone()));
+        let path = path(&connect).filter(|_| !is_in_memory(url));
+        let connect = match &path {
+            Some(path) => connect.filename(path),
+            None => connect,
+        };
+        let here = || path.clone().map(File::at);
         let not_opened = |error: sqlx::Error| StoreError::unavailable(format!("the file {file:?} cannot be opened: {error}"));
         // Changes wait in turns, not inside SQLite.
         let changes = connect.clone().busy_timeout(Duration::ZERO);
@@ -131,12 +134,20 @@ fn creation(table: &Table) -> String {
     )
 }
 
+/// Where the file is, also if the program goes elsewhere; nothing for the names that SQLite takes for something else than a path.
+fn path(connect: &SqliteConnectOptions) -> Option<PathBuf> {
+    let name = connect.get_filename();
+    let is_uri = name.as_os_str().as_encoded_bytes().starts_with(b"file:");
+    // One that is no UTF-8 cannot be opened.
+    std::path::absolute(name).ok().filter(|path| !is_uri && path.to_str().is_some())
+}
+
 fn is_in_memory(url: &str) -> bool {
     url.contains(":memory:") || url.contains("mode=memory")
 }
 
 impl Engine for sqlx::Sqlite {
-    /// Nothing for a database in memory.
+    /// Nothing for a database in memory, and for one whose path only SQLite knows.
     type Terms = Option<File>;
 
     /// There is nobody to log in to.
@@ -250,6 +261,24 @@ impl Dialect for Sqlite {
             // It was closed before.
             Err(sqlx::Error::PoolClosed) => Ok(()),
             written => written,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_uri_and_a_database_in_memory_are_what_sqlite_takes_them_for() {
+        let file = std::env::temp_dir().join(format!("session-runtime-{:016x}", rand::random::<u64>()));
+        let uri = format!("sqlite:file:{}", file.display());
+        for url in ["sqlite::memory:", "sqlite://?mode=memory", &*uri] {
+            let opened = SqliteStore::connect(url).await;
+            assert!(opened.is_ok(), "{url}: {:?}", opened.err());
+        }
+        for part in ["", "-wal", "-shm"] {
+            std::fs::remove_file(format!("{}{part}", file.display())).unwrap();
         }
     }
 }
