@@ -11,7 +11,7 @@ use axum::routing::post;
 use session_runtime::{SameSite, SessionData};
 
 use crate::support::Client;
-use crate::support::visit::{Visit, client, lazy, standard};
+use crate::support::visit::{Builder, Store, Visit, client, lazy, standard};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -269,5 +269,46 @@ async fn no_new_session_takes_the_place_of_a_cookie_that_is_not_read() {
         let login = Request::post("/login/eve").header("authorization", "Bearer 0123456789abcdef0123456789abcdef");
         let login = login.header("cookie", client.cookie.as_ref().unwrap()).body(Body::empty()).unwrap();
         assert!(client.request(login).await.id().is_some(), "who logs in means it");
+    }
+}
+
+/// Of another framework, or of a session that has expired: it was read, by what is the id to the callback, and is replaced.
+#[tokio::test]
+async fn a_cookie_of_which_a_callback_makes_an_id_of_its_own_is_read() {
+    use axum::http::request::Parts;
+    use session_runtime::SessionRequestExt as _;
+
+    fn without_signature(request: &Parts) -> Option<String> {
+        let cookie = request.cookie("SESSION_ID")?;
+        let signed = cookie.strip_prefix("s%3A").unwrap_or(cookie);
+        signed.split('.').next().map(str::to_owned)
+    }
+
+    fn decoded(request: &Parts) -> Option<String> {
+        request.cookie("SESSION_ID").map(|cookie| cookie.replace("%3A", ":").replace("%20", " "))
+    }
+
+    fn as_it_came(request: &Parts) -> Option<String> {
+        let header = request.headers.get("cookie").and_then(|value| value.to_str().ok());
+        header.and_then(|value| value.strip_prefix("SESSION_ID=")).map(str::to_owned)
+    }
+
+    let with = |(builder, store): (Builder, Store), callback: fn(&Parts) -> Option<String>| {
+        (client(builder.session_id_callback(callback)), store)
+    };
+    for start in [lazy, standard] {
+        for (callback, came) in [
+            (without_signature as fn(&Parts) -> Option<String>, "s%3A0123456789abcdef0123456789abcdef.c2lnbmF0dXJl"),
+            (decoded, "s%3A0123456789abcdef0123456789abcdef"),
+            (decoded, "a%20b"),
+            (as_it_came, "\"0123456789abcdef0123456789abcdef\""),
+        ] {
+            let (client, store) = with(start(), callback);
+            let mut client = client.with_cookie(format!("SESSION_ID={came}"));
+            for count in ["1", "2"] {
+                assert_eq!(client.post("/add").await.body, count, "{came}");
+            }
+            assert_eq!(store.store.len(), 1);
+        }
     }
 }

@@ -17,6 +17,28 @@ pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
     }
 }
 
+/// Whether this text is in a value, which may be percent-encoded: whoever found it there has read the cookie.
+pub(crate) fn is_in(text: &[u8], value: &[u8]) -> bool {
+    let has = |value: &[u8]| value.windows(text.len().max(1)).any(|part| part == text);
+    has(value) || has(&decoded(value))
+}
+
+fn decoded(value: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let [first, after @ ..] = rest {
+        let encoded = after.split_first_chunk().filter(|_| *first == b'%').and_then(|([high, low], after)| {
+            let byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+            Some((byte, after))
+        });
+        let (byte, after) = encoded.unwrap_or((*first, after));
+        decoded.push(byte);
+        rest = after;
+    }
+    decoded
+}
+
 /// The `Cookie` headers: HTTP/2 may split them. Where no header stands twice, one look-up is enough, and no list is gone through.
 pub(crate) fn cookie_headers(headers: &HeaderMap) -> impl Iterator<Item = &HeaderValue> {
     let several = (headers.len() != headers.keys_len()).then(|| headers.get_all(COOKIE).iter());
@@ -108,6 +130,23 @@ pub(crate) mod tests {
             }
         }
         values
+    }
+
+    #[test]
+    fn a_text_is_in_a_value_that_has_it_encoded_or_not() {
+        for (text, value, expected) in [
+            ("abc", "abc", true),
+            ("abc", "s%3Aabc.def", true),
+            ("s:abc", "s%3Aabc.def", true),
+            ("\"abc\"", "\"abc\"", true),
+            ("a b", "a%20b", true),
+            ("%zz%", "%zz%", true),
+            ("abc", "ab%2", false),
+            ("abcd", "abc", false),
+            ("", "abc", false),
+        ] {
+            assert_eq!(is_in(text.as_bytes(), value.as_bytes()), expected, "{text:?} in {value:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,6 @@ pub(crate) mod header;
 mod same_site;
 mod template;
 
-pub(crate) use header::{Values, cookie_headers, unquoted, values};
+pub(crate) use header::{Values, cookie_headers, is_in, unquoted, values};
 pub use same_site::SameSite;
 pub(crate) use template::{CookieOptions, CookieTemplate};

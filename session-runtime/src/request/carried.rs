@@ -113,9 +113,9 @@ pub(crate) fn given(given: impl IntoSessionId, extensions: &Extensions, headers:
 #[cold]
 fn is_in_cookie_of(refused: &[u8], extensions: &Extensions, headers: &HeaderMap) -> bool {
     let Some(layer) = current(extensions) else { return false };
-    let values = || cookie::values(headers, layer.cookie_name()).map(cookie::unquoted);
-    let is_in_cookie = values().any(|value| value == refused);
-    if !is_in_cookie && values().any(SessionId::is_valid) {
+    let values = || cookie::values(headers, layer.cookie_name());
+    let is_in_cookie = values().any(|value| cookie::unquoted(value) == refused || cookie::is_in(refused, value));
+    if !is_in_cookie && values().map(cookie::unquoted).any(SessionId::is_valid) {
         layer.leave_cookie_unread();
     }
     is_in_cookie

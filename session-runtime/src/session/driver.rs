@@ -335,16 +335,21 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             None if self.setup.looks_when_needed => self.find(request.method(), request.headers()),
             None | Some(CarriedId::None) => self.none(request.method(), request.headers()),
             Some(CarriedId::One { id, .. }) => {
-                let (mut by_cookie, mut beside_others) = (false, false);
+                let (mut by_cookie, mut beside_others, mut is_unread) = (false, false, false);
                 for value in cookie::values(request.headers(), self.setup.cookie.name()).map(cookie::unquoted) {
-                    by_cookie |= value == id.as_bytes();
-                    beside_others |= value != id.as_bytes() && SessionId::is_valid(value);
+                    if value == id.as_bytes() {
+                        by_cookie = true;
+                    } else if SessionId::is_valid(value) {
+                        beside_others = true;
+                        // A signed cookie, for one, has more in it than the id.
+                        is_unread |= !cookie::is_in(id.as_bytes(), value);
+                    }
                 }
                 if by_cookie && beside_others {
                     // Whichever of them a callback has taken, the one that exists counts (law 5).
                     return CarriedId::in_cookies(request.headers(), self.setup.cookie.name());
                 }
-                if beside_others {
+                if is_unread {
                     self.core().leave_cookie_unread();
                 }
                 CarriedId::One { id: id.clone(), by_cookie }
