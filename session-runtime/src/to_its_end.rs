@@ -60,12 +60,12 @@ where
         if let Some((mut step, is_in_vain)) = self.step.take()
             && let Ok(runtime) = Handle::try_current()
         {
-            // Asked each time: if it is the whole request that is given up, this is dropped before what knows so, and another thread may be at it by then.
-            runtime.spawn(poll_fn(
-                move |context| {
-                    if is_in_vain() { Poll::Ready(()) } else { step.as_mut().poll(context).map(drop) }
-                },
-            ));
+            // Asked each time: if it is the whole request that is given up, this is dropped before what knows so, and another thread may be at it
+            // by then.
+            let rest = move |context: &mut Context<'_>| {
+                if is_in_vain() { Poll::Ready(()) } else { step.as_mut().poll(context).map(drop) }
+            };
+            runtime.spawn(poll_fn(rest));
         }
     }
 }

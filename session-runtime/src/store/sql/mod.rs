@@ -42,6 +42,7 @@ use super::{
 
 pub(super) use table::is_table;
 #[cfg(test)]
+#[allow(unused_imports, reason = "the tests of each engine read its own")]
 pub(super) use url::{MYSQL, POSTGRES, SQLITE, read_url};
 
 #[cfg(feature = "mysql")]
