@@ -70,11 +70,7 @@ impl IntoSessionId for String {
     }
 
     fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId> {
-        let id = SharedId::parse(self.as_bytes());
-        if id.is_none() {
-            refused(self.as_bytes());
-        }
-        id
+        self.as_str().into_shared_id_or(refused)
     }
 }
 
@@ -88,11 +84,7 @@ impl IntoSessionId for &String {
     }
 
     fn into_shared_id_or(self, refused: impl FnOnce(&[u8])) -> Option<SharedId> {
-        let id = SharedId::parse(self.as_bytes());
-        if id.is_none() {
-            refused(self.as_bytes());
-        }
-        id
+        self.as_str().into_shared_id_or(refused)
     }
 }
 

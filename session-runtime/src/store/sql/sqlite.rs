@@ -36,7 +36,7 @@ use crate::store::{Encoded, StoreError};
 ///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`]. A pool of your own takes no turns: its changes wait as long as its
 ///   `busy_timeout` says, and on a slow disk some may wait in vain.
 /// - **A file that is moved, removed or replaced** is noticed within a second, on systems of the Unix kind; the store goes on with what is there,
-///   or with a new file.
+///   or with a new file. (Not one that the URL names by a URI, `sqlite:file:..`.)
 /// - **On a crash** of the program or the machine every change that was acknowledged is there: the file is in WAL mode with
 ///   `synchronous = FULL`, which costs a sync of the disk for each change. [`from_pool`](Self::from_pool) takes your own choice:
 ///   with `NORMAL` a power failure, though not a crash of the program, may undo the last changes, a logout among them.
