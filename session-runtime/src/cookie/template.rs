@@ -68,10 +68,13 @@ impl CookieOptions {
         if self.partitioned {
             attributes.push_str("; Partitioned");
         }
+        let without_secure = attributes.len();
+        attributes.push_str("; Secure");
         CookieTemplate {
             start: format!("{}=", self.name),
             name_len: self.name.len(),
             attributes,
+            without_secure,
             secure: match self.secure {
                 Some(false) => Secure::Off,
                 None if !implied => Secure::UnlessLoopback,
@@ -94,7 +97,10 @@ enum Secure {
 pub(crate) struct CookieTemplate {
     start: String,
     name_len: usize,
+    /// `Secure` comes last.
     attributes: String,
+    /// How long the attributes are without it.
+    without_secure: usize,
     secure: Secure,
 }
 
@@ -125,17 +131,14 @@ impl CookieTemplate {
     }
 
     fn value(&self, id: &[u8], max_age: Option<u64>, loopback: bool) -> Option<HeaderValue> {
-        let secure = if self.is_secure(loopback) { "; Secure" } else { "" };
+        let attributes = if self.is_secure(loopback) { &*self.attributes } else { &self.attributes[..self.without_secure] };
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}"));
         let rest = max_age.as_deref().unwrap_or_default();
         // Made as long as it will be, so that it becomes the header's value as it is.
-        let mut value = Vec::with_capacity(self.start.len() + id.len() + self.attributes.len() + secure.len() + rest.len());
+        let mut value = Vec::with_capacity(self.start.len() + id.len() + attributes.len() + rest.len());
         value.extend_from_slice(self.start.as_bytes());
         value.extend_from_slice(id);
-        value.extend_from_slice(self.attributes.as_bytes());
-        if !secure.is_empty() {
-            value.extend_from_slice(secure.as_bytes());
-        }
+        value.extend_from_slice(attributes.as_bytes());
         if !rest.is_empty() {
             value.extend_from_slice(rest.as_bytes());
         }

@@ -636,15 +636,20 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     ) -> Result<WriteOutcome, SessionError> {
         for _ in 0..NEW_ID_TRIES {
             let new = self.setup.generate.call().await?;
-            let rotated = loop {
+            let started = loop {
                 let before = match self.start_rotate(how, owner.as_deref(), base, &new, &data)? {
-                    RotateStart::Done(rotated) => break rotated,
-                    RotateStart::Waits(rotating) => break rotating.await?,
+                    RotateStart::Done(rotated) => break Ok(rotated),
+                    RotateStart::Waits(rotating) => break Err(rotating),
                     RotateStart::IdChanged => return Ok(WriteOutcome::IdChanged),
                     RotateStart::After(ids) => Some(ids),
                     RotateStart::Busy => None,
                 };
                 self.prepare(before).await?;
+            };
+            // Awaited here, where the future keeps nothing else of the step.
+            let rotated = match started {
+                Ok(rotated) => rotated,
+                Err(rotating) => rotating.await?,
             };
             match rotated {
                 Rotated::Rotated(_) => {
