@@ -91,7 +91,7 @@ pub async fn session_middleware<T: Clone + Send + Sync + 'static>(
 }
 
 /// What the standard middleware does before the handler, once the id is found. The cookie of what it creates is owed by the response.
-pub(crate) async fn begin<T>(driver: &Driver<T>, request: &mut Request) -> Result<Option<SharedId>, SessionError>
+pub(crate) async fn begin<T>(driver: &Arc<Driver<T>>, request: &mut Request) -> Result<Option<SharedId>, SessionError>
 where
     T: Clone + Send + Sync + 'static,
 {

@@ -109,8 +109,9 @@ async fn a_new_session_that_is_dropped_at_any_poll_leaves_at_most_its_row() {
             let app = app(&store, lazily);
             let done = poll_and_drop(&app, Request::post("/add").body(Body::empty()).unwrap(), polls);
             assert!(store.len() <= 1);
-            // Nothing of the request is kept: the only handles on the store are the test's and the layer's.
+            // Nothing of the request is kept, once what it had begun has seen that it is in vain: the only handles on the store are the test's and the layer's.
             drop(app);
+            tokio::task::yield_now().await;
             assert_eq!(Arc::strong_count(&store), 1, "after {polls} polls");
             if done {
                 assert_eq!(store.len(), 1);
@@ -234,6 +235,70 @@ async fn a_handler_that_is_given_up_while_it_rotates_leaves_the_client_with_the_
             assert!(read == "1" || read == "2", "{read:?} after {before} ms");
             assert_eq!(store.len(), 1);
         }
+    }
+}
+
+/// The same of a session that a handler creates: nobody else could tell the client its id, and it would have a place among its owner's sessions.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_given_up_while_it_creates_leaves_no_session_that_its_client_does_not_know() {
+    use std::time::Duration;
+
+    use axum::extract::Request;
+    use axum::middleware::{Next, from_fn};
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::post;
+    use session_runtime::{Lifetime, SessionData};
+
+    async fn limited(request: Request, next: Next) -> Response {
+        let response = tokio::time::timeout(Duration::from_millis(100), next.run(request)).await;
+        response.unwrap_or_else(|_| axum::http::StatusCode::REQUEST_TIMEOUT.into_response())
+    }
+
+    for (owned, by_lifetime) in [(false, false), (true, false), (false, true)] {
+        let mut created = 0;
+        for before in (0..150).step_by(10) {
+            let store = Arc::new(MemoryStore::new());
+            // A store behind a network.
+            let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
+            let builder = SessionLayer::<Visit>::builder().store(slow).middleware(standard::lazy_session_middleware);
+            let builder = if owned { builder.owner(|visit: &Visit| (visit.count > 0).then_some(7)) } else { builder };
+            let log_in = async move |session: SessionData<Visit>| {
+                tokio::time::sleep(Duration::from_millis(before)).await;
+                if by_lifetime {
+                    session.set_lifetime(Lifetime::idle(Duration::from_secs(60))).await
+                } else {
+                    session.update(|visit| visit.count = 1).await
+                }
+            };
+            let app = Router::new().route("/", post(log_in)).layer(from_fn(limited)).layer(builder.build().unwrap());
+            let mut client = Client::of(app);
+            client.post("/").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(store.len(), usize::from(client.cookie.is_some()), "{owned} {by_lifetime}: after {before} ms");
+            created += store.len();
+        }
+        assert!((5..15).contains(&created), "{created}");
+    }
+}
+
+/// A browser gives up the first request of a double click on "log in". The session that it was to create has no place among its owner's: nobody has its id.
+#[tokio::test(start_paused = true)]
+async fn a_login_whose_client_hangs_up_while_it_creates_leaves_no_session_of_its_owner() {
+    use std::time::Duration;
+
+    use axum::routing::post;
+    use session_runtime::SessionData;
+
+    for hangs_up in (0..70).step_by(10) {
+        let store = Arc::new(MemoryStore::new());
+        let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
+        let builder = SessionLayer::<Visit>::builder().store(slow).middleware(standard::lazy_session_middleware);
+        let log_in = async |session: SessionData<Visit>| session.update(|visit| visit.count = 1).await;
+        let layer = builder.owner(|visit: &Visit| (visit.count > 0).then_some(7)).build().unwrap();
+        let mut client = Client::of(Router::new().route("/", post(log_in)).layer(layer));
+        let answered = tokio::time::timeout(Duration::from_millis(hangs_up), client.post("/")).await.is_ok();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(store.len(), usize::from(answered), "after {hangs_up} ms");
     }
 }
 

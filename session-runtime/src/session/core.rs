@@ -203,6 +203,13 @@ pub(crate) struct Base<T> {
     pub(crate) version: Version,
 }
 
+/// What a new session begins with, as its request keeps it.
+pub(crate) struct Begun<T> {
+    pub(crate) data: Arc<T>,
+    pub(crate) limits: Limits,
+    pub(crate) attributes: Option<Arc<Attributes>>,
+}
+
 /// Who asks for a new session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Create {
@@ -770,22 +777,14 @@ impl<T> Core<T> {
     }
 
     /// The session was created.
-    pub(crate) fn created(&mut self, policy: &Policy, create: Create, id: SharedId, version: Version, data: Arc<T>) {
-        let Limits { idle, absolute, .. } = policy.limits;
-        let record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
+    pub(crate) fn created(&mut self, create: Create, id: SharedId, version: Version, begun: Begun<T>) {
+        let Begun { data, limits: Limits { idle, absolute }, attributes } = begun;
+        let mut record = Record::new(data, version, idle, capped(idle, absolute), absolute, Duration::ZERO);
+        record.attributes = attributes;
         self.used = true;
         self.phase = Phase::Live(Live { id, record, by_cookie: true, is_new: true, undisclosed: true });
         if create != Create::Asked {
             self.cookie = CookieChange::Set;
-        }
-    }
-
-    /// The session that was created has these limits, and this beside its data.
-    pub(crate) fn began(&mut self, limits: Limits, attributes: Option<Arc<Attributes>>) {
-        if let Phase::Live(live) = &mut self.phase {
-            (live.record.idle, live.record.absolute_in) = (limits.idle, limits.absolute);
-            live.record.expires_in = full_life(&live.record);
-            live.record.attributes = attributes;
         }
     }
 

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
 
 use super::core::{
-    AfterDelete, AfterLoad, Base, BeginChange, BeginCreate, BeginDestroy, BeginRotate, ChangeKind, Core, Create, Deleted, Depart,
-    Departing, OwnerStep, Policy, Read, View, how_gone,
+    AfterDelete, AfterLoad, Base, BeginChange, BeginCreate, BeginDestroy, BeginRotate, Begun, ChangeKind, Core, Create, Deleted,
+    Depart, Departing, OwnerStep, Policy, Read, View, how_gone,
 };
 use super::departure;
 use super::retries::{Lines, Next, Retries};
@@ -201,7 +201,7 @@ enum RotateStart<'a> {
 }
 
 /// How the creation of a session begins.
-enum CreateStart<'d, 'a, T> {
+enum CreateStart<'a> {
     /// Another step is under way that owes the client a cookie.
     Busy,
     /// These are to be ended before.
@@ -210,7 +210,7 @@ enum CreateStart<'d, 'a, T> {
     Withheld,
     /// Another task of the request has created it.
     Exists,
-    Started(Called<'a, Created>, Exclusive<'d, T>),
+    Started(Called<'a, Created>),
 }
 
 /// What a new session has beside its data.
@@ -724,7 +724,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
 
     /// Stores a new session of `data`, with limits of its own if there are any; `None` if another task of the request has created one.
     pub(crate) async fn create(
-        &self,
+        self: &Arc<Self>,
         create: Create,
         data: Arc<T>,
         own: Option<&OwnLimits>,
@@ -732,9 +732,9 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         let beginning = self.setup.beginning(&data, own)?;
         for _ in 0..NEW_ID_TRIES {
             let id = self.setup.generate.call().await?;
-            let (creating, _exclusive) = loop {
+            let creating = loop {
                 let before = match self.start_create(create, &id, &data, beginning.as_deref())? {
-                    CreateStart::Started(creating, exclusive) => break (creating, exclusive),
+                    CreateStart::Started(creating) => break creating,
                     CreateStart::Withheld => return Ok(Some(id.clone())),
                     CreateStart::Exists => return Ok(None),
                     CreateStart::After(ids) => Some(ids),
@@ -742,17 +742,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 };
                 self.prepare(before).await?;
             };
-            let created = creating.await;
-            match created {
-                Ok(Created::Created(version)) => {
-                    let mut core = self.core();
-                    core.created(&self.setup.policy, create, id.clone(), version, data);
-                    if let Some(Beginning { limits, attributes, .. }) = beginning.as_deref() {
-                        core.began(*limits, attributes.clone());
-                    }
-                    drop(core);
-                    self.note("a session was created");
-                }
+            match creating.await {
+                Ok(Created::Created(_)) => self.note("a session was created"),
                 Ok(Created::Exists) => continue,
                 Ok(Created::TooMany) => return Err(SessionError::TooManySessions),
                 Err(error) if create.is_visit() => self.core().not_created(&self.setup.policy, id.clone(), error)?,
@@ -763,13 +754,13 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         Err(SessionError::RepeatedId { callback: self.setup.generate.name() })
     }
 
-    fn start_create<'d: 'a, 'a>(
-        &'d self,
+    fn start_create<'a>(
+        self: &'a Arc<Self>,
         create: Create,
         id: &'a SharedId,
         data: &Arc<T>,
         beginning: Option<&Beginning>,
-    ) -> Result<CreateStart<'d, 'a, T>, SessionError> {
+    ) -> Result<CreateStart<'a>, SessionError> {
         let begin = self.core().begin_create(create)?;
         Ok(match begin {
             BeginCreate::Busy => CreateStart::Busy,
@@ -780,14 +771,47 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
             }
             BeginCreate::After(ids) => CreateStart::After(ids),
             BeginCreate::Insert => {
-                let exclusive = Exclusive(self);
                 let mut session = NewSession::new(Arc::clone(data), self.setup.policy.limits, create.origin());
                 if let Some(Beginning { limits, attributes, owner }) = beginning {
                     (session.limits, session.attributes, session.owner) = (*limits, attributes.clone(), owner.clone());
                 }
-                CreateStart::Started(self.call("create", |store| store.create(self.key(id), session)), exclusive)
+                let begun = Begun { data: Arc::clone(data), limits: session.limits, attributes: session.attributes.clone() };
+                if !self.setup.begins_immediately && !self.setup.store.is_immediate() {
+                    return Ok(CreateStart::Started(self.create_to_its_end(create, id, session, begun)));
+                }
+                let exclusive = Exclusive(self);
+                CreateStart::Started(self.call_then(
+                    "create",
+                    |store| store.create(self.key(id), session),
+                    move |created| MaybeReady::ready(created.map(|created| exclusive.created(create, id, created, begun))),
+                ))
             }
         })
+    }
+
+    /// If the task that creates the session is given up, and the response is not, it goes on, as a [rotation](Self::rotate_to_its_end) does. A session
+    /// that is too late for the response is ended again if it has an owner, of whose sessions it would be one: nobody knows its id.
+    #[cold]
+    #[inline(never)]
+    fn create_to_its_end<'a>(
+        self: &Arc<Self>,
+        create: Create,
+        id: &SharedId,
+        session: NewSession<T>,
+        begun: Begun<T>,
+    ) -> Called<'a, Created> {
+        let (driver, id, is_owned) = (Arc::clone(self), id.clone(), session.owner.is_some());
+        let creating = async move {
+            let exclusive = Exclusive(&driver);
+            let created = driver.call("create", |store| store.create(driver.key(&id), session)).await?;
+            if is_owned && matches!(created, Created::Created(_)) && driver.core().is_late() {
+                driver.delete(&id).await?;
+                return Err(SessionError::ResponseStarted);
+            }
+            Ok(exclusive.created(create, &id, created, begun))
+        };
+        let driver = Arc::clone(self);
+        MaybeReady::boxed(ToItsEnd::new(creating, move || !is_owned && driver.core().is_late()))
     }
 
     /// What a step that owes the client a cookie waits for: that another one ends, or that these sessions are ended.
@@ -1070,6 +1094,17 @@ impl<T: Clone + Send + Sync + 'static> Exclusive<'_, T> {
             mem::forget(self);
         }
         rotated
+    }
+
+    /// The step was a creation, to which the store has answered.
+    fn created(self, create: Create, id: &SharedId, created: Created, begun: Begun<T>) -> Created {
+        if let Created::Created(version) = created {
+            let mut core = self.0.core();
+            core.created(create, id.clone(), version, begun);
+            self.end(core);
+            mem::forget(self);
+        }
+        created
     }
 }
 

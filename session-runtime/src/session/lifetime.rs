@@ -50,7 +50,7 @@ impl Lifetime {
 
 impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// Gives the session limits of its own. If there is none, it is created where a change would create it.
-    pub(super) async fn set_lifetime(&self, lifetime: Lifetime) -> Result<(), SessionError> {
+    pub(super) async fn set_lifetime(self: &Arc<Self>, lifetime: Lifetime) -> Result<(), SessionError> {
         let Lifetime { limits, persistent } = lifetime;
         let mut retries = Retries::new(&self.setup.lines, self.setup.store_timeout);
         loop {

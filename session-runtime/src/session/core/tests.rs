@@ -35,6 +35,20 @@ fn outage() -> SessionError {
     StoreError::unavailable("down").into()
 }
 
+fn begun() -> Begun<u32> {
+    Begun { data: Arc::new(1), limits: policy().limits, attributes: None }
+}
+
+/// A core that has created the session `a`.
+fn new(begun: Begun<u32>) -> Core<u32> {
+    let mut core = Core::new(true);
+    assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(_))));
+    assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert)));
+    core.created(Create::Edit, id("a"), Version(1), begun);
+    core.end_exclusive();
+    core
+}
+
 /// A core that has read what `loaded` says of the id `a`.
 fn read(lazy: bool, loaded: Result<Loaded<u32>, SessionError>) -> Core<u32> {
     let (mut core, carried) = (Core::new(lazy), one("a"));
@@ -62,13 +76,7 @@ fn states() -> Vec<(&'static str, Core<u32>)> {
         assert!(core.loaded(&policy(), &carried, found()).is_ok());
         core
     };
-    let new = {
-        let mut core = without(CarriedId::None);
-        assert!(matches!(core.begin_create(Create::Edit), Ok(BeginCreate::Insert)));
-        core.created(&policy(), Create::Edit, id("a"), Version(1), Arc::new(1));
-        core.end_exclusive();
-        core
-    };
+    let new = new(begun());
     let ended = |mut core: Core<u32>| {
         let Ok(BeginDestroy::Delete { ids, in_cookie }) = core.begin_destroy(None) else { panic!("it is there") };
         assert_eq!(core.deleted(&ids, in_cookie, Deleted::Some).unwrap(), AfterDelete::Done);
@@ -261,7 +269,7 @@ fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_ne
     for create in [Create::Visit, Create::Edit] {
         let mut core = read(create == Create::Edit, Ok(Loaded::Undecodable(StoreError::data("no"))));
         assert!(matches!(core.begin_create(create), Ok(BeginCreate::Insert)));
-        core.created(&policy(), create, id("b"), Version(1), Arc::new(1));
+        core.created(create, id("b"), Version(1), begun());
         core.end_exclusive();
         assert_eq!(logout(&mut core), (vec!["b".to_owned(), "a".to_owned()], true));
         let base = Base { id: id("b"), data: Arc::new(1), version: Version(1) };
@@ -638,7 +646,7 @@ fn a_request_that_an_inner_layer_refuses_leaves_nothing_behind() {
     let mut core = Core::<u32>::new(false);
     assert!(matches!(core.read(&CarriedId::None), Ok(Read::Done(View::None))));
     assert!(matches!(core.begin_create(Create::Visit), Ok(BeginCreate::Insert)));
-    core.created(&policy(), Create::Visit, id("a"), Version(1), Arc::new(1));
+    core.created(Create::Visit, id("a"), Version(1), begun());
     core.end_exclusive();
     core.refuse();
     assert!(core.add(&policy(), &id("a")).is_none());

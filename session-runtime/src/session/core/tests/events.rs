@@ -180,9 +180,9 @@ fn a_visit_whose_session_cannot_be_stored_goes_on_without_it_if_the_layer_says_s
 
 #[test]
 fn a_session_begins_with_the_limits_that_it_was_given() {
-    let mut core = state("new");
     let beside = Some(Arc::new(attributes(Some(1), Some(Duration::ZERO), Some(true))));
-    core.began(Limits::new(Duration::from_secs(1000), Some(Duration::from_secs(600))), beside.clone());
+    let limits = Limits::new(Duration::from_secs(1000), Some(Duration::from_secs(600)));
+    let mut core = new(Begun { limits, attributes: beside.clone(), ..begun() });
     let record = core.known(&id("a")).unwrap();
     assert_eq!((record.idle, record.absolute_in), (Duration::from_secs(1000), Some(Duration::from_secs(600))));
     assert_eq!((record.expires_in, record.attributes), (Duration::from_secs(600), beside));
@@ -288,11 +288,7 @@ fn a_session_that_its_owner_ends_takes_the_cookie_of_those_who_have_it() {
     };
     assert_eq!(ended(read(true, Ok(Loaded::Found(with_handle(1))))), "remove");
     assert_eq!(ended(read_elsewhere(with_handle(1))), "nothing");
-    let new = || {
-        let mut core = state("new");
-        core.began(Limits::new(IDLE, None), with_handle(1).attributes);
-        core
-    };
+    let new = || new(Begun { attributes: with_handle(1).attributes, ..begun() });
     assert_eq!(ended(new()), "nothing");
     let mut added = new();
     added.added();

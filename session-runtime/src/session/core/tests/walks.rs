@@ -180,7 +180,7 @@ impl Walk {
                 At::Created(new, Version(version))
             }
             At::Created(new, version) => {
-                self.core.created(&policy(), Self::creation(op), new, version, Arc::new(1));
+                self.core.created(Self::creation(op), new, version, begun());
                 self.core.end_exclusive();
                 At::Done(Ok(()))
             }
