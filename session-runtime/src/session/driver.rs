@@ -516,7 +516,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         kind: ChangeKind,
         mut edit: impl FnMut(&Arc<T>) -> Result<(R, Arc<T>), E>,
     ) -> Result<R, E> {
-        let mut retries = Retries::new(&self.setup.lines, self.setup.store_timeout);
+        let mut retries = Retries::new();
         loop {
             let begin = self.core().begin_change(kind)?;
             let base = match begin {
@@ -530,7 +530,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                     }
                 }
             };
-            if retries.is_to_line_up(&base.id) {
+            if retries.is_to_line_up(&self.setup.lines, &base.id) {
                 Box::pin(self.retry(&mut retries, &base.id, kind)).await?;
                 continue;
             }
@@ -584,8 +584,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     }
 
     /// Waits until the session may be changed, and gets to know what it is then.
-    pub(super) async fn retry(&self, retries: &mut Retries<'_, T>, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
-        match retries.wait(id).await {
+    pub(super) async fn retry(&self, retries: &mut Retries<T>, id: &SharedId, kind: ChangeKind) -> Result<(), SessionError> {
+        match retries.wait(&self.setup.lines, self.setup.store_timeout, id).await {
             Next::GiveUp => return Err(SessionError::Conflict),
             Next::Known(record) => drop(self.core().learn(id, record)),
             Next::Reload => match self.call("load", |store| store.load(self.key(id))).await? {

@@ -52,7 +52,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
     /// Gives the session limits of its own. If there is none, it is created where a change would create it.
     pub(super) async fn set_lifetime(self: &Arc<Self>, lifetime: Lifetime) -> Result<(), SessionError> {
         let Lifetime { limits, persistent } = lifetime;
-        let mut retries = Retries::new(&self.setup.lines, self.setup.store_timeout);
+        let mut retries = Retries::new();
         loop {
             let begin = self.core().begin_change(ChangeKind::Edit)?;
             let base = match begin {

@@ -31,21 +31,15 @@ impl<T> Default for Line<T> {
     }
 }
 
-pub(crate) struct Retries<'a, T> {
-    lines: &'a Arc<Lines<T>>,
-    limit: Duration,
-    /// When the first conflict was met.
-    since: Option<Instant>,
-    count: u32,
-    place: InLine<T>,
-}
+/// Nearly every change meets no conflict, so what it meets is boxed.
+pub(crate) struct Retries<T>(Option<Box<Met<T>>>);
 
-enum InLine<T> {
-    NotYet,
-    /// Until this is dropped it is this change's turn.
-    Turn(Place<u64, Line<T>>),
-    /// One turn takes so long that its change may not be polled: then each tries for itself.
-    Left,
+/// A change that met a conflict.
+struct Met<T> {
+    since: Instant,
+    count: u32,
+    /// Until this is dropped it is this change's turn. `None` if one turn takes so long that its change may not be polled: then each tries for itself.
+    turn: Option<Place<u64, Line<T>>>,
 }
 
 /// What a change goes on from.
@@ -56,30 +50,31 @@ pub(crate) enum Next<T> {
     GiveUp,
 }
 
-impl<'a, T> Retries<'a, T> {
+impl<T> Retries<T> {
     const WITHOUT_WAITING: u32 = 64;
     const LONGEST_WAIT: Duration = Duration::from_millis(2);
 
-    pub(crate) const fn new(lines: &'a Arc<Lines<T>>, limit: Duration) -> Self {
-        Self { lines, limit, since: None, count: 0, place: InLine::NotYet }
+    pub(crate) const fn new() -> Self {
+        Self(None)
     }
 
     /// Others wait in line to change the session, and this change does not yet.
-    pub(crate) fn is_to_line_up(&self, id: &SharedId) -> bool {
-        matches!(self.place, InLine::NotYet) && self.lines.is_in_use(|| line_of(id))
+    pub(crate) fn is_to_line_up(&self, lines: &Arc<Lines<T>>, id: &SharedId) -> bool {
+        self.0.is_none() && lines.is_in_use(|| line_of(id))
     }
 
-    pub(crate) async fn wait(&mut self, id: &SharedId) -> Next<T> {
-        self.since.get_or_insert_with(Instant::now);
-        if matches!(self.place, InLine::NotYet) {
-            return self.line_up(id).await;
-        }
-        let left = self.time_left();
+    /// Waits for the next try, until `limit` is over since the first wait.
+    pub(crate) async fn wait(&mut self, lines: &Arc<Lines<T>>, limit: Duration, id: &SharedId) -> Next<T> {
+        let Some(met) = &mut self.0 else {
+            let met = self.0.insert(Box::new(Met { since: Instant::now(), count: 0, turn: None }));
+            return met.line_up(lines, limit, id).await;
+        };
+        let left = met.time_left(limit);
         if left.is_zero() {
             return Next::GiveUp;
         }
-        self.count += 1;
-        if self.count <= Self::WITHOUT_WAITING {
+        met.count += 1;
+        if met.count <= Self::WITHOUT_WAITING {
             tokio::task::yield_now().await;
         } else {
             tokio::time::sleep(Self::LONGEST_WAIT.mul_f64(rand::random()).min(left)).await;
@@ -87,21 +82,31 @@ impl<'a, T> Retries<'a, T> {
         Next::Reload
     }
 
-    fn time_left(&self) -> Duration {
-        self.limit.saturating_sub(self.since.map_or(Duration::ZERO, |since| since.elapsed()))
+    /// Tells the next in line what has become of the session, unless other processes will have changed it by then.
+    pub(crate) fn pass_on(&self, id: &SharedId, record: impl FnOnce() -> Option<Record<T>>) {
+        if let Some(met) = &self.0
+            && let (Some(turn), 0) = (&met.turn, met.count)
+        {
+            turn.value().left = record().map(|record| (id.clone(), record));
+        }
+    }
+}
+
+impl<T> Met<T> {
+    fn time_left(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.since.elapsed())
     }
 
-    async fn line_up(&mut self, id: &SharedId) -> Next<T> {
-        let place = self.lines.place(line_of(id));
+    async fn line_up(&mut self, lines: &Arc<Lines<T>>, limit: Duration, id: &SharedId) -> Next<T> {
+        let place = lines.place(line_of(id));
         let mut turns = place.value().turns;
         {
             let mut turn = pin!(place.take(ALL));
-            while tokio::time::timeout(self.limit / 2, turn.as_mut()).await.is_err() {
-                if self.time_left().is_zero() {
+            while tokio::time::timeout(limit / 2, turn.as_mut()).await.is_err() {
+                if self.time_left(limit).is_zero() {
                     return Next::GiveUp;
                 }
                 if place.value().turns == turns {
-                    self.place = InLine::Left;
                     return Next::Reload;
                 }
                 turns = place.value().turns;
@@ -112,18 +117,9 @@ impl<'a, T> Retries<'a, T> {
             line.turns += 1;
             line.left.take()
         };
-        self.place = InLine::Turn(place);
+        self.turn = Some(place);
         // Two sessions may have the same hash.
         left.filter(|(left, _)| left == id).map_or(Next::Reload, |(_, record)| Next::Known(record))
-    }
-
-    /// Tells the next in line what has become of the session, unless other processes will have changed it by then.
-    pub(crate) fn pass_on(&self, id: &SharedId, record: impl FnOnce() -> Option<Record<T>>) {
-        if let InLine::Turn(place) = &self.place
-            && self.count == 0
-        {
-            place.value().left = record().map(|record| (id.clone(), record));
-        }
     }
 }
 
