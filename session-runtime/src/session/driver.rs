@@ -761,8 +761,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         data: &Arc<T>,
         beginning: Option<&Beginning>,
     ) -> Result<CreateStart<'a>, SessionError> {
-        let begin = self.core().begin_create(create)?;
-        Ok(match begin {
+        let step = self.core().begin_create(create)?;
+        Ok(match step {
             BeginCreate::Busy => CreateStart::Busy,
             BeginCreate::Exists => CreateStart::Exists,
             BeginCreate::Withhold => {
