@@ -2,7 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::{Error, SqlStr};
@@ -10,52 +11,66 @@ use sqlx::{Error, SqlStr};
 /// How often it is looked whether the file is still the one that was opened.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Where the file of some connections is, and which one they have open.
+/// The file that some connections of a store have open.
 pub struct File {
-    path: PathBuf,
-    open: Mutex<Open>,
+    at: Arc<At>,
+    /// How often it was another one when these connections were last asked about.
+    seen: AtomicU64,
     /// Makes the table where it is missing, in a file that has come in the place of another.
     pub(super) table: OnceLock<SqlStr>,
 }
 
-struct Open {
-    is: Option<Identity>,
+/// Where the file is. All connections of a store look at it together, so that none reads what others have left.
+pub(super) struct At {
+    path: PathBuf,
+    look: Mutex<Look>,
+}
+
+struct Look {
+    open: Option<Identity>,
     looked: Instant,
+    /// How often it was another one.
+    changes: u64,
 }
 
 /// The device and the number of a file; nothing where there is no file, or where no system tells.
 type Identity = (u64, u64);
 
 impl File {
-    pub(super) fn at(path: PathBuf) -> Self {
-        let open = Open { is: None, looked: Instant::now() };
-        Self { path, open: Mutex::new(open), table: OnceLock::new() }
+    pub(super) const fn new(at: Arc<At>) -> Self {
+        Self { at, seen: AtomicU64::new(0), table: OnceLock::new() }
     }
 
     /// A connection has opened the file.
     pub(super) fn was_opened(&self) {
-        let is = identity(&self.path);
-        let mut open = self.open();
-        open.is = open.is.or(is);
+        let is = identity(&self.at.path);
+        let mut look = self.at.look();
+        look.open = look.open.or(is);
     }
 
-    /// Why the connections are over, if they are: there is another file now, or none.
+    /// Why these connections are over, if they are: there is another file now, or none.
     pub(super) fn was_moved(&self, now: Instant) -> Option<Error> {
-        let mut open = self.open();
-        let was = open.is?;
-        if now.saturating_duration_since(open.looked) < LOOK {
+        let mut look = self.at.look();
+        if look.open.is_some() && now.saturating_duration_since(look.looked) >= LOOK {
+            look.looked = now;
+            if identity(&self.at.path) != look.open {
+                (look.open, look.changes) = (None, look.changes + 1);
+            }
+        }
+        if self.seen.swap(look.changes, Ordering::Relaxed) == look.changes {
             return None;
         }
-        open.looked = now;
-        if identity(&self.path) == Some(was) {
-            return None;
-        }
-        open.is = None;
         Some(Error::Io(io::Error::new(io::ErrorKind::NotFound, "the file was moved, removed or replaced while it was open")))
     }
+}
 
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+impl At {
+    pub(super) fn path(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self { path, look: Mutex::new(Look { open: None, looked: Instant::now(), changes: 0 }) })
+    }
+
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,10 +92,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_another_one_is_noticed_once_a_second_and_said_once() {
+    fn a_file_that_is_another_one_is_noticed_once_a_second_and_said_once_to_each() {
         let path = std::env::temp_dir().join(format!("session-runtime-{:016x}", rand::random::<u64>()));
         std::fs::write(&path, "").unwrap();
-        let file = File::at(path.clone());
+        let at = At::path(path.clone());
+        let (file, other) = (File::new(Arc::clone(&at)), File::new(at));
         let after = |looks: u32| Instant::now() + LOOK * looks;
         assert!(file.was_moved(after(1)).is_none(), "nothing was opened yet");
         file.was_opened();
@@ -91,10 +107,12 @@ mod tests {
         assert!(file.was_moved(after(4)).is_some() && file.was_moved(after(6)).is_none());
         std::fs::write(&path, "").unwrap();
         file.was_opened();
-        assert!(file.was_moved(after(8)).is_none());
+        assert!(other.was_moved(after(4)).is_some(), "its connections are over as soon as the first ones are");
+        assert!(file.was_moved(after(8)).is_none() && other.was_moved(after(8)).is_none());
         std::fs::rename(&moved, &path).unwrap();
         file.was_opened();
         assert!(file.was_moved(after(10)).is_some(), "it is another one, under the same name");
+        assert!(other.was_moved(after(10)).is_some());
         std::fs::remove_file(&path).unwrap();
     }
 }

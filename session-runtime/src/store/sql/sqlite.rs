@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{AssertSqlSafe, ConnectOptions, Result, SqlSafeStr, SqlStr};
 use tokio::sync::Mutex;
 
-use super::file::File;
+use super::file::{At, File};
 use super::options::SqlOptions;
 use super::pool::{Again, Connections, Engine, Options};
 use super::primitives::{Admit, Admitted, Change, Execute, List, Number, Read, Row, Script, Statement, works};
@@ -94,7 +94,8 @@ impl SqliteStore {
             Some(path) => connect.filename(path),
             None => connect,
         };
-        let here = || path.clone().map(File::at);
+        let at = path.map(At::path);
+        let here = || at.clone().map(File::new);
         let not_opened = |error: sqlx::Error| StoreError::unavailable(format!("the file {file:?} cannot be opened: {error}"));
         // Changes wait in turns, not inside SQLite.
         let changes = connect.clone().busy_timeout(Duration::ZERO);
