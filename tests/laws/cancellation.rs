@@ -195,89 +195,120 @@ async fn a_change_that_is_left_half_done_holds_nobody_up_for_ever() {
     }
 }
 
-/// A time limit inside of the layer gives the handler up and not the response, which tells the client the new id, however far the store was.
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_is_given_up_while_it_rotates_leaves_the_client_with_the_session() {
+/// A time limit inside of the layer gives the handler up and not the response, which tells the client what it has to know, however far the store was.
+mod a_handler_that_is_given_up {
     use std::time::Duration;
 
     use axum::extract::Request;
+    use axum::http::StatusCode;
     use axum::middleware::{Next, from_fn};
     use axum::response::{IntoResponse, Response};
     use axum::routing::{get, post};
-    use session_runtime::SessionData;
+    use session_runtime::{Lifetime, SessionData, WhenFull};
+
+    use super::*;
+
+    type Session = SessionData<Visit>;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     async fn limited(request: Request, next: Next) -> Response {
         let response = tokio::time::timeout(Duration::from_millis(100), next.run(request)).await;
-        response.unwrap_or_else(|_| axum::http::StatusCode::REQUEST_TIMEOUT.into_response())
+        response.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
     }
 
-    for lazily in [true, false] {
-        for before in (0..150).step_by(10) {
-            let store = Arc::new(MemoryStore::new());
-            // A store behind a network.
-            let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
-            let builder = SessionLayer::<Visit>::builder().store(slow);
-            let builder = if lazily { builder.middleware(standard::lazy_session_middleware) } else { builder };
-            let rotate = async move |session: SessionData<Visit>| {
+    /// A store behind a network; what `late` is called is done after this time.
+    fn client_where<Fut>(
+        lazily: bool,
+        before: u64,
+        late: impl Fn(Session) -> Fut + Clone + Send + Sync + 'static,
+    ) -> (Client, Arc<MemoryStore<Visit>>)
+    where
+        Fut: Future<Output: IntoResponse> + Send,
+    {
+        let store = Arc::new(MemoryStore::new());
+        let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
+        let builder = SessionLayer::<Visit>::builder().store(slow);
+        let builder = builder.owner(|visit: &Visit| (!visit.name.is_empty()).then(|| visit.name.clone()));
+        let builder = builder.owner_limit(1).when_full(WhenFull::Refuse);
+        let builder = if lazily { builder.middleware(standard::lazy_session_middleware) } else { builder };
+        let handler = move |session: Session| {
+            let late = late.clone();
+            async move {
                 tokio::time::sleep(Duration::from_millis(before)).await;
-                session.rotate_with(|visit| visit.count += 1).await
-            };
-            let app = Router::new()
-                .route("/add", post(async |session: SessionData<Visit>| session.update(|visit| visit.count += 1).await))
-                .route("/rotate", post(rotate))
-                .route("/", get(async |session: SessionData<Visit>| session.count.to_string()))
-                .layer(from_fn(limited))
-                .layer(builder.build().unwrap());
-            let mut client = Client::of(app);
+                late(session).await
+            }
+        };
+        let app = Router::new()
+            .route("/late", post(handler))
+            .route("/add", post(async |session: Session| session.update(|visit| visit.count += 1).await))
+            .route("/login", post(async |session: Session| session.rotate_with(|visit| visit.name = "ada".to_owned()).await))
+            .route("/left", get(async |session: Session| session.expires_in().unwrap_or_default().as_secs().to_string()))
+            .route("/", get(async |session: Session| session.count.to_string()))
+            .layer(from_fn(limited))
+            .layer(builder.build().unwrap());
+        (Client::of(app), store)
+    }
+
+    /// For each of these times, so that the limit ends the handler in each step of the store.
+    fn times() -> impl Iterator<Item = u64> {
+        (0..150).step_by(10)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_it_rotates_leaves_the_client_with_the_session() {
+        for (lazily, before) in [true, false].into_iter().flat_map(|lazily| times().map(move |before| (lazily, before))) {
+            let rotate = async |session: Session| session.rotate_with(|visit| visit.count += 1).await;
+            let (mut client, store) = client_where(lazily, before, rotate);
             client.post("/add").await;
-            client.post("/rotate").await;
+            client.post("/late").await;
             let read = client.get("/").await.body;
             assert!(read == "1" || read == "2", "{read:?} after {before} ms");
             assert_eq!(store.len(), 1);
         }
     }
-}
 
-/// The same of a session that a handler creates: nobody else could tell the client its id, and it would have a place among its owner's sessions.
-#[tokio::test(start_paused = true)]
-async fn a_handler_that_is_given_up_while_it_creates_leaves_no_session_that_its_client_does_not_know() {
-    use std::time::Duration;
-
-    use axum::extract::Request;
-    use axum::middleware::{Next, from_fn};
-    use axum::response::{IntoResponse, Response};
-    use axum::routing::post;
-    use session_runtime::{Lifetime, SessionData};
-
-    async fn limited(request: Request, next: Next) -> Response {
-        let response = tokio::time::timeout(Duration::from_millis(100), next.run(request)).await;
-        response.unwrap_or_else(|_| axum::http::StatusCode::REQUEST_TIMEOUT.into_response())
-    }
-
-    for (owned, by_lifetime) in [(false, false), (true, false), (false, true)] {
-        let mut created = 0;
-        for before in (0..150).step_by(10) {
-            let store = Arc::new(MemoryStore::new());
-            // A store behind a network.
-            let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
-            let builder = SessionLayer::<Visit>::builder().store(slow).middleware(standard::lazy_session_middleware);
-            let builder = if owned { builder.owner(|visit: &Visit| (visit.count > 0).then_some(7)) } else { builder };
-            let log_in = async move |session: SessionData<Visit>| {
-                tokio::time::sleep(Duration::from_millis(before)).await;
+    #[tokio::test(start_paused = true)]
+    async fn while_it_creates_leaves_no_session_that_its_client_does_not_know() {
+        for (by_lifetime, before) in [true, false].into_iter().flat_map(|by| times().map(move |before| (by, before))) {
+            let create = move |session: Session| async move {
                 if by_lifetime {
-                    session.set_lifetime(Lifetime::idle(Duration::from_secs(60))).await
+                    session.set_lifetime(Lifetime::idle(DAY)).await
                 } else {
                     session.update(|visit| visit.count = 1).await
                 }
             };
-            let app = Router::new().route("/", post(log_in)).layer(from_fn(limited)).layer(builder.build().unwrap());
-            let mut client = Client::of(app);
-            client.post("/").await;
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(store.len(), usize::from(client.cookie.is_some()), "{owned} {by_lifetime}: after {before} ms");
-            created += store.len();
+            let (mut client, store) = client_where(true, before, create);
+            client.post("/late").await;
+            tokio::time::sleep(DAY / 24).await;
+            assert_eq!(store.len(), usize::from(client.cookie.is_some()), "{by_lifetime}: after {before} ms");
         }
-        assert!((5..15).contains(&created), "{created}");
+    }
+
+    /// Else nobody has the session, and it takes a place of its owner's.
+    #[tokio::test(start_paused = true)]
+    async fn while_it_logs_in_may_do_it_again() {
+        for before in times() {
+            let log_in = async |session: Session| session.rotate_with(|visit| visit.name = "ada".to_owned()).await;
+            let (mut client, store) = client_where(true, before, log_in);
+            client.post("/late").await;
+            let answer = client.post("/login").await;
+            assert_eq!(answer.status, StatusCode::OK, "{before} ms: {}", answer.body);
+            assert_eq!(store.len(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_it_remembers_the_session_leaves_the_cookie_as_the_store_has_it() {
+        for (lazily, before) in [true, false].into_iter().flat_map(|lazily| times().map(move |before| (lazily, before))) {
+            let remember = async |session: Session| session.set_lifetime(Lifetime::idle(30 * DAY).persistent(true)).await;
+            let (mut client, _) = client_where(lazily, before, remember);
+            client.post("/add").await;
+            let answer = client.post("/late").await;
+            let is_told = answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=2592000"));
+            let left: u64 = client.get("/left").await.body.parse().unwrap();
+            assert_eq!(is_told, left > DAY.as_secs(), "{before} ms: {left}");
+        }
     }
 }
 

@@ -701,8 +701,6 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         }
     }
 
-    /// If the task that makes the rotation is given up, as by a handler's own time limit, and the response is not, it goes on: nobody else could tell the
-    /// client the new id.
     #[cold]
     #[inline(never)]
     fn rotate_to_its_end<'a>(
@@ -713,13 +711,11 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         data: &Arc<T>,
     ) -> Called<'a, Rotated> {
         let (driver, old, new, data) = (Arc::clone(self), base.id.clone(), new.clone(), Arc::clone(data));
-        let rotating = async move {
+        self.to_its_end(false, async move {
             let exclusive = Exclusive(&driver);
             let rotated = driver.call("rotate", |store| store.rotate(driver.key(&old), driver.key(&new), rotation)).await?;
             Ok(exclusive.rotated(&old, &new, rotated, &data))
-        };
-        let driver = Arc::clone(self);
-        MaybeReady::boxed(ToItsEnd::new(rotating, move || driver.core().is_late()))
+        })
     }
 
     /// Stores a new session of `data`, with limits of its own if there are any; `None` if another task of the request has created one.
@@ -789,8 +785,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         })
     }
 
-    /// If the task that creates the session is given up, and the response is not, it goes on, as a [rotation](Self::rotate_to_its_end) does. A session
-    /// that is too late for the response is ended again if it has an owner, of whose sessions it would be one: nobody knows its id.
+    /// A session that is too late for the response is ended again if it has an owner, of whose sessions it would be one: nobody knows its id.
     #[cold]
     #[inline(never)]
     fn create_to_its_end<'a>(
@@ -801,7 +796,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         begun: Begun<T>,
     ) -> Called<'a, Created> {
         let (driver, id, is_owned) = (Arc::clone(self), id.clone(), session.owner.is_some());
-        let creating = async move {
+        self.to_its_end(is_owned, async move {
             let exclusive = Exclusive(&driver);
             let created = driver.call("create", |store| store.create(driver.key(&id), session)).await?;
             if is_owned && matches!(created, Created::Created(_)) && driver.core().is_late() {
@@ -809,9 +804,18 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                 return Err(SessionError::ResponseStarted);
             }
             Ok(exclusive.created(create, &id, created, begun))
-        };
+        })
+    }
+
+    /// If the task that makes a step is given up, as by a handler's own time limit, and the response is not, the step goes on: nobody else could tell the
+    /// client what it has to know. With `if_late` it goes on even if the response is given up too.
+    pub(super) fn to_its_end<'a, R: Send + 'static>(
+        self: &Arc<Self>,
+        if_late: bool,
+        step: impl Future<Output = Result<R, SessionError>> + Send + 'static,
+    ) -> Called<'a, R> {
         let driver = Arc::clone(self);
-        MaybeReady::boxed(ToItsEnd::new(creating, move || !is_owned && driver.core().is_late()))
+        MaybeReady::boxed(ToItsEnd::new(step, move || !if_late && driver.core().is_late()))
     }
 
     /// What a step that owes the client a cookie waits for: that another one ends, or that these sessions are ended.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::core::{BeginChange, BeginLimit, ChangeKind};
-use super::driver::{Driver, Exclusive, OwnLimits};
+use super::core::{Base, BeginChange, BeginLimit, ChangeKind};
+use super::driver::{Called, Driver, Exclusive, OwnLimits};
 use super::retries::Retries;
 use crate::error::SessionError;
-use crate::store::{Change, Limits, NewLifetime, Replaced};
+use crate::store::{Attributes, Change, Limits, NewLifetime, Replaced};
 
 /// How long one session lives, and whether its cookie outlives the browser: for "remember me". It is kept with the session, through every change and
 /// rotation, whatever the layer's own limits are.
@@ -75,19 +75,31 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                     continue;
                 }
             };
-            let exclusive = Exclusive(self);
-            let lifetime = Box::new(NewLifetime::new(limits, attributes.clone()));
-            let change = Change { data: Arc::clone(&base.data), lifetime: Some(lifetime) };
-            let replaced = self.call("replace", |store| store.replace(self.key(&base.id), base.version, change)).await?;
-            if let Replaced::Replaced(version) = replaced {
-                self.core().limited(&self.setup.policy, Instant::now, &base.id, version, base.data, (limits, attributes));
-                return Ok(());
-            }
-            drop(exclusive);
+            let replaced = self.limit_to_its_end(&base, limits, attributes).await?;
             match replaced {
+                Replaced::Replaced(_) => return Ok(()),
                 Replaced::Conflict => self.retry(&mut retries, &base.id, ChangeKind::Edit).await?,
-                _ => self.lost(&base.id, ChangeKind::Edit).await?,
+                Replaced::Missing => self.lost(&base.id, ChangeKind::Edit).await?,
             }
         }
+    }
+
+    fn limit_to_its_end<'a>(
+        self: &Arc<Self>,
+        base: &Base<T>,
+        limits: Limits,
+        attributes: Option<Arc<Attributes>>,
+    ) -> Called<'a, Replaced> {
+        let (driver, id, data, version) = (Arc::clone(self), base.id.clone(), Arc::clone(&base.data), base.version);
+        self.to_its_end(false, async move {
+            let _exclusive = Exclusive(&driver);
+            let lifetime = Box::new(NewLifetime::new(limits, attributes.clone()));
+            let change = Change { data: Arc::clone(&data), lifetime: Some(lifetime) };
+            let replaced = driver.call("replace", |store| store.replace(driver.key(&id), version, change)).await?;
+            if let Replaced::Replaced(version) = replaced {
+                driver.core().limited(&driver.setup.policy, Instant::now, &id, version, data, (limits, attributes));
+            }
+            Ok(replaced)
+        })
     }
 }
