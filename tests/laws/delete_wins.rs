@@ -1,9 +1,12 @@
 //! Nothing that was in flight brings a destroyed session back.
 
 use axum::http::StatusCode;
+use axum::http::request::Parts;
+
+use session_runtime::SessionRequestExt;
 
 use crate::support::Client;
-use crate::support::visit::{Pause, client, lazy, router_with, standard};
+use crate::support::visit::{Builder, Pause, client, lazy, router_with, standard};
 
 /// A slow request of each kind is under way while the user logs out.
 #[tokio::test]
@@ -135,19 +138,22 @@ async fn two_parallel_logouts_both_succeed() {
 /// Whoever logs out means it, and the browser would send the cookie for ever.
 #[tokio::test]
 async fn a_logout_removes_the_cookie_also_of_a_session_that_is_gone() {
-    let (builder, store) = lazy();
-    let mut client = client(builder);
-    client.post("/add").await;
-    let other = client.clone();
-    client.post("/logout").await;
-    let cookie = other.cookie.clone().unwrap();
-    for cookies in [cookie.clone(), format!("{cookie}; SESSION_ID=planted")] {
-        let answer = other.with_cookie(cookies).post("/logout").await;
-        assert_eq!(answer.status, StatusCode::OK);
-        assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{:?}", answer.headers);
+    let by_callback =
+        |builder: Builder| builder.session_id_callback(|request: &Parts| request.cookie("SESSION_ID").map(str::to_owned));
+    for (is_by_callback, (builder, store)) in [(false, lazy()), (false, standard()), (true, lazy()), (true, standard())] {
+        let mut client = client(if is_by_callback { by_callback(builder) } else { builder });
+        client.post("/add").await;
+        let other = client.clone();
+        client.post("/logout").await;
+        let cookie = other.cookie.clone().unwrap();
+        for cookies in [cookie.clone(), format!("{cookie}; SESSION_ID=planted")] {
+            let answer = other.with_cookie(cookies).post("/logout").await;
+            assert_eq!(answer.status, StatusCode::OK);
+            assert!(answer.set_cookie().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{:?}", answer.headers);
+        }
+        let mut nobody = other.clone();
+        nobody.cookie = None;
+        assert_eq!(nobody.post("/logout").await.set_cookie(), None, "nothing to remove");
+        assert!(store.store.is_empty());
     }
-    let mut nobody = other.clone();
-    nobody.cookie = None;
-    assert_eq!(nobody.post("/logout").await.set_cookie(), None, "nothing to remove");
-    assert!(store.store.is_empty());
 }

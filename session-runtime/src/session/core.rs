@@ -882,7 +882,7 @@ impl<T> Core<T> {
         match &self.phase {
             Phase::Live(live) => {
                 let named = self.named();
-                let in_cookie = live.by_cookie && !live.undisclosed || named.is_some();
+                let in_cookie = self.client_has_one(live) || named.is_some();
                 let ids = std::iter::once(&live.id).chain(named.iter().flat_map(InlineVec::iter)).cloned().collect();
                 Ok(BeginDestroy::Delete { ids, in_cookie })
             }
@@ -890,9 +890,7 @@ impl<T> Core<T> {
             Phase::Absent(Absence::JustRotated) => Err(SessionError::JustRotated),
             Phase::Absent(Absence::Withheld) => Err(SessionError::CrossSite),
             Phase::Absent(Absence::Unknown) if self.named().is_none() => {
-                // Nothing goes by the id that came, if it is that which was read, and the client would send it for ever.
-                let came = self.came.as_ref().filter(|came| came.is_by_cookie() && self.is_meant_by(came));
-                if came.is_some() && !self.head_sent {
+                if self.is_cookie_dead() && !self.head_sent {
                     self.cookie = CookieChange::Remove;
                 }
                 Ok(BeginDestroy::Done)
@@ -901,6 +899,16 @@ impl<T> Core<T> {
                 Ok(self.named().map_or(BeginDestroy::Done, |ids| BeginDestroy::Delete { ids, in_cookie: true }))
             }
         }
+    }
+
+    /// The client's cookie has the session's id, or one that leads to none.
+    fn client_has_one(&self, live: &Live<T>) -> bool {
+        if live.undisclosed { self.is_cookie_dead() } else { live.by_cookie }
+    }
+
+    /// Nothing goes by the id that came, if it is that which was read, and the client would send it for ever.
+    fn is_cookie_dead(&self) -> bool {
+        self.came.as_ref().is_some_and(|came| came.is_by_cookie() && self.is_meant_by(came))
     }
 
     /// The sessions with these ids were deleted.
@@ -956,7 +964,7 @@ impl<T> Core<T> {
         if live.record.attributes.as_ref().and_then(|attributes| attributes.handle) != Some(handle) {
             return;
         }
-        let client_has_it = live.by_cookie && !live.undisclosed || self.added;
+        let client_has_it = self.client_has_one(live) || self.added;
         self.leave_to(Phase::Ended);
         if client_has_it && !self.head_sent {
             self.cookie = CookieChange::Remove;
@@ -1131,6 +1139,10 @@ impl<T> Core<T> {
             carried.ids().iter().for_each(|id| self.aliases.push(id.clone()));
         }
         self.name(named);
+        if self.came.is_none() && carried.is_by_cookie() {
+            // A callback has found it.
+            self.came = Some(carried.clone());
+        }
         self.phase = phase;
         true
     }
