@@ -82,7 +82,8 @@ use crate::log;
 /// The value `session` is the data, as JSON; `session_runtime` is the version, the limits and the time of creation. Other values stay
 /// as they are. The record's id is the beginning of a SHA-256 hash of the layer's namespace and the session's id, 128 bits as the trait
 /// has it. Its `expiry_date` is the second
-/// in which the session expires, or the next; the session itself expires on the millisecond, by the clock of the process. The
+/// in which the session expires, or the next; the session itself expires on the millisecond, by the clock of the process. Where that was
+/// set back, a session's life is shortened to its limits when it is read next. The
 /// trait's dates end with the year 9999, and so do limits (those of its MySQL store end in 2038).
 ///
 /// # Calls
@@ -204,6 +205,12 @@ where
         let place = self.rows.place(key);
         let guard = self.share(place).await;
         let found = self.to_its_end(guard, |rows| async move { rows.find(place).await }).await;
+        if let Ok(Found::Session(_, Terms { is_too_long: true, .. })) = found {
+            let guard = self.lock(place).await;
+            if let Err(error) = self.to_its_end(guard, |rows| touch(rows, place)).await {
+                log::warn(&error, "a session that was stored when the clock was ahead was not shortened to its limits");
+            }
+        }
         or_undecodable(found.and_then(|found| match found {
             Found::Session(mut entry, terms) => decode(self.rows.take_data(&mut entry), &terms),
             Found::Mark => Ok(Loaded::JustRotated),

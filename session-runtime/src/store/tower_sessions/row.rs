@@ -20,6 +20,9 @@ const TERMS: &str = "session_runtime";
 /// The value of a record that is the data, unless existing sessions have another.
 const DATA: &str = "session";
 
+/// What is no more than this is a difference between the clocks of two processes.
+const SKEW: Duration = Duration::from_secs(1);
+
 /// The records of a store.
 pub(super) struct Rows<S> {
     pub(super) store: Arc<S>,
@@ -58,6 +61,8 @@ pub(super) struct Terms {
     attributes: Attributes,
     /// When it was found that the session lives.
     read_at: u64,
+    /// The record says that it lives longer than its limits allow: it was written when the clock was ahead.
+    pub(super) is_too_long: bool,
 }
 
 impl<S: SessionStore> Rows<S> {
@@ -102,14 +107,26 @@ impl<S: SessionStore> Rows<S> {
             return Found::Expired;
         }
         if flag(terms, "rotated") {
-            return Found::Mark;
+            // It is longer only where the clock was set back.
+            let is_over = expires_at - read_at > millis(ROTATION_MARK + SKEW);
+            return if is_over { Found::Expired } else { Found::Mark };
         }
         match (number(terms, "version"), number(terms, "idle")) {
             (Some(version), Some(idle)) => {
                 let created_at = number(terms, "created_at").unwrap_or(read_at);
                 let absolute_at = number(terms, "absolute_at");
-                let terms = Terms { version, idle, absolute_at, created_at, expires_at, attributes: attributes(terms), read_at };
-                Found::Session(entry, terms)
+                let terms = Terms {
+                    version,
+                    idle,
+                    absolute_at,
+                    created_at,
+                    expires_at,
+                    attributes: attributes(terms),
+                    read_at,
+                    is_too_long: false,
+                };
+                let terms = terms.shortened();
+                if terms.expires_at > read_at { Found::Session(entry, terms) } else { Found::Expired }
             }
             _ => Found::Other,
         }
@@ -127,7 +144,8 @@ impl<S: SessionStore> Rows<S> {
         }
         let idle = expires_at - read_at;
         let (absolute_at, attributes) = (Some(expires_at), Attributes::new());
-        let terms = Terms { version: 0, idle, absolute_at, created_at: read_at, expires_at, attributes, read_at };
+        let terms =
+            Terms { version: 0, idle, absolute_at, created_at: read_at, expires_at, attributes, read_at, is_too_long: false };
         Found::Session(entry, terms)
     }
 
@@ -240,13 +258,35 @@ impl Terms {
         // Versions start anywhere, so that a session does not have those of one that had its key before.
         let version = rand::random_range(1..1 << 40);
         let idle = millis(limits.idle);
-        Self { version, idle, absolute_at, created_at: read_at, expires_at: 0, attributes, read_at }.renewed()
+        Self { version, idle, absolute_at, created_at: read_at, expires_at: 0, attributes, read_at, is_too_long: false }.renewed()
     }
 
     /// With the idle limit from now on.
     pub(super) fn renewed(self) -> Self {
         let idle_at = now().saturating_add(self.idle);
         Self { expires_at: self.absolute_at.map_or(idle_at, |absolute| absolute.min(idle_at)), ..self }
+    }
+
+    /// Without what a clock that was ahead, and was set right since, has added to the session's life.
+    fn shortened(self) -> Self {
+        let Self { idle, expires_at, created_at, read_at, .. } = self;
+        let ahead = created_at.saturating_sub(read_at);
+        let absolute_at = self.absolute_at.map(|absolute| absolute.saturating_sub(ahead));
+        let longest = absolute_at.unwrap_or(u64::MAX).min(read_at.saturating_add(idle));
+        let is_too_long = ahead.max(expires_at.saturating_sub(longest)) > millis(SKEW);
+        let mut attributes = self.attributes;
+        if is_too_long {
+            let age = Duration::from_millis(read_at.saturating_sub(created_at));
+            attributes.proven = attributes.proven.map(|proven| proven.min(age));
+        }
+        Self {
+            expires_at: expires_at.min(longest),
+            absolute_at,
+            created_at: created_at.min(read_at),
+            attributes,
+            is_too_long,
+            ..self
+        }
     }
 
     pub(super) const fn with_attributes(self, attributes: Attributes) -> Self {

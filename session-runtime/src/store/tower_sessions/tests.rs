@@ -132,3 +132,37 @@ fn what_is_written_is_read_back_as_it_was() {
     });
     assert!(matches!(encode(&Some(f64::NAN)), Err(StoreError::Data(_))));
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_lengthens_no_session_beyond_its_limit_from_then_on() {
+    const MINUTE: u64 = 60_000;
+
+    // The absolute limit, when the session was created by the clock that was ahead, and the age at which it was proven.
+    for (absolute, created, proven) in [(None, 60, 0), (Some(50), 60, 0), (Some(500), -60, 100)] {
+        let records = MemoryStore::default();
+        let store = TowerSessionsStore::new(records.clone());
+        let id = SessionId::parse(ID).unwrap();
+        let key = Key::new(&NAMESPACE, &id);
+        // As the machine sees it after its clock was set back by an hour.
+        let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let at = |minutes: i64| now + minutes * 60_000;
+        let absolute_at = absolute.map(|absolute| at(created + absolute));
+        let terms = json!({
+            "version": 1, "idle": 10 * MINUTE, "expires_at": at(70), "absolute_at": absolute_at, "created_at": at(created), "proven": proven * MINUTE,
+        });
+        let data = HashMap::from([("session_runtime".to_owned(), terms), ("session".to_owned(), json!(1))]);
+        let expiry_date = (SystemTime::now() + Duration::from_secs(70 * 60)).into();
+        let id = store.rows.place(key).id();
+        records.save(&Entry { id, data, expiry_date }).await.unwrap();
+
+        let Ok(Loaded::<u32>::Found(record)) = store.load(key).await else { panic!("it is there") };
+        assert!(record.expires_in <= Duration::from_secs(10 * 60), "{:?}", record.expires_in);
+        let absolute_limit = |absolute: i64| Duration::from_secs(absolute.cast_unsigned() * 60);
+        assert!(record.absolute_in <= absolute.map(absolute_limit), "{:?}", record.absolute_in);
+        let proven = record.attributes.as_ref().and_then(|attributes| attributes.proven).unwrap();
+        assert!(proven <= record.age, "it was proven when it was {proven:?} old, and it is {:?} old", record.age);
+        // It is so from then on, though nobody uses it again.
+        let kept = records.load(&id).await.unwrap().unwrap();
+        assert!(kept.expiry_date <= SystemTime::now() + Duration::from_secs(10 * 60 + 1), "{}", kept.expiry_date);
+    }
+}
