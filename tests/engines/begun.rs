@@ -1,6 +1,7 @@
 //! Work that has begun belongs to the store: a request that gives up costs no connection, and nothing lands after what came later.
 
 use std::num::NonZeroU32;
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,8 +13,8 @@ use session_runtime::store::{
 };
 use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, MySqlPool, PgPool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection, MySqlPool, PgPool};
 
 use crate::app::{Counter, PATIENCE, connect, key, new_session, until};
 use crate::engine::{self, Engine};
@@ -303,6 +304,26 @@ async fn where_another_process_has_a_sqlite_file_no_change_lands_after_a_later_o
         assert!(matches!(store.touch(key(&id)).await, Ok(true)));
         assert_eq!(found(&store, &id).await.data.count, 2 * round + 1, "round {round}");
     }
+}
+
+/// Where processes start together, or a backup holds the file, opening waits for longer than a change of a request would, and in the end tells why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sqlite_file_that_another_process_has_for_a_while_is_opened_all_the_same() {
+    let options = || SqlOptions::default().statement_timeout(Duration::from_millis(50));
+    let engine = engine::sqlite();
+    let create = SqliteConnectOptions::from_str(&engine.url).unwrap().create_if_missing(true);
+    let mut other = create.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+    for is_there in [false, true] {
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let url = engine.url.clone();
+        let opening = tokio::spawn(async move { SqliteStore::connect_with(&url, options()).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        opening.await.unwrap().unwrap_or_else(|error| panic!("the table was there: {is_there}: {error:?}"));
+    }
+    sqlx::raw_sql("DROP TABLE session_runtime; BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let error = format!("{:?}", SqliteStore::connect_with(&engine.url, options()).await.unwrap_err());
+    assert!(error.contains("database is locked"), "{error}");
 }
 
 /// Several statements under a lock go on to the last one, also while their caller lives and does not ask for their answer.

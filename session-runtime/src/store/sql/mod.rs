@@ -120,7 +120,8 @@ impl<D: Dialect> Sql<D> {
         let statements = Statements::new(&D::SYNTAX, table);
         if let Err(missing) = database.try_out(&statements.probe).await {
             if let Err(error) = database.create_table(&statements.table).await {
-                let told = if Verdict::of(&error).meaning == Meaning::ReadOnly { error } else { missing };
+                // Where the account may not create it, or there is another table of its name, what is missing tells more.
+                let told = if matches!(Verdict::of(&error).meaning, Meaning::Denied | Meaning::Other) { missing } else { error };
                 let problem = "has not the columns of this release, or is missing and was not created";
                 return Err(not_usable(&statements.table, problem, told));
             }

@@ -219,7 +219,7 @@ impl Dialect for Sqlite {
 
     /// A file that may only be read is opened for reading.
     async fn try_out(&self, sql: &SqlStr) -> Result<()> {
-        match self.changes.call(Script(sql.clone()), Again::Harmless).await {
+        match until_not_busy(|| self.changes.call(Script(sql.clone()), Again::Harmless)).await {
             Err(error) if Verdict::of(&error).meaning == Meaning::ReadOnly => Ok(()),
             result => result,
         }
@@ -232,8 +232,8 @@ impl Dialect for Sqlite {
     }
 
     async fn create_table(&self, table: &Table) -> sqlx::Result<()> {
-        let sql = format!("{}; {WRITE_BACK}", creation(table));
-        self.changes.call(Script(AssertSqlSafe(sql).into_sql_str()), Again::Harmless).await
+        let sql = AssertSqlSafe(format!("{}; {WRITE_BACK}", creation(table))).into_sql_str();
+        until_not_busy(|| self.changes.call(Script(sql.clone()), Again::Harmless)).await
     }
 
     /// The file has one writer at a time anyway; between two batches others have their turn.

@@ -14,8 +14,8 @@ use tokio::time::sleep;
 use super::pool::{Again, Connections, Engine, InUse, Line, Work, bounded};
 use super::verdict::{Meaning, Verdict};
 
-/// How long opening a file waits for other processes.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long each step of opening a file waits for other processes, which may be as many as start together.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long one process may change the file without a pause, unless it has met others.
 const TURN_ALONE: Duration = Duration::from_millis(50);
@@ -160,12 +160,12 @@ fn with<R>(turn: &Mutex<Turn>, run: impl FnOnce(&mut Turn) -> R) -> R {
     run(&mut turn.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Opens a file when it is not busy. Going into WAL mode needs the file alone, and SQLite does not wait for that: where processes
-/// start together, all but one are told that it is busy.
-pub(super) async fn until_not_busy<R, F: Future<Output = Result<R>>>(mut open: impl FnMut() -> F) -> Result<R> {
+/// Makes a step of opening a file when it is not busy. Where processes start together, all but one are told that it is: going into WAL mode needs the
+/// file alone, and SQLite does not wait for that.
+pub(super) async fn until_not_busy<R, F: Future<Output = Result<R>>>(mut step: impl FnMut() -> F) -> Result<R> {
     let start = Instant::now();
     loop {
-        match open().await {
+        match step().await {
             Err(error) if is_busy(&error) && start.elapsed() < PATIENCE => {
                 sleep(Duration::from_millis(rand::random_range(5..50))).await;
             }
