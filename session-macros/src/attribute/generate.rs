@@ -8,6 +8,7 @@ use syn::visit_mut::VisitMut;
 use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Token, Type, TypeReference};
 
 use super::Role;
+use super::lifetimes::BorrowForever;
 use super::model::{Asked, Callback};
 use super::parse::Arguments;
 use super::role::Bound;
@@ -33,9 +34,13 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
 
 /// Whether an argument takes this data by a reference: by its own name and arguments, or as a trait object, which it becomes.
 fn takes(argument: &Type, data: &Type) -> bool {
-    let last = |ty: &Type| match plain(ty) {
-        Type::Path(path) => path.path.segments.last().map(|last| last.to_token_stream().to_string()),
-        _ => None,
+    let last = |ty: &Type| {
+        let mut ty = plain(ty).clone();
+        BorrowForever::default().visit_type_mut(&mut ty);
+        match ty {
+            Type::Path(path) => path.path.segments.last().map(|last| last.to_token_stream().to_string()),
+            _ => None,
+        }
     };
     match plain(argument) {
         Type::Reference(reference) if reference.mutability.is_none() => {
@@ -284,18 +289,22 @@ impl Code<'_> {
         match self.role {
             Role::SessionId => {
                 let (run, ask) = (self.path(span, span, "run_session_id"), local("__ask"));
+                let is_send = self.is_send(&function, "future_1");
                 quote_spanned! {span=>
                     #callback::registered(|#ask| {
                         #asked
+                        #is_send
                         #run(#function, #ask)
                     })
                 }
             }
             Role::Generate => {
                 let (run, ask, name) = (self.path(span, span, "run_generate"), local("__ask"), self.name());
+                let is_send = self.is_send(&function, "future_0");
                 quote_spanned! {span=>
                     #callback::registered(&#name, |#ask| {
                         #asked
+                        #is_send
                         #run(#function, #ask)
                     })
                 }
@@ -317,12 +326,15 @@ impl Code<'_> {
                 let [session, request, next] = ["__session_system", "__request", "__next"].map(local);
                 let run = if self.data.is_empty() {
                     let run = self.path(span, span, "run_middleware");
-                    quote_spanned!(span=> #run(#function, #session, #request, #next))
+                    let is_send = self.is_send(&function, "future_3");
+                    quote_spanned!(span=> #is_send #run(#function, #session, #request, #next))
                 } else {
                     // Not of data that misses a bound, which `session!` says.
                     let (runs, run) = (self.path(span, span, "runs"), self.path(span, span, "Run"));
+                    let is_send = self.sent(&function, |named| quote_spanned!(named=> (&&#run::<Self>::NEW).__future(#function)));
                     quote_spanned! {span=>
                         use #runs::*;
+                        #is_send
                         (&&#run::<Self>::NEW).__run(#function, #session, #request, #next)
                     }
                 };
@@ -334,6 +346,22 @@ impl Code<'_> {
                 }
             }
         }
+    }
+
+    /// Asks whether the function's future is `Send`.
+    fn is_send(&self, function: &Ident, future: &'static str) -> Option<TokenStream> {
+        let future = self.path(function.span(), function.span(), future);
+        self.sent(function, |named| quote_spanned!(named=> #future(#function)))
+    }
+
+    /// A cast of a pointer to the future, which the compiler refuses where that is not `Send`, in the standard library's words. It comes before a
+    /// bound that asks the same, and all of it is placed where the bound is said to be broken: the compiler says it once, and says the first.
+    fn sent(&self, function: &Ident, future: impl FnOnce(Span) -> TokenStream) -> Option<TokenStream> {
+        self.callback.may_wait.then(|| {
+            let named = function.span();
+            let (send, future) = (self.path(named, named, "Send"), future(named));
+            quote_spanned!(named=> let _: *const dyn #send = #future;)
+        })
     }
 
     /// The function's name, where it is used: the compiler offers no other name for it. What is a keyword only in the edition of the

@@ -30,6 +30,7 @@ pub(crate) mod expansion {
     pub use super::middleware::{Middleware, MiddlewareFn, Run, run_middleware, runs};
     pub use super::owner::{owner_key, registered_owner};
     pub use std::borrow::ToOwned;
+    pub use std::marker::Send;
     pub use std::option::Option;
 
     pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};
