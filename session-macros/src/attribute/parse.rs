@@ -201,27 +201,10 @@ fn refused(role: Role, before: &[Type], next: &Type) -> Option<String> {
     })
 }
 
-/// Types of the language, which are used without an import.
-const PRIMITIVES: &[&str] = &[
-    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
-];
-
-/// Whether the tokens show that the type is not of this crate; of others the compiler says it (E0117). A type of this crate may be
-/// called `String`.
-fn is_foreign(data: &Type) -> bool {
-    match data {
-        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Never(_) => true,
-        Type::Path(path) if path.qself.is_none() => {
-            let mut segments = path.path.segments.iter();
-            match (segments.next(), segments.next()) {
-                (Some(first), Some(_)) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
-                (Some(only), None) if only.arguments.is_none() => PRIMITIVES.iter().any(|name| only.ident == name),
-                (Some(only), None) => ["Vec", "Option", "Result"].iter().any(|name| only.ident == name),
-                (None, _) => false,
-            }
-        }
-        _ => false,
-    }
+/// Whether the tokens show that the type is not of this crate. A name does not: a type of this crate may be called `String`, and a module
+/// `core`.
+const fn is_foreign(data: &Type) -> bool {
+    matches!(data, Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Never(_))
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {

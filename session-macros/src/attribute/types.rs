@@ -11,6 +11,24 @@ pub(super) fn plain(ty: &Type) -> &Type {
     }
 }
 
+/// Types that are used without an import, or commonly with one, and that nothing can be registered for.
+const OF_OTHER_CRATES: &[&str] = &[
+    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
+    "String", "Option", "Result", "Vec", "VecDeque", "HashSet", "BTreeSet", "HashMap", "BTreeMap",
+];
+
+/// Whether the type is called as one of the standard library's, or by a path that starts as its paths do: only the compiler knows whether it is that one.
+pub(super) fn may_be_of_another_crate(data: &Type) -> bool {
+    let Type::Path(path) = plain(data) else { return false };
+    let mut segments = path.path.segments.iter();
+    match (segments.next(), segments.next()) {
+        _ if path.qself.is_some() => false,
+        (Some(first), Some(_)) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
+        (Some(only), None) => OF_OTHER_CRATES.iter().any(|name| only.ident == name),
+        (None, _) => false,
+    }
+}
+
 /// The last segment of the type's path, also behind `&`, and inside of `Option`, `Result`, `Box` and `Arc`.
 pub(super) fn last_segment(ty: &Type) -> Option<String> {
     let segment = match plain(ty) {

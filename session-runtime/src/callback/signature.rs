@@ -391,17 +391,17 @@ impl<Callback, Fut: Future<Output: IntoResponse>> Responds<Fut, Direct<Later>> f
     label = "expected `&{T}`, the data of the session",
     note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync"
 )]
-pub trait TakesData<Argument, T> {
+pub trait TakesData<Argument, T: ?Sized> {
     pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
-impl<Callback, T> TakesData<&T, T> for Callback {
+impl<Callback, T: ?Sized> TakesData<&T, T> for Callback {
     pass!(of & T);
 }
 
 #[diagnostic::do_not_recommend]
-impl<Callback, T> TakesData<Nothing, T> for Callback {
+impl<Callback, T: ?Sized> TakesData<Nothing, T> for Callback {
     pass!(of Nothing);
 }
 
