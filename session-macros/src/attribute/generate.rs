@@ -288,13 +288,9 @@ impl Code<'_> {
             return None;
         }
         let function = self.name();
-        let given = match self.doubted {
-            Some(data) => {
-                let as_data = self.path(span, span, "As");
-                quote_spanned!(span=> <Self as #as_data<#data>>::data(self))
-            }
-            None => quote_spanned!(span=> self),
-        };
+        let as_data = self.doubted.map(|data| (self.path(span, span, "As"), data));
+        let given = as_data.map(|(as_data, data)| quote_spanned!(span=> <Self as #as_data<#data>>::data(self)));
+        let given = given.unwrap_or_else(|| quote_spanned!(span=> self));
         match optional(&asked(Bound::FindsOwner)?.ty)? {
             Type::Reference(borrowed) if borrowed.mutability.is_none() && lives_by_itself(&borrowed.elem) => {
                 let (owned, to_owned, borrowed) =
@@ -447,7 +443,8 @@ impl Code<'_> {
         let (span, name) = (at(function.span()), self.name());
         let named = quote_spanned!(span=> &#name);
         let passed = self.callback.asked.iter().rev().fold(named, |inner, asked| self.ask(asked, &inner));
-        let passed = self.doubted.map_or(passed.clone(), |data| {
+        let Some(data) = self.doubted else { return quote_spanned!(span=> let #function = #passed;) };
+        let passed = {
             let (first, last) = ends(data);
             let name = match self.role {
                 Role::SessionId => "RegistersSessionId",
@@ -458,7 +455,7 @@ impl Code<'_> {
             let (registers, is_own, open) = (self.path(last, last, name), self.is_own(data), Token![<](first));
             let itself = self.path(first, last, "Itself");
             quote_spanned!(last=> #open #itself<__Callback> as #registers<#data, #is_own>>::pass(#passed))
-        });
+        };
         quote_spanned!(span=> let #function = #passed;)
     }
 

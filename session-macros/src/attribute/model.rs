@@ -82,14 +82,18 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
 /// future; what other callbacks return at once is.
 fn may_wait(role: Role, signature: &Signature) -> bool {
     let ReturnType::Type(_, returned) = &signature.output else { return signature.asyncness.is_some() };
-    let is_one_of = |names: &[&str]| match plain(returned) {
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name)),
+    if signature.asyncness.is_some() {
+        return true;
+    }
+    match plain(returned) {
+        Type::ImplTrait(future) => output(&future.bounds).is_some(),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| match last.ident.to_string().as_str() {
+            "Pin" | "BoxFuture" => true,
+            "Option" | "String" | "SessionId" => false,
+            _ => role != Role::Middleware,
+        }),
         _ => false,
-    };
-    let is_hidden = matches!(plain(returned), Type::ImplTrait(future) if output(&future.bounds).is_some());
-    let is_future = is_hidden || is_one_of(&["Pin", "BoxFuture"]);
-    let is_at_once = !matches!(plain(returned), Type::Path(_)) || is_one_of(&["Option", "String", "SessionId"]);
-    signature.asyncness.is_some() || is_future || (role != Role::Middleware && !is_at_once)
+    }
 }
 
 /// The role that a function has which takes exactly what that one takes, and nothing that `role` does.

@@ -64,15 +64,15 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
         while !input.is_empty() {
             let is_runtime = input.peek(Token![crate]);
             match argument(role, input) {
-                Ok(Argument::Data(next)) => match refused(role, &data, &next) {
-                    Some(message) => errors.push(Error::new_spanned(next, message)),
-                    None => {
+                Ok(Argument::Data(mut next)) => {
+                    if let Some(message) = refused(role, &data, &next) {
+                        errors.push(Error::new_spanned(next, message));
+                    } else {
                         // A session's data borrows from nothing that ends before the program.
-                        let mut next = next;
                         BorrowForever::default().visit_type_mut(&mut next);
                         data.push(next);
                     }
-                },
+                }
                 Ok(Argument::Runtime(keyword, _)) if runtime.is_some() => {
                     errors.push(Error::new(keyword.span, "`crate` is given twice"));
                 }

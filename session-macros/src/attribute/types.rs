@@ -20,13 +20,12 @@ const OF_OTHER_CRATES: &[&str] = &[
 /// Whether the type is called as one of the standard library's, or by a path that starts as its paths do: only the compiler knows whether it is that one.
 pub(super) fn may_be_of_another_crate(data: &Type) -> bool {
     let Type::Path(path) = plain(data) else { return false };
-    let mut segments = path.path.segments.iter();
-    match (segments.next(), segments.next()) {
-        _ if path.qself.is_some() => false,
-        (Some(first), Some(_)) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
-        (Some(only), None) => OF_OTHER_CRATES.iter().any(|name| only.ident == name),
-        (None, _) => false,
+    let Some(first) = path.path.segments.first().filter(|_| path.qself.is_none()) else { return false };
+    let name = first.ident.to_string();
+    if path.path.segments.len() > 1 {
+        return matches!(name.as_str(), "std" | "core" | "alloc");
     }
+    OF_OTHER_CRATES.contains(&name.as_str())
 }
 
 /// The last segment of the type's path, also behind `&`, and inside of `Option`, `Result`, `Box` and `Arc`.
