@@ -175,7 +175,7 @@ pub trait RunRegistered<T> {
         F: MiddlewareFn<T, Kind>,
         F::Future: Send;
 
-    /// As [`future_3`](crate::callback::signature::future_3).
+    /// As `future_3`.
     fn __future<A, B, C, R>(&self, _: &impl Fn(A, B, C) -> R) -> *const R {
         std::ptr::null()
     }
