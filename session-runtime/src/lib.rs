@@ -139,6 +139,14 @@ pub mod macro_support {
     pub use crate::setup::expansion::*;
 }
 
+/// What the attributes register for a data type: the compiler names these where nothing is registered, or something is twice.
+pub mod registered {
+    pub use crate::callback::expansion::{
+        RegisteredGenerate as GenerateSessionId, RegisteredMiddleware as SessionMiddleware, RegisteredOwner as SessionOwner,
+        RegisteredSessionId as SessionIdCallback,
+    };
+}
+
 pub use callback::{IntoGenerateCallback, IntoMiddleware, IntoOwner, IntoSessionIdCallback};
 pub use config::{OnStoreError, OnUndecodable, WhenFull};
 pub use cookie::SameSite;

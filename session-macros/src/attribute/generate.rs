@@ -5,13 +5,14 @@ use quote::{ToTokens, TokenStreamExt as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::visit_mut::VisitMut;
-use syn::{GenericArgument, Ident, Lifetime, Path, PathArguments, Token, Type, TypeReference};
+use syn::{Attribute, GenericArgument, Ident, Lifetime, Path, PathArguments, Token, Type, TypeReference};
 
 use super::Role;
+use super::lifetimes::BorrowForever;
 use super::model::{Asked, Callback};
 use super::parse::Arguments;
 use super::role::Bound;
-use super::types::plain;
+use super::types::{may_be_of_another_crate, plain};
 
 /// `sound` is whether the tokens showed nothing wrong; else the types are asked about, and nothing more.
 pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, sound: bool) -> TokenStream {
@@ -19,7 +20,7 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
         return TokenStream::new();
     }
     let imported = arguments.runtime.as_ref().map(|_| hidden_name(role, callback, "_runtime"));
-    let code = Code { role, imported, data: &arguments.data, callback, sound };
+    let code = Code { role, imported: imported.as_deref(), data: &arguments.data, doubted: None, callback, sound };
     let is_named = !callback.is_refused || !callback.asked.is_empty();
     let import = arguments.runtime.as_ref().filter(|_| is_named).map(|runtime| code.import(runtime));
     let generated = match &*arguments.data {
@@ -33,9 +34,13 @@ pub(super) fn callback(role: Role, arguments: &Arguments, callback: &Callback, s
 
 /// Whether an argument takes this data by a reference: by its own name and arguments, or as a trait object, which it becomes.
 fn takes(argument: &Type, data: &Type) -> bool {
-    let last = |ty: &Type| match plain(ty) {
-        Type::Path(path) => path.path.segments.last().map(|last| last.to_token_stream().to_string()),
-        _ => None,
+    let last = |ty: &Type| {
+        let mut ty = plain(ty).clone();
+        BorrowForever::default().visit_type_mut(&mut ty);
+        match ty {
+            Type::Path(path) => path.path.segments.last().map(|last| last.to_token_stream().to_string()),
+            _ => None,
+        }
     };
     match plain(argument) {
         Type::Reference(reference) if reference.mutability.is_none() => {
@@ -104,11 +109,14 @@ fn hidden_name(role: Role, callback: &Callback, what: &str) -> String {
     format!("__{}_{}{what}", role.attribute(), callback.name.unraw())
 }
 
+#[derive(Clone, Copy)]
 struct Code<'a> {
     role: Role,
     /// The runtime's items, imported under this name where the path of the runtime is given.
-    imported: Option<String>,
+    imported: Option<&'a str>,
     data: &'a [Type],
+    /// The data type that it is registered for, if that may be of another crate.
+    doubted: Option<&'a Type>,
     callback: &'a Callback,
     sound: bool,
 }
@@ -118,7 +126,7 @@ impl Code<'_> {
     fn import(&self, runtime: &Path) -> TokenStream {
         let attributes = &self.callback.attributes;
         let last = ends(runtime).1;
-        let imported = self.imported.as_ref().map(|name| Ident::new(name, last));
+        let imported = self.imported.map(|name| Ident::new(name, last));
         let items = quote_spanned!(last=> ::macro_support as #imported);
         quote! {
             #(#attributes)*
@@ -141,6 +149,13 @@ impl Code<'_> {
     /// The first data type's impl asks and makes the callback, in which a middleware's `Session<T>` is compared with `Self`; the
     /// others' call that one.
     fn registered(&self, first: &Type, others: &[Type]) -> TokenStream {
+        if self.data.iter().any(may_be_of_another_crate) {
+            let registrations = self.data.iter().map(|data| {
+                let code = Code { doubted: may_be_of_another_crate(data).then_some(data), ..*self };
+                code.registration(data, &code.erased())
+            });
+            return quote!(#(#registrations)*);
+        }
         if self.role == Role::Owner {
             // Each asks for itself: the argument is of its own type, or made of it; unless it can be of none.
             let is_of_none = |asked: &Asked| asked.bound == Bound::TakesData && !is_shared_reference(&asked.ty);
@@ -163,14 +178,58 @@ impl Code<'_> {
         if self.role == Role::Owner {
             return self.registered_owner(data, span, callback, body);
         }
-        quote_spanned! {span=>
-            #(#attributes)*
-            impl #registered for #data {
-                fn register<__Callback>() -> #callback #of_data {
-                    #body
+        self.chosen(data, attributes, |implemented| {
+            quote_spanned! {span=>
+                impl #registered for #implemented {
+                    fn register<__Callback>() -> #callback #of_data {
+                        #body
+                    }
                 }
             }
+        })
+    }
+
+    /// The impl for the data type; or, if that is of another crate, for a type beside it.
+    fn chosen(
+        &self,
+        data: &Type,
+        attributes: &[Attribute],
+        implementation: impl FnOnce(&TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        if self.doubted.is_none() {
+            let implementation = implementation(&data.to_token_stream());
+            return quote!(#(#attributes)* #implementation);
         }
+        let span = at(data.span());
+        let path = |name| self.path(span, span, name);
+        let (own, which, choose, as_data) = (path("own"), path("Which"), path("Choose"), path("As"));
+        let is_own = self.is_own(data);
+        let implementation = implementation(&quote_spanned!(span=> <#which<#is_own> as #choose<#data, __Instead>>::Chosen));
+        quote_spanned! {span=>
+            #(#attributes)*
+            const _: () = {
+                use #own::*;
+                struct __Instead;
+                impl #as_data<#data> for __Instead {
+                    fn data(&self) -> &#data {
+                        loop {}
+                    }
+                }
+                #implementation
+            };
+        }
+    }
+
+    /// Whether the data type is of this crate.
+    fn is_own(&self, data: &Type) -> TokenStream {
+        let span = at(data.span());
+        let named = self.path(span, span, "Named");
+        quote_spanned!(span=> { #named::<#data>::IS_OWN })
+    }
+
+    /// The data type in its registration.
+    fn this(&self, span: Span) -> TokenStream {
+        self.doubted.map_or_else(|| Token![Self](span).to_token_stream(), ToTokens::to_token_stream)
     }
 
     /// A registration that also gives the type of the owner and how the function's answer becomes one, for the extractor of who is logged in:
@@ -192,23 +251,24 @@ impl Code<'_> {
         let typed = asked.find_map(|asked| optional(&asked.ty)).map_or(span, |owner| at(ends(owner).0));
         let implementation = |owner: &TokenStream| {
             let owner = quote_spanned!(typed=> type Owner = #owner;);
-            quote_spanned! {span=>
-                impl #registered for #data {
-                    #owner
+            self.chosen(data, attributes, |implemented| {
+                quote_spanned! {span=>
+                    impl #registered for #implemented {
+                        #owner
 
-                    fn owner(&self) -> #option<Self::Owner> {
-                        #answer
-                    }
+                        fn owner(&self) -> #option<Self::Owner> {
+                            #answer
+                        }
 
-                    fn register<__Callback>() -> #callback<Self> {
-                        #body
+                        fn register<__Callback>() -> #callback<Self> {
+                            #body
+                        }
                     }
                 }
-            }
+            })
         };
         if !is_doubtful {
-            let implementation = implementation(&owner);
-            return quote!(#(#attributes)* #implementation);
+            return implementation(&owner);
         }
         // A name that is not in scope is said once: the compiler offers to declare it behind the name of the function, here as there.
         let (alias, itself) = (Ident::new("__Owner", self.callback.name.span()), self.path(span, span, "Itself"));
@@ -228,13 +288,16 @@ impl Code<'_> {
             return None;
         }
         let function = self.name();
+        let as_data = self.doubted.map(|data| (self.path(span, span, "As"), data));
+        let given = as_data.map(|(as_data, data)| quote_spanned!(span=> <Self as #as_data<#data>>::data(self)));
+        let given = given.unwrap_or_else(|| quote_spanned!(span=> self));
         match optional(&asked(Bound::FindsOwner)?.ty)? {
             Type::Reference(borrowed) if borrowed.mutability.is_none() && lives_by_itself(&borrowed.elem) => {
                 let (owned, to_owned, borrowed) =
                     (self.path(span, span, "owned"), self.path(span, span, "ToOwned"), &borrowed.elem);
-                Some((quote_spanned!(span=> <#borrowed as #to_owned>::Owned), quote_spanned!(span=> #owned(#function(self)))))
+                Some((quote_spanned!(span=> <#borrowed as #to_owned>::Owned), quote_spanned!(span=> #owned(#function(#given)))))
             }
-            owner if lives_by_itself(owner) => Some((quote!(#owner), quote_spanned!(span=> #function(self)))),
+            owner if lives_by_itself(owner) => Some((quote!(#owner), quote_spanned!(span=> #function(#given)))),
             _ => None,
         }
     }
@@ -284,18 +347,22 @@ impl Code<'_> {
         match self.role {
             Role::SessionId => {
                 let (run, ask) = (self.path(span, span, "run_session_id"), local("__ask"));
+                let is_send = self.is_send(&function, "future_1");
                 quote_spanned! {span=>
                     #callback::registered(|#ask| {
                         #asked
+                        #is_send
                         #run(#function, #ask)
                     })
                 }
             }
             Role::Generate => {
                 let (run, ask, name) = (self.path(span, span, "run_generate"), local("__ask"), self.name());
+                let is_send = self.is_send(&function, "future_0");
                 quote_spanned! {span=>
                     #callback::registered(&#name, |#ask| {
                         #asked
+                        #is_send
                         #run(#function, #ask)
                     })
                 }
@@ -317,12 +384,15 @@ impl Code<'_> {
                 let [session, request, next] = ["__session_system", "__request", "__next"].map(local);
                 let run = if self.data.is_empty() {
                     let run = self.path(span, span, "run_middleware");
-                    quote_spanned!(span=> #run(#function, #session, #request, #next))
+                    let is_send = self.is_send(&function, "future_3");
+                    quote_spanned!(span=> #is_send #run(#function, #session, #request, #next))
                 } else {
                     // Not of data that misses a bound, which `session!` says.
                     let (runs, run) = (self.path(span, span, "runs"), self.path(span, span, "Run"));
+                    let is_send = self.sent(&function, |named| quote_spanned!(named=> (&&#run::<Self>::NEW).__future(#function)));
                     quote_spanned! {span=>
                         use #runs::*;
+                        #is_send
                         (&&#run::<Self>::NEW).__run(#function, #session, #request, #next)
                     }
                 };
@@ -334,6 +404,22 @@ impl Code<'_> {
                 }
             }
         }
+    }
+
+    /// Asks whether the function's future is `Send`.
+    fn is_send(&self, function: &Ident, future: &'static str) -> Option<TokenStream> {
+        let future = self.path(function.span(), function.span(), future);
+        self.sent(function, |named| quote_spanned!(named=> #future(#function)))
+    }
+
+    /// A cast of a pointer to the future, which the compiler refuses where that is not `Send`, in the standard library's words. It comes before a
+    /// bound that asks the same, and all of it is placed where the bound is said to be broken: the compiler says it once, and says the first.
+    fn sent(&self, function: &Ident, future: impl FnOnce(Span) -> TokenStream) -> Option<TokenStream> {
+        self.callback.may_wait.then(|| {
+            let named = function.span();
+            let (send, future) = (self.path(named, named, "Send"), future(named));
+            quote_spanned!(named=> let _: *const dyn #send = #future;)
+        })
     }
 
     /// The function's name, where it is used: the compiler offers no other name for it. What is a keyword only in the edition of the
@@ -357,6 +443,19 @@ impl Code<'_> {
         let (span, name) = (at(function.span()), self.name());
         let named = quote_spanned!(span=> &#name);
         let passed = self.callback.asked.iter().rev().fold(named, |inner, asked| self.ask(asked, &inner));
+        let Some(data) = self.doubted else { return quote_spanned!(span=> let #function = #passed;) };
+        let passed = {
+            let (first, last) = ends(data);
+            let name = match self.role {
+                Role::SessionId => "RegistersSessionId",
+                Role::Generate => "RegistersGenerate",
+                Role::Middleware => "RegistersMiddleware",
+                Role::Owner => "RegistersOwner",
+            };
+            let (registers, is_own, open) = (self.path(last, last, name), self.is_own(data), Token![<](first));
+            let itself = self.path(first, last, "Itself");
+            quote_spanned!(last=> #open #itself<__Callback> as #registers<#data, #is_own>>::pass(#passed))
+        };
         quote_spanned!(span=> let #function = #passed;)
     }
 
@@ -390,7 +489,10 @@ impl Code<'_> {
             Bound::TakesSession | Bound::TakesWholeRequest | Bound::TakesNext | Bound::TakesData if *is_doubtful && named => {
                 let (taken, name) = (self.path(last, last, taken), self.name());
                 let data = match bound {
-                    Bound::TakesSession | Bound::TakesData if self.in_registration() => quote_spanned!(last=> , Self),
+                    Bound::TakesSession | Bound::TakesData if self.in_registration() => {
+                        let this = self.this(last);
+                        quote_spanned!(last=> , #this)
+                    }
                     Bound::TakesSession => quote_spanned!(last=> , _),
                     _ => TokenStream::new(),
                 };
@@ -398,7 +500,8 @@ impl Code<'_> {
             }
             // In the impl for its data type.
             Bound::TakesSession | Bound::TakesData if self.in_registration() => {
-                quote_spanned!(last=> #open #callback<#ty, Self>>::pass(#inner))
+                let this = self.this(last);
+                quote_spanned!(last=> #open #callback<#ty, #this>>::pass(#inner))
             }
             Bound::TakesSession => quote_spanned!(last=> #open #callback<#ty, _>>::pass(#inner)),
             Bound::TakesRequest | Bound::TakesWholeRequest | Bound::TakesNext | Bound::TakesData => {
@@ -426,7 +529,7 @@ impl Code<'_> {
     /// The path of one of the runtime's items, placed where it is used, from `first` to `last`: else the compiler's messages
     /// would stand at the attribute.
     fn path(&self, first: Span, last: Span, name: &'static str) -> RuntimePath<'_> {
-        RuntimePath { imported: self.imported.as_deref(), krate: self.callback.name.span(), first, last, name }
+        RuntimePath { imported: self.imported, krate: self.callback.name.span(), first, last, name }
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Callback {
     pub(super) asked: Vec<Asked>,
     /// Whether the compiler refuses the function itself, for a lifetime or for what it returns: its type is not asked about then.
     pub(super) is_refused: bool,
+    /// Whether the function may return a future.
+    pub(super) may_wait: bool,
     /// The attributes for what is generated, which names the function and its types: its `#[cfg]`s, and the lints that it allows.
     pub(super) attributes: Vec<Attribute>,
 }
@@ -46,7 +48,7 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
     let attributes: Vec<_> = attributes.iter().filter_map(inherited).collect();
     if let Some(other) = other_role(role, signature, given) {
         errors.replace(Error::new(Span::call_site(), wrong_role(role, other, given)));
-        return Callback { name: signature.ident.clone(), is_refused: true, asked: Vec::new(), attributes };
+        return Callback { name: signature.ident.clone(), is_refused: true, asked: Vec::new(), may_wait: false, attributes };
     }
     let found_self = find_self(signature, given);
     check_qualifiers(role, signature, errors);
@@ -71,7 +73,26 @@ pub(super) fn callback(role: Role, function: &Function, given: &Arguments, error
             || takes_no_type(signature)
             || leaves_type_out,
         asked,
+        may_wait: may_wait(role, signature),
         attributes,
+    }
+}
+
+/// Whether the function may return a future. What a middleware returns at once need not be `Send`, so that is asked only where the tokens show a
+/// future; what other callbacks return at once is.
+fn may_wait(role: Role, signature: &Signature) -> bool {
+    let ReturnType::Type(_, returned) = &signature.output else { return signature.asyncness.is_some() };
+    if signature.asyncness.is_some() {
+        return true;
+    }
+    match plain(returned) {
+        Type::ImplTrait(future) => output(&future.bounds).is_some(),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| match last.ident.to_string().as_str() {
+            "Pin" | "BoxFuture" => true,
+            "Option" | "String" | "SessionId" => false,
+            _ => role != Role::Middleware,
+        }),
+        _ => false,
     }
 }
 
@@ -451,6 +472,7 @@ fn asked(role: Role, signature: &Signature, given: &Arguments) -> (Vec<Asked>, b
     if !returns_elided(signature, &given.data) && !returns_no_type(signature) {
         asked.extend(returned(role, signature));
     }
+    asked.retain(|asked| role != Role::Middleware || !is_of_trait_object(&asked.ty));
     asked.retain(|asked| {
         let found = Unnameable::find(&asked.ty);
         leaves_type_out |= found.infer;
@@ -465,6 +487,17 @@ fn asked(role: Role, signature: &Signature, given: &Arguments) -> (Vec<Asked>, b
         EraseLifetimes::of(&mut asked.ty);
     }
     (asked, leaves_type_out)
+}
+
+/// `Session<dyn Trait>`, which is told already.
+fn is_of_trait_object(session: &Type) -> bool {
+    let Type::Path(path) = plain(session) else { return false };
+    path.path.segments.last().is_some_and(|last| match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => {
+            matches!(arguments.args.first(), Some(GenericArgument::Type(data)) if matches!(plain(data), Type::TraitObject(_)))
+        }
+        _ => false,
+    })
 }
 
 fn is_name_of_argument(signature: &Signature, ty: &Type) -> bool {

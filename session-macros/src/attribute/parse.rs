@@ -6,10 +6,13 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::token::{Brace, Paren};
 use syn::visit_mut::VisitMut as _;
-use syn::{Attribute, Error, FnArg, Ident, LitStr, Path, Result, ReturnType, Signature, Token, Type, Visibility};
+use syn::{
+    Attribute, Error, FnArg, GenericArgument, Ident, LitStr, Path, PathArguments, Result, ReturnType, Signature, Token, Type,
+    Visibility, parse_quote,
+};
 
 use super::Role;
-use super::errors::Errors;
+use super::errors::{Errors, wrong_at};
 use super::lifetimes::{BorrowForever, returns_elided};
 use super::types::plain;
 use crate::parsed::{is_at_end, parsed};
@@ -61,10 +64,15 @@ pub(super) fn arguments(role: Role, tokens: TokenStream, errors: &mut Errors) ->
         while !input.is_empty() {
             let is_runtime = input.peek(Token![crate]);
             match argument(role, input) {
-                Ok(Argument::Data(next)) => match refused(role, &data, &next) {
-                    Some(message) => errors.push(Error::new_spanned(next, message)),
-                    None => data.push(next),
-                },
+                Ok(Argument::Data(mut next)) => {
+                    if let Some(message) = refused(role, &data, &next) {
+                        errors.push(Error::new_spanned(next, message));
+                    } else {
+                        // A session's data borrows from nothing that ends before the program.
+                        BorrowForever::default().visit_type_mut(&mut next);
+                        data.push(next);
+                    }
+                }
                 Ok(Argument::Runtime(keyword, _)) if runtime.is_some() => {
                     errors.push(Error::new(keyword.span, "`crate` is given twice"));
                 }
@@ -193,27 +201,10 @@ fn refused(role: Role, before: &[Type], next: &Type) -> Option<String> {
     })
 }
 
-/// Types of the language, which are used without an import.
-const PRIMITIVES: &[&str] = &[
-    "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
-];
-
-/// Whether the tokens show that the type is not of this crate; of others the compiler says it (E0117). A type of this crate may be
-/// called `String`.
-fn is_foreign(data: &Type) -> bool {
-    match data {
-        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Never(_) => true,
-        Type::Path(path) if path.qself.is_none() => {
-            let mut segments = path.path.segments.iter();
-            match (segments.next(), segments.next()) {
-                (Some(first), Some(_)) => ["std", "core", "alloc"].iter().any(|name| first.ident == name),
-                (Some(only), None) if only.arguments.is_none() => PRIMITIVES.iter().any(|name| only.ident == name),
-                (Some(only), None) => ["Vec", "Option", "Result"].iter().any(|name| only.ident == name),
-                (None, _) => false,
-            }
-        }
-        _ => false,
-    }
+/// Whether the tokens show that the type is not of this crate. A name does not: a type of this crate may be called `String`, and a module
+/// `core`.
+const fn is_foreign(data: &Type) -> bool {
+    matches!(data, Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Never(_))
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
@@ -267,6 +258,20 @@ fn read_item(role: Role, input: ParseStream<'_>, data: &[Type], item: &mut Item,
         let fixed = Signature { variadic: None, ..signature.clone() };
         item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #rest);
     }
+    if role == Role::Middleware
+        && let Some((fixed, object)) = without_trait_object(&signature)
+    {
+        // The compiler would say it of each use of the type.
+        errors.push(wrong_at(role, object, "is for data of one concrete type, such as a struct, and not for a trait object"));
+        let mut borrow = BorrowForever::default();
+        borrow.visit_return_type_mut(&mut fixed.output.clone());
+        let body = match rest.clone().into_iter().next() {
+            // A closure cannot be said to return an `impl Trait`.
+            Some(TokenTree::Group(body)) if !borrow.is_hidden => swallowed(&fixed, &body, &quote!(loop {})).to_token_stream(),
+            _ => rest.clone(),
+        };
+        item.tokens = quote!(#(#attributes)* #visibility #fixed #no_body #body);
+    }
     if matches!(role, Role::SessionId | Role::Owner) && returns_elided(&signature, data) {
         // What it returns borrows from the argument that it lacks, or should borrow.
         let (mut fixed, mut borrow) = (signature.clone(), BorrowForever::default());
@@ -287,6 +292,29 @@ fn read_item(role: Role, input: ParseStream<'_>, data: &[Type], item: &mut Item,
     }
     item.function = Some(Function { attributes, signature, no_body });
     Ok(())
+}
+
+/// The signature with `Session<()>` for a `Session<dyn Trait>`, and the trait object in that.
+fn without_trait_object(signature: &Signature) -> Option<(Signature, Type)> {
+    let mut fixed = signature.clone();
+    let object = fixed.inputs.iter_mut().find_map(|argument| match argument {
+        FnArg::Typed(argument) => session_of_object(&mut argument.ty),
+        FnArg::Receiver(_) => None,
+    })?;
+    Some((fixed, object))
+}
+
+/// The trait object in a `Session<dyn Trait>`, which `()` is written for.
+fn session_of_object(session: &mut Type) -> Option<Type> {
+    let Type::Path(path) = session else { return None };
+    let last = path.path.segments.last_mut().filter(|last| last.ident == "Session")?;
+    let PathArguments::AngleBracketed(arguments) = &mut last.arguments else { return None };
+    match arguments.args.first_mut() {
+        Some(GenericArgument::Type(data)) if matches!(plain(data), Type::TraitObject(_)) => {
+            Some(std::mem::replace(data, parse_quote!(())))
+        }
+        _ => None,
+    }
 }
 
 /// The body in a function of its own, that may return what it does nonetheless.

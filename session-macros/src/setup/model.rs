@@ -1,6 +1,6 @@
 //! The pieces as options: known, each given once, with a value that the option takes.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::{Block, Error, Expr, Stmt};
 
@@ -84,9 +84,8 @@ impl Setup {
     }
 
     fn value(&self, choice: &Choice, piece: &Piece, data: &str) -> Result<(TokenStream, Place), Error> {
-        let value = piece.value.clone();
-        let expr = match &piece.expr {
-            Ok(expr) => expr,
+        let (value, expr) = match &piece.expr {
+            Ok(expr) => ungrouped(piece.value.clone(), expr),
             Err(error) => return Err(error.clone()),
         };
         if let Some(error) = optional(choice, expr, &value).or_else(|| called(choice, expr)) {
@@ -170,6 +169,17 @@ impl Setup {
             }
             _ => {}
         }
+    }
+}
+
+/// What a macro's `$value:expr` stands for, without the group around it that has no delimiters.
+fn ungrouped(value: TokenStream, expr: &Expr) -> (TokenStream, &Expr) {
+    let mut tokens = value.clone().into_iter();
+    match (expr, tokens.next(), tokens.next()) {
+        (Expr::Group(inner), Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            ungrouped(group.stream(), &inner.expr)
+        }
+        _ => (value, expr),
     }
 }
 

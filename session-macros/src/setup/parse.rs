@@ -47,7 +47,8 @@ impl Pieces {
             _ => quote!(::session_runtime),
         };
         let krate = Krate::new(krate);
-        let mut reader = Reader { tokens: &tokens, at: 0, data_is_type: false, errors: Vec::new(), lost: false };
+        let mut reader =
+            Reader { tokens: &tokens, at: 0, data_is_type: false, errors: Vec::new(), lost: false, without_comma: None };
         let data = reader.data_type();
         let data_is_type = reader.data_is_type;
         let options = reader.options();
@@ -61,6 +62,8 @@ struct Reader<'a> {
     data_is_type: bool,
     errors: Vec<Error>,
     lost: bool,
+    /// Where the last option starts that has no comma before it, which the last error says.
+    without_comma: Option<usize>,
 }
 
 impl Reader<'_> {
@@ -178,9 +181,15 @@ impl Reader<'_> {
                     self.skip_to_next();
                     continue;
                 }
+                let start = self.at;
                 self.at += 1;
                 let name = self.declared(name).unwrap_or_else(|| self.name(name));
-                pieces.push(self.option(name));
+                let mut piece = self.option(name);
+                if self.without_comma == Some(start) && piece.value.is_empty() {
+                    self.errors.pop();
+                    piece.expr = Err(Error::new(piece.name.span(), alone(&piece.name)));
+                }
+                pieces.push(piece);
                 continue;
             }
             let error = match self.read(bracketed_type) {
@@ -442,6 +451,7 @@ impl Reader<'_> {
         };
         if self.is_option(self.at) && is_known() {
             self.errors.push(Error::new(span, "expected `,` before this option"));
+            self.without_comma = Some(self.at);
             if self.has_comma_for_equals(self.at + 1) {
                 // The comma stands behind the name.
                 self.lost = true;
@@ -449,11 +459,24 @@ impl Reader<'_> {
             }
             return Ok(());
         }
+        let of_python = name.and_then(|_| self.of_python());
         self.lost |= name.is_none();
         self.skip_to_next();
+        if let Some((span, message)) = of_python {
+            return Err(Error::new(span, message));
+        }
         let choice = name.and_then(|name| options::find(&name.to_string())).filter(|choice| choice.is_duration());
         let takes = choice.map(|choice| format!("; `{}` takes {}", choice.name, choice.takes())).unwrap_or_default();
         Err(Error::new(span, format!("expected `,`{takes}")))
+    }
+
+    /// `a and b`, `not a`, `a if b else c`: what stands behind a value there.
+    fn of_python(&self) -> Option<(Span, &'static str)> {
+        let before = self.at.checked_sub(1).and_then(|before| self.tokens.get(before));
+        [self.tokens.get(self.at), before].into_iter().flatten().zip([BETWEEN, BEFORE]).find_map(|(token, known)| {
+            let (_, written) = known.iter().find(|(word, _)| matches!(token, TokenTree::Ident(found) if found == word))?;
+            Some((token.span(), *written))
+        })
     }
 
     fn skip_to_next(&mut self) {
@@ -518,6 +541,14 @@ const NO_EXPRESSION: &[&str] = &[
     "macro", "mod", "mut", "override", "priv", "pub", "ref", "static", "struct", "super", "trait", "type", "typeof", "unsized",
     "use", "virtual", "where",
 ];
+/// Python's words between values, and how what is meant is written.
+const BETWEEN: &[(&str, &str)] = &[
+    ("and", "`a and b` is written `a && b`"),
+    ("or", "`a or b` is written `a || b`"),
+    ("if", "`a if b else c` is written `if b { a } else { c }`"),
+];
+/// Its words before a value.
+const BEFORE: &[(&str, &str)] = &[("not", "`not a` is written `!a`"), ("lambda", "`lambda a: b` is written `|a| b`")];
 /// Keywords that leave the function or the loop, so that there is never data but that.
 const DIVERGE: &[&str] = &["break", "continue", "return"];
 /// Keywords of expressions that the language does not have yet.
@@ -537,6 +568,12 @@ fn right_form(name: &Ident) -> String {
 fn no_expression(name: &Ident, error: &Error) -> Error {
     let takes = options::find(&name.to_string()).map(|choice| format!(": it takes {}", choice.takes())).unwrap_or_default();
     Error::new(error.span(), format!("the value of `{name}` is no expression{takes}"))
+}
+
+/// Of an option without a comma before it and a value behind it.
+fn alone(name: &Ident) -> String {
+    let example = options::find(&name.to_string()).map_or_else(|| format!("{name} = .."), Choice::example);
+    format!("an option stands behind a comma and has a value: write `, {example}`")
 }
 
 fn missing_value(name: &Ident) -> String {

@@ -174,6 +174,11 @@ pub trait RunRegistered<T> {
     where
         F: MiddlewareFn<T, Kind>,
         F::Future: Send;
+
+    /// As `future_3`.
+    fn __future<A, B, C, R>(&self, _: &impl Fn(A, B, C) -> R) -> *const R {
+        std::ptr::null()
+    }
 }
 
 impl<T: Send + Sync> RunRegistered<T> for &Run<T> {
@@ -190,6 +195,11 @@ impl<T: Send + Sync> RunRegistered<T> for &Run<T> {
 pub trait RunNothing<T> {
     /// Cannot be called, since there is no session of such data.
     fn __run<F>(&self, middleware: F, session_system: Session<T>, request: Request, next: Next) -> Responded;
+
+    /// None.
+    fn __future<F>(&self, _: F) -> *const () {
+        std::ptr::null()
+    }
 }
 
 impl<T> RunNothing<T> for Run<T> {

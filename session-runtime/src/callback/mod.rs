@@ -10,6 +10,7 @@
 mod generate;
 mod guard;
 mod middleware;
+mod other_crates;
 mod owner;
 mod registered;
 mod session_id;
@@ -28,8 +29,12 @@ pub use session_id::IntoSessionIdCallback;
 pub(crate) mod expansion {
     pub use super::generate::{GenerateFn, run_generate};
     pub use super::middleware::{Middleware, MiddlewareFn, Run, run_middleware, runs};
+    pub use super::other_crates::{
+        As, Choose, Named, RegistersGenerate, RegistersMiddleware, RegistersOwner, RegistersSessionId, Which, own,
+    };
     pub use super::owner::{owner_key, registered_owner};
     pub use std::borrow::ToOwned;
+    pub use std::marker::Send;
     pub use std::option::Option;
 
     pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};

@@ -11,17 +11,20 @@ use crate::request::SessionIdCallback;
 /// Implemented by `#[session_id_callback(T)]` for `T`.
 pub trait RegisteredSessionId {
     /// The callback that is registered.
+    #[doc(hidden)]
     fn register<Callback>() -> SessionIdCallback;
 }
 
 /// Implemented by `#[generate_session_id(T)]` for `T`.
 pub trait RegisteredGenerate {
     /// The callback that is registered.
+    #[doc(hidden)]
     fn register<Callback>() -> GenerateCallback;
 }
 
 /// Implemented by `#[session_middleware(T)]` for `T`.
 pub trait RegisteredMiddleware: Sized {
     /// The middleware that is registered.
+    #[doc(hidden)]
     fn register<Callback>() -> Middleware<Self>;
 }

@@ -101,6 +101,24 @@ pub fn returned_later_3<A, B, C, R: Future>(_: &impl Fn(A, B, C) -> R) -> Answer
     Answer(PhantomData)
 }
 
+/// The future that a function without arguments returns: a pointer that is never read through, for the compiler to look at its type.
+#[must_use]
+pub const fn future_0<R>(_: &impl Fn() -> R) -> *const R {
+    std::ptr::null()
+}
+
+/// As [`future_0`], of one argument.
+#[must_use]
+pub const fn future_1<A, R>(_: &impl Fn(A) -> R) -> *const R {
+    std::ptr::null()
+}
+
+/// As [`future_0`], of three arguments.
+#[must_use]
+pub const fn future_3<A, B, C, R>(_: &impl Fn(A, B, C) -> R) -> *const R {
+    std::ptr::null()
+}
+
 /// A type by another name: a path that ends in another place than it starts in.
 pub type Itself<T> = T;
 
@@ -373,17 +391,17 @@ impl<Callback, Fut: Future<Output: IntoResponse>> Responds<Fut, Direct<Later>> f
     label = "expected `&{T}`, the data of the session",
     note = "the signature is `fn(data: &T) -> Option<O>`, where `O` is an integer, `&str`, `String`, `[u8; 16]` or a type that implements `OwnerId`; pure and sync"
 )]
-pub trait TakesData<Argument, T> {
+pub trait TakesData<Argument, T: ?Sized> {
     pass!(declared of Argument);
 }
 
 #[diagnostic::do_not_recommend]
-impl<Callback, T> TakesData<&T, T> for Callback {
+impl<Callback, T: ?Sized> TakesData<&T, T> for Callback {
     pass!(of & T);
 }
 
 #[diagnostic::do_not_recommend]
-impl<Callback, T> TakesData<Nothing, T> for Callback {
+impl<Callback, T: ?Sized> TakesData<Nothing, T> for Callback {
     pass!(of Nothing);
 }
 
