@@ -7,6 +7,7 @@ use std::sync::Once;
 use std::time::Instant;
 
 use crate::app::PATIENCE;
+use crate::cargo::cargo;
 use crate::engine;
 use crate::wire::{Answer, Client};
 
@@ -21,7 +22,7 @@ impl Example {
         // These tests are built without them.
         static BUILD: Once = Once::new();
         BUILD.call_once(|| {
-            let mut build = Command::new(env!("CARGO"));
+            let mut build = cargo();
             // Of the same packages as the tests, else the dependencies have other features, and are built once more.
             build.args([
                 "build",

@@ -6,6 +6,8 @@ mod account;
 mod app;
 mod begun;
 mod calls;
+#[path = "../support/cargo.rs"]
+mod cargo;
 mod clocks;
 mod closing;
 mod cluster;

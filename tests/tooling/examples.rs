@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
+use crate::cargo::cargo;
 use crate::support::wire::exchange_body;
 
 /// A running example, which is ended when the test is, and its first client.
@@ -46,9 +47,7 @@ fn program(name: &str) -> Command {
     static BUILD: Once = Once::new();
     BUILD.call_once(|| {
         // Of the same packages as the tests, else the dependencies have other features, and are built once more.
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--exclude", "benchmarks", "--examples"])
-            .status();
+        let build = cargo().args(["build", "--quiet", "--workspace", "--exclude", "benchmarks", "--examples"]).status();
         assert!(build.unwrap().success());
     });
     let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();

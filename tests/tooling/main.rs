@@ -1,5 +1,7 @@
 //! What comes with the library: the compiler's messages, completion in editors, the conformance kit, the examples, the README, and what a request costs.
 
+#[path = "../support/cargo.rs"]
+mod cargo;
 mod completion;
 mod conformance;
 #[path = "../support/editor.rs"]

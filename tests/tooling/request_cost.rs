@@ -17,6 +17,8 @@ use std::{env, fs};
 use workloads::instructions::{self, HOW_TO_INSTALL};
 use workloads::{Subject, Work};
 
+use crate::cargo::cargo;
+
 /// How much more than recorded is still the same, in percent of what the session costs.
 const MARGIN: f64 = 3.0;
 
@@ -153,7 +155,7 @@ fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
 
     let folder = BUILT.get_or_init(|| {
-        let output = Command::new(env!("CARGO"))
+        let output = cargo()
             .args(["build", "--quiet", "--release", "--package", "workloads", "--bins"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
