@@ -33,7 +33,8 @@ use crate::store::{Encoded, StoreError};
 /// - **Owners:** a column with an index, which changes with its row. A login within an `owner_limit` is a transaction;
 ///   [Choosing an engine](crate::choosing_an_engine#calls-and-latency) says how many statements each call is.
 /// - **Several processes** take turns: one that has changed the file for 50 ms, or for 10 ms where it has met others, leaves it free
-///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`]. A pool of your own takes no turns: its changes wait as long as its
+///   for 3 ms, so that none starves on a disk that syncs slowly. A change waits up to [`SqlOptions::statement_timeout`], opening the file
+///   up to 10 seconds for each of its steps. A pool of your own takes no turns: its changes wait as long as its
 ///   `busy_timeout` says, and on a slow disk some may wait in vain.
 /// - **A file that is moved, removed or replaced** is noticed within a second, on systems of the Unix kind; the store goes on with what is there,
 ///   or with a new file. (Not one that the URL names by a URI, `sqlite:file:..`.)
