@@ -333,6 +333,36 @@ async fn a_login_whose_client_hangs_up_while_it_creates_leaves_no_session_of_its
     }
 }
 
+/// The same of a visitor who has a session already, as under the standard middleware.
+#[tokio::test(start_paused = true)]
+async fn a_login_whose_client_hangs_up_while_it_rotates_leaves_no_session_of_its_owner() {
+    use std::time::Duration;
+
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use session_runtime::{SessionData, WhenFull};
+
+    for hangs_up in (0..110).step_by(10) {
+        let store = Arc::new(MemoryStore::new());
+        let slow = Yielding::with_ways(Arc::clone(&store), || (Duration::from_millis(20), Duration::from_millis(20)));
+        let builder = SessionLayer::<Visit>::builder().store(slow);
+        let builder = builder.owner(|visit: &Visit| (!visit.name.is_empty()).then(|| visit.name.clone()));
+        let builder = builder.owner_limit(1).when_full(WhenFull::Refuse);
+        let log_in = async |session: SessionData<Visit>| session.rotate_with(|visit| visit.name = "ada".to_owned()).await;
+        let app = Router::new().route("/", post(async || "")).route("/login", post(log_in)).layer(builder.build().unwrap());
+        let mut client = Client::of(app);
+        client.post("/").await;
+        let mut again = client.clone();
+        let answered = tokio::time::timeout(Duration::from_millis(hangs_up), client.post("/login")).await.is_ok();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if !answered {
+            let answer = again.post("/login").await;
+            assert_eq!(answer.status, StatusCode::OK, "after {hangs_up} ms: {}", answer.body);
+            assert_eq!(store.len(), 1);
+        }
+    }
+}
+
 /// A client that hangs up, or a time limit outside of the layer: nobody gets the cookie of what a task of the request does afterwards.
 #[tokio::test(start_paused = true)]
 async fn a_task_that_outlives_its_request_neither_creates_nor_rotates_and_may_change_and_end() {

@@ -417,8 +417,8 @@ impl Code<'_> {
     fn sent(&self, function: &Ident, future: impl FnOnce(Span) -> TokenStream) -> Option<TokenStream> {
         self.callback.may_wait.then(|| {
             let named = function.span();
-            let (send, future) = (self.path(named, named, "Send"), future(named));
-            quote_spanned!(named=> let _: *const dyn #send = #future;)
+            let (sent, future) = (self.path(named, named, "sent"), future(named));
+            quote_spanned!(named=> #sent(#future);)
         })
     }
 

@@ -34,7 +34,6 @@ pub(crate) mod expansion {
     };
     pub use super::owner::{owner_key, registered_owner};
     pub use std::borrow::ToOwned;
-    pub use std::marker::Send;
     pub use std::option::Option;
 
     pub use super::registered::{RegisteredGenerate, RegisteredMiddleware, RegisteredSessionId};

@@ -119,6 +119,9 @@ pub const fn future_3<A, B, C, R>(_: &impl Fn(A, B, C) -> R) -> *const R {
     std::ptr::null()
 }
 
+/// Takes a future that is `Send`.
+pub const fn sent(_: *const (dyn Send + '_)) {}
+
 /// A type by another name: a path that ends in another place than it starts in.
 pub type Itself<T> = T;
 

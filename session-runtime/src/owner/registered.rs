@@ -15,6 +15,7 @@ pub trait RegisteredOwner: Sized {
     type Owner;
 
     /// The function that is registered.
+    #[doc(hidden)]
     fn register<Callback>() -> OwnerOf<Self>;
 
     /// Who a session with this data belongs to.

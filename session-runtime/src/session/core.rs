@@ -73,6 +73,8 @@ struct Rare {
     failed: Option<SessionError>,
     /// The cookie has another id than the one that came, and is not read: it may be that of a session.
     cookie_is_unread: bool,
+    /// Another request has just given the client a new id in the place of the one that came.
+    cookie_is_replaced: bool,
 }
 
 /// A session whose id is owed to the client.
@@ -345,6 +347,10 @@ impl<T> Core<T> {
 
     fn is_cookie_unread(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.cookie_is_unread)
+    }
+
+    fn is_cookie_replaced(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.cookie_is_replaced)
     }
 
     /// From now on a change creates the session if there is none.
@@ -750,6 +756,9 @@ impl<T> Core<T> {
                 if let Some(named) = self.named() {
                     return Ok(BeginCreate::After(named));
                 }
+                if matches!(self.phase, Phase::Absent(Absence::JustRotated)) {
+                    self.rare().cookie_is_replaced = true;
+                }
             }
             (_, Create::Visit | Create::Edit | Create::LogIn) => return Ok(BeginCreate::Exists),
         }
@@ -908,7 +917,7 @@ impl<T> Core<T> {
 
     /// Nothing goes by the id that came, if it is that which was read, and the client would send it for ever.
     fn is_cookie_dead(&self) -> bool {
-        self.came.as_ref().is_some_and(|came| came.is_by_cookie() && self.is_meant_by(came))
+        !self.is_cookie_replaced() && self.came.as_ref().is_some_and(|came| came.is_by_cookie() && self.is_meant_by(came))
     }
 
     /// The sessions with these ids were deleted.

@@ -688,7 +688,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         };
         drop(core);
         if !self.setup.begins_immediately && !self.setup.store.is_immediate() {
-            return Ok(RotateStart::Waits(self.rotate_to_its_end(base, new, rotation, data)));
+            return Ok(RotateStart::Waits(self.rotate_to_its_end(step == OwnerStep::New, base, new, rotation, data)));
         }
         let exclusive = Exclusive(self);
         match self.call("rotate", |store| store.rotate(self.key(&base.id), self.key(new), rotation)).try_now() {
@@ -701,19 +701,24 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         }
     }
 
+    /// One that `is_login` and too late for the response ends the session, as [`create_to_its_end`](Self::create_to_its_end) does.
     #[cold]
     #[inline(never)]
     fn rotate_to_its_end<'a>(
         self: &Arc<Self>,
+        is_login: bool,
         base: &Base<T>,
         new: &SharedId,
         rotation: Rotation<T>,
         data: &Arc<T>,
     ) -> Called<'a, Rotated> {
         let (driver, old, new, data) = (Arc::clone(self), base.id.clone(), new.clone(), Arc::clone(data));
-        self.to_its_end(false, async move {
+        self.to_its_end(is_login, async move {
             let exclusive = Exclusive(&driver);
             let rotated = driver.call("rotate", |store| store.rotate(driver.key(&old), driver.key(&new), rotation)).await?;
+            if is_login && matches!(rotated, Rotated::Rotated(_)) {
+                driver.undo_if_late(&new).await?;
+            }
             Ok(exclusive.rotated(&old, &new, rotated, &data))
         })
     }
@@ -799,9 +804,8 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         self.to_its_end(is_owned, async move {
             let exclusive = Exclusive(&driver);
             let created = driver.call("create", |store| store.create(driver.key(&id), session)).await?;
-            if is_owned && matches!(created, Created::Created(_)) && driver.core().is_late() {
-                driver.delete(&id).await?;
-                return Err(SessionError::ResponseStarted);
+            if is_owned && matches!(created, Created::Created(_)) {
+                driver.undo_if_late(&id).await?;
             }
             Ok(exclusive.created(create, &id, created, begun))
         })
@@ -867,6 +871,22 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
         Ok(if matches!(loaded, Loaded::JustRotated) { Deleted::JustRotated } else { Deleted::None })
     }
 
+    /// Ends a session of an owner if the response cannot tell its id any more.
+    async fn undo_if_late(&self, id: &SharedId) -> Result<(), SessionError> {
+        if !self.core().is_late() {
+            return Ok(());
+        }
+        self.undo(id).await;
+        Err(SessionError::ResponseStarted)
+    }
+
+    /// Ends a session of which the client does not get to know.
+    async fn undo(&self, id: &SharedId) {
+        if let Err(error) = self.delete(id).await {
+            log::warn(&error, "a session that was created for a request that was then refused or given up is left to expire");
+        }
+    }
+
     // Leaving.
 
     /// Lets the response's head go, if it has to wait for nothing.
@@ -909,11 +929,7 @@ impl<T: Clone + Send + Sync + 'static> Driver<T> {
                     Ok(false) => {}
                     Err(error) => log::warn(&error, "a session's idle limit was not renewed"),
                 },
-                Depart::Undo(id) => {
-                    if let Err(error) = self.delete(&id).await {
-                        log::warn(&error, "a session that was created for a request that was then refused is left to expire");
-                    }
-                }
+                Depart::Undo(id) => self.undo(&id).await,
             }
             depart = self.core().depart(&self.setup.policy, now_or_never);
         }

@@ -294,6 +294,19 @@ fn a_session_whose_data_is_discarded_is_ended_by_a_login_and_a_logout_after_a_ne
     }
 }
 
+/// Another request has its cookie under way, which a removal would take away, though the session lives.
+#[test]
+fn a_login_that_is_taken_back_leaves_the_cookie_alone_that_another_request_has_just_replaced() {
+    for (loaded, is_told) in [(Loaded::Missing, true), (Loaded::JustRotated, false)] {
+        let mut core = read(true, Ok(loaded));
+        core.came(|| one("a"));
+        assert!(matches!(core.begin_create(Create::LogIn), Ok(BeginCreate::Insert)));
+        core.created(Create::LogIn, id("b"), Version(1), begun());
+        core.end_exclusive();
+        assert_eq!(logout(&mut core), (vec!["b".to_owned()], is_told));
+    }
+}
+
 #[test]
 fn another_session_that_is_ended_or_read_takes_nothing_from_the_one_that_the_request_goes_on_with() {
     let live = || {

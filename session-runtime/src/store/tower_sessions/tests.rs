@@ -13,7 +13,7 @@ use super::*;
 use crate::SessionId;
 use crate::random::for_all;
 use crate::store::encoding::tests::{Data, data};
-use crate::store::{Namespace, Origin, Record};
+use crate::store::{Namespace, Origin, ROTATION_MARK, Record};
 
 /// Numbers, among them many at which arithmetic ends.
 fn number() -> impl Strategy<Value = Value> + Clone {
@@ -167,5 +167,23 @@ async fn a_clock_that_is_set_back_lengthens_no_session_beyond_its_limit_from_the
         // It is so from then on, though nobody uses it again.
         let kept = records.load(&id).await.unwrap().unwrap();
         assert!(kept.expiry_date <= SystemTime::now() + Duration::from_secs(10 * 60 + 1), "{}", kept.expiry_date);
+    }
+}
+
+/// Another machine's clock may be ahead of this one's: the mark of its rotation is one all the same, since the client that was late must not lose its new cookie.
+#[tokio::test]
+async fn a_rotation_is_known_by_its_mark_also_if_the_clock_that_made_it_was_a_little_ahead() {
+    for (ahead, is_known) in [(0, true), (20, true), (3600, false)] {
+        let records = MemoryStore::default();
+        let store = TowerSessionsStore::new(records.clone());
+        let id = SessionId::parse(ID).unwrap();
+        let key = Key::new(&NAMESPACE, &id);
+        let end = SystemTime::now() + ROTATION_MARK + Duration::from_secs(ahead);
+        let expires_at = end.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+        let terms = json!({ "rotated": true, "expires_at": u64::try_from(expires_at).unwrap() });
+        let data = HashMap::from([("session_runtime".to_owned(), terms)]);
+        records.save(&Entry { id: store.rows.place(key).id(), data, expiry_date: end.into() }).await.unwrap();
+        let loaded = Store::<u32>::load(&store, key).await;
+        assert_eq!(matches!(loaded, Ok(Loaded::JustRotated)), is_known, "{ahead} s: {loaded:?}");
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code, deprecated_in_future, non_ascii_idents)]
 #![deny(warnings, future_incompatible, nonstandard_style, rust_2018_idioms, rust_2021_compatibility, rust_2024_compatibility)]
 #![deny(missing_docs, single_use_lifetimes, unreachable_pub, unused, unused_qualifications, clippy::all, clippy::pedantic)]
+#![deny(clippy::let_underscore_must_use)]
 
 use axum::Router;
 use session_runtime::session;
