@@ -48,7 +48,8 @@ async fn connecting_that_takes_three_seconds_succeeds_for_a_later_request() {
 
 const MOST: u32 = 4;
 
-/// Twenty callers, each of which gives up soon and comes again, as long as somebody has locked the table; the most connections that the server had.
+/// Twenty callers, each of which gives up soon and comes again, as long as somebody has locked the table; the most connections that the server had busy.
+/// (One that was idle and did not answer in time may be there beside the one that took its place, until it has read its goodbye.)
 async fn while_locked(
     store: &AnyStore<Counter>,
     name: &str,
@@ -84,8 +85,8 @@ async fn while_locked(
         is_locked.store(false, Ordering::SeqCst);
     });
     let most = most.load(Ordering::SeqCst);
-    println!("{name}: at most {most} connections");
-    assert!(most > 0 && most <= u64::from(MOST), "{name}: {most} connections where {MOST} may be");
+    println!("{name}: at most {most} connections busy");
+    assert!(most > 0 && most <= u64::from(MOST), "{name}: {most} connections are busy where {MOST} may be");
     until(&format!("{name} goes on"), async || store.touch(key(&id)).await.is_ok()).await;
 }
 
@@ -103,7 +104,7 @@ async fn a_locked_postgres_table_keeps_no_more_connections_busy_than_there_may_b
             until("the callers do not end", async || !is_locked.load(Ordering::SeqCst)).await;
             sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
         };
-        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{table}'");
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{table}' AND state = 'active'");
         let count = async || sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone())).fetch_one(&pool).await.unwrap();
         while_locked(&store, table, lock, count).await;
     };
@@ -127,7 +128,8 @@ async fn a_locked_mariadb_table_keeps_no_more_connections_busy_than_there_may_be
             until("the callers do not end", async || !is_locked.load(Ordering::SeqCst)).await;
             sqlx::raw_sql("UNLOCK TABLES").execute(&mut connection).await.unwrap();
         };
-        let sql = format!("SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist WHERE user = '{name}'");
+        let sql = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.processlist WHERE command <> 'Sleep' AND user =";
+        let sql = format!("{sql} '{name}'");
         let count = async || sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql.clone())).fetch_one(&pool).await.unwrap();
         while_locked(&store, name, lock, count).await;
     };
